@@ -1,0 +1,24 @@
+/* Leaky: first-order leaky integrate-and-fire.
+ *
+ *     mem = (beta mem + x) - r threshold   (subtract)
+ *     mem = beta ((1 - r) mem) + x         (zero: the input survives the reset)
+ *     mem = beta mem + x                   (none) */
+SNNC_INLINE real NAME(Leaky)(real x, real *state, const real *param, int reset,
+                             int undelayed)
+{
+    const real threshold = param[0], beta = param[1], graded = param[2];
+    const real r = NAME(heaviside)(state[0] - threshold);
+    real mem = state[0];
+
+    if (reset == SNNC_SUBTRACT)
+        mem = (beta * mem + x) - r * threshold;
+    else if (reset == SNNC_ZERO)
+        mem = beta * (((real)1 - r) * mem) + x;
+    else
+        mem = beta * mem + x;
+    const real spk = NAME(heaviside)(mem - threshold) * graded;
+    if (undelayed)
+        mem = NAME(undelayed_reset)(mem, spk, graded, r, threshold, reset);
+    state[0] = mem;
+    return spk;
+}

@@ -1,0 +1,32 @@
+/* The row functions for AVX2 (x86-64, where the compiler can target it by pragma). */
+#include "rows.h"
+
+#if defined(SNNC_HAVE_AVX2)
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
+#pragma GCC target("avx2")
+#endif
+
+#define real float
+#define SNNC_SUFFIX f32
+#include "rows.inc.h"
+#undef real
+#undef SNNC_SUFFIX
+
+#define real double
+#define SNNC_SUFFIX f64
+#include "rows.inc.h"
+#undef real
+#undef SNNC_SUFFIX
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+const snnc_isa snnc_isa_avx2 = {"avx2", {&row_table_f32, &row_table_f64}};
+
+#else
+typedef int snnc_isa_avx2_is_not_built; /* ISO C wants something in every file */
+#endif

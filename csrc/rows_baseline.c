@@ -1,0 +1,16 @@
+/* The row functions for what every machine of this architecture can run. */
+#include "rows.h"
+
+#define real float
+#define SNNC_SUFFIX f32
+#include "rows.inc.h"
+#undef real
+#undef SNNC_SUFFIX
+
+#define real double
+#define SNNC_SUFFIX f64
+#include "rows.inc.h"
+#undef real
+#undef SNNC_SUFFIX
+
+const snnc_isa snnc_isa_baseline = {"baseline", {&row_table_f32, &row_table_f64}};

@@ -1,0 +1,174 @@
+/* snnc: spiking neurons, stepped over plain buffers. This is the whole public C API; it
+ * knows nothing of Python.
+ *
+ * THE MODELS. One neuron, one step; x is the input, thr the threshold, H(y) = 1 if y > 0
+ * else 0 (so a mem equal to thr, or NaN, does not fire), r = H(mem - thr) the reset signal
+ * from the incoming mem. Parameters are used as they are given: clamping and the derivation
+ * of q, keep and tau are the caller's.
+ *
+ *   Lapicque  v = ((x*R)*q)*dt + keep*mem       q = 1/(R*C), keep = 1 - dt/(R*C)
+ *             subtract mem = v - r*thr;   zero mem = v - r*v;   none mem = v
+ *   Leaky     subtract mem = (beta*mem + x) - r*thr
+ *             zero     mem = beta*((1 - r)*mem) + x
+ *             none     mem = beta*mem + x
+ *   Synaptic  syn = alpha*syn + x,  v = beta*mem + syn
+ *             subtract mem = v - r*thr;   zero mem = v - v*r;   none mem = v
+ *   Alpha     e = alpha*syn_exc + x,  i = beta*syn_inh - x,  v = tau*(e + i)
+ *             subtract syn_exc = e - thr*r, syn_inh = i - i*r, mem = v - (-syn_inh)*r
+ *                      with the incoming syn_inh
+ *             zero     syn_exc = e - e*r,   syn_inh = i - i*r, mem = v - v*r
+ *             none     syn_exc = e,         syn_inh = i,       mem = v
+ *
+ *   then      spk = H(mem - thr), times graded_spikes_factor (g) where a model has it,
+ *   and, if undelayed,  d = spk/g - r:  subtract mem = mem - d*thr;  zero mem = mem - d*mem.
+ *
+ * THE NUMBERS. Each operation above rounds once, in the type of the call, as bracketed and
+ * left to right: no fused multiply-add, no flush to zero, resets by product and never by
+ * branch. So results are the same bits for every instruction set, splitting of the neurons
+ * or steps, and memory layout; of a NaN only the position is promised, not sign or payload.
+ *
+ * THE CALLS never allocate, keep no state, set no errno. Whatever they return, they have
+ * checked every argument before the first write. */
+#ifndef SNNC_H
+#define SNNC_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SNNC_VERSION "0.1.0"
+const char *snnc_version(void);
+
+enum { SNNC_MAX_STATES = 3, SNNC_MAX_PARAMS = 5 };
+
+/* The models, in the order of models.def. */
+typedef enum {
+#define SNNC_MODEL(name, states, params, undelayed) SNNC_##name,
+#include "models.def"
+#undef SNNC_MODEL
+    SNNC_NUM_MODELS
+} snnc_model;
+
+typedef enum { SNNC_SUBTRACT, SNNC_ZERO, SNNC_NONE, SNNC_NUM_RESETS } snnc_reset;
+
+/* SNNC_F32 and SNNC_F64 are types of computing; spikes may be stored as any of these. */
+typedef enum { SNNC_F32, SNNC_F64, SNNC_U8, SNNC_NUM_TYPES } snnc_type;
+
+typedef enum {
+    SNNC_OK,
+    SNNC_BAD_ISA,
+    SNNC_BAD_MODEL,
+    SNNC_BAD_TYPE,
+    SNNC_BAD_RESET,
+    SNNC_BAD_RANGE,
+    SNNC_BAD_SHAPE,
+    SNNC_BAD_INPUT,
+    SNNC_BAD_STATE,
+    SNNC_BAD_PARAMETER,
+    SNNC_BAD_OUTPUT,
+    SNNC_BAD_INHIBITION,
+    SNNC_TOO_LARGE,
+    SNNC_NUM_STATUSES
+} snnc_status;
+
+/* What a status means, in words; never NULL. */
+const char *snnc_strerror(snnc_status status);
+
+/* A row of the table of models; lists of names end with NULL. */
+typedef struct {
+    const char *name;
+    int num_states, num_params;
+    const char *states[SNNC_MAX_STATES + 1];
+    const char *params[SNNC_MAX_PARAMS + 1];
+    int undelayed; /* whether the reset may follow its spike within the step */
+} snnc_model_info;
+
+/* NULL where there is no such model. */
+const snnc_model_info *snnc_model_at(int model);
+
+/* The row functions for one instruction set: constant, shared, never freed. */
+typedef struct snnc_isa snnc_isa;
+
+/* The table of that name ("baseline"; "avx2" on x86-64), or NULL where the name is unknown
+ * or this machine or its system can't run it. A NULL name asks for the fastest. */
+const snnc_isa *snnc_isa_find(const char *name);
+
+/* The names that snnc_isa_find knows on this platform, slowest first; NULL after the last. */
+const char *snnc_isa_name_at(int index);
+const char *snnc_isa_name(const snnc_isa *isa);
+
+/* One value per step and neuron, inside the caller's memory. Strides count elements. */
+typedef struct {
+    void *data;               /* NULL: not wanted */
+    ptrdiff_t step;           /* from one step to the next; 0: num_neurons */
+    const ptrdiff_t *strides; /* of the call's `shape`; NULL: neurons are contiguous */
+} snnc_output;
+
+typedef struct {
+    const void *data;
+    ptrdiff_t step; /* as above */
+    const ptrdiff_t *strides;
+    int held; /* nonzero: the same input at every step, `step` is not used */
+} snnc_input;
+
+/* A run of num_steps steps of num_neurons neurons. Set what you need in a copy of
+ * SNNC_CALL_INIT; a zero field means what its comment says. */
+typedef struct {
+    snnc_model model;
+    snnc_reset reset; /* 0: subtract */
+    snnc_type type;   /* of everything but `spk`; 0: float */
+    int undelayed;    /* 0: a spike resets its neuron at the next step */
+
+    size_t num_steps, num_neurons;
+    int ndim; /* of `shape`, which only strides need: its product is num_neurons */
+    const size_t *shape;
+
+    snnc_input x;
+
+    /* The states before and after the run, contiguous. The two may be the same buffer; a
+     * NULL state_in means that state_out holds the state before the run as well. */
+    const void *state_in[SNNC_MAX_STATES];
+    void *state_out[SNNC_MAX_STATES];
+
+    /* Parameters in the order of models.def. Neuron i uses element i % period of each; a
+     * period of 0 or 1 is one value for all. */
+    const void *params[SNNC_MAX_PARAMS];
+    size_t period;
+
+    snnc_output spk; /* of spk_type; SNNC_U8: 1 where a neuron spiked, else 0 */
+    snnc_type spk_type;
+    snnc_output record[SNNC_MAX_STATES]; /* the states after each step */
+
+    /* Inhibition: of `rivals` neurons only one may fire in a step, the one with the largest
+     * mem - thr (the first of several; a NaN is largest). 0: none. Rivals are
+     * `rival_stride` neurons apart (0: 1), so rows of rivals * rival_stride neurons are
+     * independent; spikes are 0 or 1, whatever the graded_spikes_factor. */
+    size_t rivals, rival_stride;
+    void *workspace; /* snnc_workspace_size(call) bytes */
+} snnc_call;
+
+#define SNNC_CALL_INIT {0}
+
+/* Bytes of workspace, aligned as the call's type, that a call (of any range of steps and
+ * neurons) writes to. Only inhibition needs any. */
+size_t snnc_workspace_size(const snnc_call *call);
+
+/* Does steps [t0, t1) of neurons [n0, n1) of a call. A call may be cut into any such ranges:
+ * those of the same neurons in the order of time, those of different neurons in any order or
+ * at the same time (with a workspace each; inhibition: cut between rows). state_out holds
+ * the states after step t1 - 1 then, or, of an empty range at t0 = 0, the states before.
+ *
+ * Outputs may not overlap each other nor any input, but for a state_out that is its own
+ * state_in. */
+snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
+                     size_t n0, size_t n1);
+
+/* Nonzero if `isa` was compiled as THE NUMBERS promise: no multiply-add was fused. */
+int snnc_self_check(const snnc_isa *isa);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
