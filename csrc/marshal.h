@@ -1,0 +1,56 @@
+/* NumPy arrays to the core's structs and back: dtype, shape, layout, overlap, allocation. All
+ * that users may pass is checked here; module.c only unpacks arguments. */
+#ifndef SNNC_MARSHAL_H
+#define SNNC_MARSHAL_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdio.h> /* NumPy's headers need it, and the stable ABI's don't bring it */
+
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL snnc_numpy_api
+#include <numpy/arrayobject.h>
+
+#include "snnc.h"
+
+/* What a call asks for; all references are borrowed. */
+typedef struct {
+    PyObject *cell;      /* what marshal_cell returned */
+    int sequence;        /* a run: input and outputs have a time axis */
+    PyObject *input;     /* any array-like */
+    PyObject *num_steps; /* None: the input has a time axis */
+    PyObject *dtype;     /* to compute in; None: as the operands say */
+    PyObject *spk_dtype; /* None: the computing dtype */
+    Py_ssize_t time_axis;
+    PyObject *const *states; /* array-likes; None: at rest, or in a step an error */
+    int held;                /* the neuron's own states: they must fit as they are */
+    int spk;                 /* whether spikes are wanted, and which states after each step */
+    int record[SNNC_MAX_STATES];
+    /* Arrays to fill. NULL, None or a NumPy scalar: allocate. */
+    PyObject *out_spk, *out_record[SNNC_MAX_STATES], *out_state[SNNC_MAX_STATES];
+} marshal_request;
+
+/* New references, NULL where nothing was asked for. A result without dimensions is a NumPy
+ * scalar, unless its array was given. */
+typedef struct {
+    PyObject *spk, *record[SNNC_MAX_STATES], *state[SNNC_MAX_STATES];
+    Py_ssize_t num_steps;
+} marshal_result;
+
+/* A model with its reset and constants, as an immutable capsule. `constants` are two tuples
+ * (float32, float64) of array-likes in the order of models.def; `parameters` is a tuple of
+ * (name, shape) of what users set, for errors. */
+PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
+                       PyObject *const constants[2], PyObject *parameters);
+
+/* The model of a cell, or NULL with an exception. */
+const snnc_model_info *marshal_model(PyObject *cell);
+
+/* Computes what is asked for: 0, or -1 with an exception and empty results. */
+int marshal_run(const snnc_isa *isa, const marshal_request *request,
+                marshal_result *result);
+
+void marshal_clear(marshal_result *result);
+
+#endif

@@ -1,0 +1,39 @@
+"""The extension module: what pyproject.toml can't say."""
+
+import re
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy
+from setuptools import Extension, setup
+
+CORE = ["engine.c", "cpu.c", "rows_baseline.c", "rows_avx2.c"]
+BINDING = ["marshal.c", "module.c"]
+HEADERS = [str(path) for path in Path("csrc").rglob("*.h")] + ["csrc/models.def"]
+
+# One wheel for every Python from 3.11 on; free-threaded builds have no stable ABI.
+stable_abi = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+if sys.platform == "win32":
+    flags = ["/O2", "/std:c11", "/fp:precise"]
+else:
+    flags = (
+        "-std=c11 -O3 -ffp-contract=off -fno-trapping-math -fno-math-errno -fvisibility=hidden"
+    ).split()
+
+setup(
+    version=re.search(r'SNNC_VERSION "(.+)"', Path("csrc/snnc.h").read_text())[1],
+    ext_modules=[
+        Extension(
+            "snnc._core",
+            sources=[f"csrc/{name}" for name in CORE + BINDING],
+            depends=HEADERS,
+            include_dirs=[numpy.get_include()],
+            extra_compile_args=flags,
+            define_macros=[("Py_LIMITED_API", "0x030B0000")] if stable_abi else [],
+            py_limited_api=stable_abi,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if stable_abi else {},
+)

@@ -1,0 +1,59 @@
+"""Spiking neurons over NumPy, stepped in C: snnTorch's models, bit for bit, without PyTorch.
+
+>>> import numpy as np
+>>> import snnc
+>>> lif = snnc.Synaptic(alpha=0.9, beta=0.8)
+>>> spk_in = np.tile(np.r_[0.2, np.zeros(9)], 20).astype(np.float32)
+>>> spk, syn, mem = lif.run(spk_in)
+>>> np.flatnonzero(spk)[:4]
+array([23, 41, 53, 71])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+try:
+    from snnc import _core
+except ImportError as error:
+    if "_core" in str(error):
+        raise ImportError(
+            f"{error}. If this is a checkout of snnc: build it with `pip install -e .`, or "
+            "start Python in another directory."
+        ) from error
+    raise
+
+from snnc import utils
+from snnc._config import show_config
+from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
+from snnc.recording import Recording
+
+if TYPE_CHECKING:
+    from snnc import spikeplot
+
+__version__ = _core.version
+
+__all__ = [
+    "Alpha",
+    "Lapicque",
+    "Leaky",
+    "Recording",
+    "SpikingNeuron",
+    "Synaptic",
+    "show_config",
+    "spikeplot",
+    "utils",
+]
+
+_LAZY = ("spikeplot",)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"snnc.{name}")
+    raise AttributeError(f"module 'snnc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

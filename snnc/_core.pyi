@@ -1,0 +1,16 @@
+"""The extension module: private, positional, checked by `stubtest` against the build."""
+
+from collections.abc import Mapping
+from types import CapsuleType
+from typing import Any, Final
+
+version: Final[str]
+compiler: Final[str]
+isa: Final[str]
+isas: Final[tuple[str, ...]]
+resets: Final[tuple[str, ...]]
+models: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...], bool]]]
+
+def cell(*args: Any) -> CapsuleType: ...
+def step(*args: Any) -> tuple[Any, ...]: ...
+def run(*args: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], int]: ...

@@ -1,0 +1,1028 @@
+"""The neuron models: parameters, options and states; the arithmetic on neurons is in C.
+
+Each class derives the constants that its step uses in one function, `_constants`, whenever a
+parameter is set. Equations: snnc.h, or each class's docstring.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc import _core
+from snnc.recording import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, ClassVar
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    Floats = NDArray[Any]
+
+__all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
+
+_step = _core.step
+
+_STEP_DOC = """Do one step: ``spk, {states} = lif(input_, {states})``.
+
+        Parameters
+        ----------
+        input_ : array_like
+            The weighted input of this step. It, the states and the parameters broadcast to
+            the neuron shape.
+        {states} : array_like
+            The states after the last step; at first those of ``reset_mem()``. A neuron that
+            holds its states (``init_hidden=True``) takes none.
+        out : tuple of (ndarray or None), optional
+            Arrays to fill, in the order of what is returned; None allocates. They must have
+            exactly the neuron shape and the computing dtype and be C-contiguous. A state's
+            own array may be its output: then it is updated in place.
+        dtype : {{float32, float64}}, optional
+            The dtype to compute in; by default float64 if the input or a state is, else
+            float32. Python's own numbers and the parameters have no say in it.
+
+        Returns
+        -------
+        spk, {states} : ndarray, or NumPy scalar where the neuron shape is ()
+            Spikes (0 or 1) and the states after this step. Of a neuron that holds its
+            states only `spk`, unless ``output=True``.
+
+        Raises
+        ------
+        TypeError
+            If a state is missing or given to a neuron that holds its own, or an operand is
+            not an array of real numbers.
+        ValueError
+            If shapes don't broadcast, or `out` is not as described.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import snnc
+        >>> lif = snnc.{example}
+        >>> {states} = lif.reset_mem()
+        >>> spk, {states} = lif(np.zeros(3, np.float32), {states})
+        >>> spk
+        array([0., 0., 0.], dtype=float32)
+        """
+
+
+def _real(name: str, value: Any) -> Floats:
+    """Copy a number or an array of real numbers: float32 as it is, others as float64."""
+    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
+        raise TypeError(f"{name} is a masked array; expected a number or an array")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} is not an array of real numbers: {error}") from None
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name}={value!r}; expected a real number or an array of them")
+    return array.astype(np.float32 if array.dtype == np.float32 else np.float64)
+
+
+def _frozen(array: Floats) -> Floats:
+    array.flags.writeable = False
+    return array
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}={value!r}; expected True or False")
+    return bool(value)
+
+
+def _refuse(**arguments: Any) -> None:
+    """Arguments of snnTorch's constructors that snnc has not, at other than their defaults."""
+    for name, value in arguments.items():
+        if value is None or (isinstance(value, (bool, np.bool_)) and not value):
+            continue
+        why = (
+            "snnc does not quantise states"
+            if name == "state_quant"
+            else "snnc steps forward only and has no training yet"
+        )
+        default = None if name == "spike_grad" else False
+        raise ValueError(f"{name}={value!r} is not supported, only {name}={default}: {why}")
+
+
+class _Parameter:
+    """A parameter: read as a read-only array, set with validation and at once in effect."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, neuron: SpikingNeuron | None, owner: type | None = None) -> Any:
+        return self if neuron is None else neuron._parameters[self._name]
+
+    def __set__(self, neuron: SpikingNeuron, value: ArrayLike) -> None:
+        neuron._configure({self._name: value}, {})
+
+
+class _Option:
+    """An option: a flag, or the name of a reset mechanism."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, neuron: SpikingNeuron | None, owner: type | None = None) -> Any:
+        return self if neuron is None else neuron._options[self._name]
+
+    def __set__(self, neuron: SpikingNeuron, value: Any) -> None:
+        neuron._configure({}, {self._name: value})
+
+
+class _State:
+    """A state that the neuron holds (init_hidden=True): copied out, validated in."""
+
+    def __init__(self, name: str, index: int) -> None:
+        self._name = name
+        self._index = index
+        self.__doc__ = f"The {name} that the neuron holds, with ``init_hidden=True``."
+
+    def _held(self, neuron: SpikingNeuron) -> tuple[Any, ...]:
+        if neuron._held is None:
+            raise AttributeError(
+                f"this {type(neuron).__name__} holds no {self._name}: each call returns its "
+                "states (or let the neuron hold them: init_hidden=True)",
+                name=self._name,
+                obj=neuron,
+            )
+        return neuron._held
+
+    def __get__(self, neuron: SpikingNeuron | None, owner: type | None = None) -> Any:
+        if neuron is None:
+            return self
+        state = self._held(neuron)[self._index]
+        return state if isinstance(state, float) else np.copy(state)
+
+    def __set__(self, neuron: SpikingNeuron, value: ArrayLike) -> None:
+        held = list(self._held(neuron))
+        state = _real(self._name, value)
+        if type(value) in (bool, int, float):
+            held[self._index] = float(state)  # doesn't say in which dtype to compute
+        elif np.asarray(value).dtype == np.float64:
+            held[self._index] = state
+        else:
+            held[self._index] = state.astype(np.float32)
+        neuron._held = tuple(held)
+
+
+class SpikingNeuron:
+    """The base class of the neuron models: what they share, and nothing to instantiate."""
+
+    states: ClassVar[tuple[str, ...]]
+    """The names of the states, in the order in which calls take and return them."""
+
+    State: ClassVar[Any]
+
+    threshold = _Parameter("The membrane potential above which a neuron fires.")
+    init_hidden = _Option("Whether the neuron holds its states itself.")
+    inhibition = _Option("Whether only one neuron of a row (axis 1) may fire in a step.")
+    output = _Option("Whether a call returns the states too if the neuron holds them.")
+    reset_mechanism = _Option('What a spike does to its neuron: "subtract", "zero", "none".')
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
+
+    _parameters: dict[str, Floats]
+    _options: dict[str, Any]
+    _held: tuple[Any, ...] | None
+    _cell: Any
+
+    def __init__(self) -> None:
+        raise TypeError("SpikingNeuron is a base class: use Lapicque, Leaky, Synaptic or Alpha")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "states" not in cls.__dict__:
+            cls.states = _core.models[cls.__name__][0]
+            for index, name in enumerate(cls.states):
+                setattr(cls, name, _State(name, index))
+            cls.State = namedtuple("State", cls.states, module=cls.__module__)
+            cls.State.__qualname__ = f"{cls.__qualname__}.State"
+            example = f"{cls.__name__}({'0.9, 0.8' if len(cls.states) > 1 else '0.9'})"
+            cls.__call__.__doc__ = _STEP_DOC.format(
+                states=", ".join(cls.states), example=example
+            )
+
+    # ---- configuration ----
+
+    def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
+        """Set all parameters and options; what constructors do."""
+        self._parameters = {}
+        self._options = {"reset_delay": True}
+        self._held = None
+        self._configure(parameters, options)
+
+    def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        """Set some, with everything that follows from them, or raise and change nothing."""
+        new = {name: _real(name, value) for name, value in parameters.items()}
+        all_parameters = self._complete({**self._parameters, **new}, new)
+        all_options = {**self._options}
+        for name, value in options.items():
+            if name != "reset_mechanism":
+                all_options[name] = _flag(name, value)
+            elif isinstance(value, str) and value in _core.resets:
+                all_options[name] = value
+            else:
+                raise ValueError(
+                    f"reset_mechanism={value!r}; expected one of {', '.join(_core.resets)}"
+                )
+        cell = self._make_cell(all_parameters, all_options)
+        self._parameters = {name: _frozen(array) for name, array in all_parameters.items()}
+        self._options = all_options
+        self._cell = cell
+        if not all_options["init_hidden"]:
+            self._held = None
+        elif self._held is None:
+            self._held = self._rest()
+
+    def _complete(self, parameters: dict[str, Floats], new: dict[str, Floats]) -> dict[str, Floats]:
+        """Check parameters together, and derive those that follow from the `new` ones."""
+        return parameters
+
+    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+        """Derive what the step uses, from parameters in the dtype to compute in."""
+        raise TypeError(f"{type(self).__name__} derives no constants")
+
+    def _make_cell(self, parameters: dict[str, Floats], options: dict[str, Any]) -> Any:
+        """Build the core's view of the neuron."""
+        shapes = tuple((name, array.shape) for name, array in parameters.items())
+        try:
+            np.broadcast_shapes(*(shape for _, shape in shapes))
+        except ValueError:
+            listed = ", ".join(f"{name} {shape}" for name, shape in shapes)
+            raise ValueError(f"parameters don't broadcast with each other: {listed}") from None
+        names = _core.models[self._model()][1]
+        constants = []
+        with np.errstate(all="ignore"):
+            for dtype in (np.float32, np.float64):
+                c = self._constants({k: np.asarray(v, dtype) for k, v in parameters.items()})
+                constants.append(tuple(c[name] for name in names))
+        return _core.cell(
+            self._model(),
+            options["reset_mechanism"],
+            not options["reset_delay"],
+            options["inhibition"],
+            *constants,
+            shapes,
+        )
+
+    @classmethod
+    def _model(cls) -> str:
+        """Name the model in the core's table, for subclasses of users too."""
+        return next(c.__name__ for c in cls.__mro__ if c.__name__ in _core.models)
+
+    def _arguments(self) -> dict[str, Any]:
+        """Say what the constructor would have to be given."""
+        return {**self._parameters, **self._options}
+
+    def __repr__(self) -> str:
+        import inspect
+
+        given = self._arguments()
+        shown = []
+        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
+            if name not in given:
+                continue
+            value, default = given[name], parameter.default
+            if isinstance(value, np.ndarray):
+                if value.ndim == 0 and value.dtype == np.float64:
+                    value = value.item()
+                elif value.ndim == 0:
+                    value = value[()]
+                else:
+                    shown.append(f"{name}=np.{value!r}")
+                    continue
+            if type(value) is np.float32 or value != default or default is False and value:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not isinstance(other, SpikingNeuron):
+            return NotImplemented
+        return self._options == other._options and all(
+            a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+            for a, b in zip(self._parameters.values(), other._parameters.values(), strict=True)
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_cell"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._parameters = {k: _frozen(np.array(v)) for k, v in self._parameters.items()}
+        self._cell = self._make_cell(self._parameters, self._options)
+
+    # ---- states ----
+
+    def _rest(self) -> tuple[Floats, ...]:
+        return tuple(np.zeros((), np.float32) for _ in self.states)
+
+    def reset_mem(self) -> Any:
+        """Return states at rest; held states (``init_hidden=True``) are put to rest.
+
+        Returns
+        -------
+        ndarray, or tuple of ndarray
+            0-d float32 zeros, which broadcast to any neuron shape and never widen a dtype:
+            one array for a model of one state, else a tuple in the order of ``states``.
+        """
+        rest = self._rest()
+        if self._held is not None:
+            self._held = rest
+        return rest[0] if len(rest) == 1 else rest
+
+    def _step_held(
+        self, input_: ArrayLike, states: tuple[Any, ...], out: Any, dtype: DTypeLike | None
+    ) -> Any:
+        """One step of a neuron that holds its states."""
+        self._refuse_states(zip(self.states, states, strict=True))
+        output = self._options["output"]
+        if out is not None and not output:
+            if not isinstance(out, tuple) or len(out) != 1:
+                raise TypeError(
+                    f"out must be a tuple of 1, (spk,), as the call returns it, not {out!r}"
+                )
+            out = (*out, *(None for _ in states))
+        result = _step(self._cell, input_, out, dtype, True, *self._held or ())
+        if output:
+            self._held = tuple(np.copy(state) for state in result[1:])
+            return result
+        self._held = result[1:]
+        return result[0]
+
+    def _refuse_states(self, named: Iterable[tuple[str, Any]]) -> None:
+        for name, state in named:
+            if state is not None:
+                raise TypeError(
+                    f"{name} was passed to a neuron that holds its states (init_hidden=True): "
+                    f"assign to its {name} attribute instead"
+                )
+
+    # ---- sequences ----
+
+    def run(
+        self,
+        x: ArrayLike,
+        *states: ArrayLike | None,
+        num_steps: int | None = None,
+        time_axis: int = 0,
+        record: str | Iterable[str] | None = None,
+        spk_dtype: DTypeLike | None = None,
+        out: Recording | Mapping[str, Any] | None = None,
+        dtype: DTypeLike | None = None,
+        **named_states: ArrayLike | None,
+    ) -> Recording:
+        """Run a whole sequence in one call: the same bits as one call a step.
+
+        Parameters
+        ----------
+        x : array_like, shape (T, ...)
+            The input, time first. Any layout will do and is not copied; of the dtypes only
+            float32 and float64 are used as they are.
+        *states, **named_states : array_like, optional
+            The states to start from, by position (in the order of ``states``) or by name.
+            They broadcast to the neuron shape; missing ones are at rest. A neuron that holds
+            its states (``init_hidden=True``) takes none: it goes on from, and updates, those.
+        num_steps : int, optional
+            If given, `x` has no time axis and is held for that many steps.
+        time_axis : int, default 0
+            Where time is in `x`, and in all arrays of neuron shape with a time axis that
+            come out of the run or are given as `out`.
+        record : str or iterable of str, optional
+            What to record: any of ``"spk"`` and the names in ``states``; by default all.
+        spk_dtype : {float32, float64, uint8, bool}, optional
+            The dtype of the recorded spikes; by default that of the states.
+        out : Recording or dict, optional
+            Arrays to fill: an earlier recording of the same shape, or a dict with names out
+            of `record` and ``"state"`` (a tuple of final states) as keys. They must have
+            exactly the shape and dtype of the result and be C-contiguous. After an
+            interrupt their contents are unspecified.
+        dtype : {float32, float64}, optional
+            The dtype to compute in; by default float64 if `x` or a state is, else float32.
+            Python's own numbers and the parameters have no say in it.
+
+        Returns
+        -------
+        Recording
+            Unpacks into the recorded arrays: ``spk, mem = lif.run(x)``. Its ``state`` holds
+            the final states, from which another run may go on.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not an array of real numbers, `x` has no time axis, or a state
+            is passed to a neuron that holds its own.
+        ValueError
+            If shapes don't broadcast, or an option or an array of `out` is not as described.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import snnc
+        >>> lif = snnc.Leaky(beta=[0.5, 0.9, 0.99])
+        >>> rec = lif.run(0.3, num_steps=100, record="spk", spk_dtype=np.uint8)
+        >>> rec.spk.shape, rec.spk.sum(axis=0)
+        ((100, 3), array([ 0, 24, 29], dtype=uint64))
+        >>> more = lif.run(0.3, *rec.state, num_steps=100)
+        """
+        if len(states) > len(self.states):
+            raise TypeError(
+                f"run takes at most {len(self.states)} states ({', '.join(self.states)}), "
+                f"{len(states)} were given"
+            )
+        start = dict(zip(self.states, states, strict=False))
+        for name, state in named_states.items():
+            if name not in self.states:
+                raise TypeError(f"run got an unexpected keyword argument {name!r}")
+            if name in start:
+                raise TypeError(f"run got {name} by position and by keyword")
+            start[name] = state
+        if self._held is not None:
+            self._refuse_states(start.items())
+            begin = self._held
+        else:
+            begin = tuple(start.get(name) for name in self.states)
+        names = self._recorded(record)
+        order = ("spk", *self.states)
+        arrays, state, steps = _core.run(
+            self._cell,
+            x,
+            self._held is not None,
+            begin,
+            num_steps,
+            time_axis,
+            tuple(order.index(name) for name in names),
+            spk_dtype,
+            None if out is None else self._given(out, names),
+            dtype,
+        )
+        if self._held is not None:
+            self._held = tuple(np.copy(s) for s in state)
+        return Recording(
+            dict(zip(names, arrays, strict=True)),
+            self.State(*state),
+            num_steps=steps,
+            time_axis=time_axis,
+            dt=self._dt(),
+        )
+
+    def _dt(self) -> Any:
+        return 1
+
+    def _recorded(self, record: str | Iterable[str] | None) -> tuple[str, ...]:
+        """Check the names to record."""
+        valid = ("spk", *self.states)
+        if record is None:
+            return valid
+        names = (record,) if isinstance(record, str) else tuple(record)
+        for name in names:
+            if name not in valid:
+                raise ValueError(f"record: {name!r} is none of {', '.join(valid)}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"record={record!r} names something twice")
+        return names
+
+    def _given(
+        self, out: Recording | Mapping[str, Any], names: tuple[str, ...]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Arrays of the caller's to fill: for each recorded name, and for each state."""
+        if isinstance(out, Recording):
+            arrays, state = out._arrays, out.state
+        elif isinstance(out, dict):
+            arrays, state = out, out.get("state")
+            for name in out:
+                if name not in names and name != "state":
+                    raise ValueError(
+                        f"out: {name!r} is none of what is recorded ({', '.join(names)}), "
+                        "nor 'state'"
+                    )
+        else:
+            raise TypeError(f"out={out!r}; expected a Recording or a dict of arrays")
+        if state is None:
+            state = (None,) * len(self.states)
+        if not isinstance(state, (tuple, list)) or len(state) != len(self.states):
+            raise ValueError(
+                f"out: 'state' must be a tuple of {len(self.states)} "
+                f"({', '.join(self.states)}), not {state!r}"
+            )
+        return tuple(arrays.get(name) for name in names), tuple(state)
+
+
+class Lapicque(SpikingNeuron):
+    """Lapicque's neuron: an RC circuit, integrated by forward Euler, with a threshold.
+
+    .. code-block:: text
+
+        v   = x R q dt + (1 - dt/(R C)) mem        q = 1/(R C)
+        mem = v - r threshold   ("subtract")
+              v - r v           ("zero")
+              v                 ("none")
+        spk = 1 if mem > threshold else 0
+
+    where r is 1 if the incoming mem is above the threshold, else 0.
+
+    Parameters
+    ----------
+    beta : float or array_like, optional
+        The decay rate of the membrane, exp(-dt/(R C)). With `beta` alone R is 1 and C follows;
+        with one of `R` and `C` the other follows. All three are a ValueError. As the
+        membrane is integrated by Euler's method, it decays by 1 + log(beta) a step.
+    R : float or array_like, optional
+        Resistance of the membrane, in ohm.
+    C : float or array_like, optional
+        Capacitance of the membrane, in farad.
+    time_step : float or array_like, default 1
+        Duration of a step, in seconds.
+    threshold : float or array_like, default 1.0
+        Membrane potential above which the neuron fires, in volt (inputs are in ampere).
+    init_hidden : bool, default False
+        Whether the neuron holds its states itself: calls neither take nor return them then.
+    inhibition : bool, default False
+        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
+    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
+        What a spike does to its neuron, at the next step.
+    output : bool, default False
+        With `init_hidden`, whether calls return the states after all.
+    spike_grad, surrogate_disable, learn_beta, learn_threshold, state_quant
+        For the order of snnTorch's arguments; not supported at other than their defaults.
+
+    Notes
+    -----
+    Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
+    assigning to one takes effect at once. Setting R, C or time_step re-derives beta; setting
+    beta re-derives C.
+
+    References
+    ----------
+    .. [1] L. Lapicque, "Recherches quantitatives sur l'excitation electrique des nerfs traitee
+       comme une polarisation", J. Physiol. Pathol. Gen. 9, 620-635 (1907).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Lapicque(R=5.1, C=5e-3, time_step=1e-3)
+    >>> rec = lif.run(np.float32(0.3), num_steps=100)
+    >>> rec.spike_times(dt=1)
+    array([27, 54, 82])
+    """
+
+    beta = _Parameter("The decay rate of the membrane, exp(-time_step/(R C)).")
+    R = _Parameter("The resistance of the membrane.")
+    C = _Parameter("The capacitance of the membrane.")
+    time_step = _Parameter("The duration of a step.")
+
+    _given: tuple[str, ...] = ()  # which of beta, R and C determine the others
+
+    def __init__(
+        self,
+        beta: ArrayLike = False,
+        R: ArrayLike = False,
+        C: ArrayLike = False,
+        time_step: ArrayLike = 1,
+        threshold: ArrayLike = 1.0,
+        spike_grad: None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: bool = False,
+        output: bool = False,
+    ) -> None:
+        _refuse(
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            state_quant=state_quant,
+        )
+        given = {"beta": beta, "R": R, "C": C}
+        given = {name: value for name, value in given.items() if value is not False}
+        if len(given) == 3:
+            raise ValueError("beta, R and C were all given; any two of them determine the third")
+        if not given or given.keys() in ({"R"}, {"C"}):
+            raise ValueError("expected beta, or R and C, or beta and one of them")
+        self._setup(
+            {**given, "time_step": time_step, "threshold": threshold},
+            init_hidden=init_hidden,
+            inhibition=inhibition,
+            reset_mechanism=reset_mechanism,
+            output=output,
+        )
+
+    def _complete(self, parameters: dict[str, Floats], new: dict[str, Floats]) -> dict[str, Floats]:
+        for name in ("R", "C", "time_step"):
+            if name in new and np.any(new[name] == 0):
+                raise ValueError(f"{name} must not be 0: a time constant R C and its step")
+        if "beta" in new and np.any(new["beta"] <= 0):
+            raise ValueError("beta must be positive: C follows from log(1/beta)")
+        with np.errstate(all="ignore"):
+            dt = parameters["time_step"]
+            if "beta" in new:
+                tau = np.asarray(dt / np.log(1 / new["beta"]))  # R C
+                if "C" in new:
+                    parameters["R"] = np.asarray(tau / new["C"])
+                else:
+                    parameters.setdefault("R", np.ones(()))
+                    parameters["C"] = np.asarray(tau / parameters["R"])
+            elif new.keys() & {"R", "C", "time_step"}:
+                rc = parameters["R"] * parameters["C"]
+                parameters["beta"] = np.asarray(np.exp(-dt / rc))
+        return parameters
+
+    def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        super()._configure(parameters, options)
+        if "beta" in parameters:
+            held = ("R",) if self._given else ()
+            self._given = tuple(n for n in ("beta", "R", "C") if n in {*parameters, *held})
+        elif parameters.keys() & {"R", "C", "time_step"}:
+            self._given = ("R", "C")
+
+    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+        rc = p["R"] * p["C"]
+        return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
+
+    def _arguments(self) -> dict[str, Any]:
+        left_out = {"beta", "R", "C"} - {*self._given}
+        return {k: v for k, v in super()._arguments().items() if k not in left_out}
+
+    def _dt(self) -> Any:
+        return self.time_step.item() if self.time_step.ndim == 0 else self.time_step
+
+    init_lapicque = SpikingNeuron.reset_mem
+
+    def __call__(
+        self,
+        input_: ArrayLike,
+        mem: ArrayLike | None = None,
+        *,
+        out: tuple[Floats | None, ...] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        if self._held is not None:
+            return self._step_held(input_, (mem,), out, dtype)
+        return _step(self._cell, input_, out, dtype, False, mem)
+
+
+class Leaky(SpikingNeuron):
+    """First-order leaky integrate-and-fire neuron.
+
+    .. code-block:: text
+
+        mem = (beta mem + x) - r threshold   ("subtract")
+              beta ((1 - r) mem) + x         ("zero": the input survives the reset)
+              beta mem + x                   ("none")
+        spk = graded_spikes_factor if mem > threshold else 0
+
+    where r is 1 if the incoming mem is above the threshold, else 0.
+
+    Parameters
+    ----------
+    beta : float or array_like
+        Decay rate of the membrane, exp(-dt/tau_mem); values outside [0, 1] are clipped.
+    threshold : float or array_like, default 1.0
+        Membrane potential above which the neuron fires.
+    init_hidden : bool, default False
+        Whether the neuron holds its states itself: calls neither take nor return them then.
+    inhibition : bool, default False
+        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
+    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
+        What a spike does to its neuron.
+    output : bool, default False
+        With `init_hidden`, whether calls return the states after all.
+    graded_spikes_factor : float or array_like, default 1.0
+        The value of a spike.
+    reset_delay : bool, default True
+        Whether a spike resets its neuron at the next step, not within its own.
+    spike_grad, surrogate_disable, learn_*, state_quant
+        For the order of snnTorch's arguments; not supported at other than their defaults.
+
+    Notes
+    -----
+    Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
+    assigning to one takes effect at once.
+
+    References
+    ----------
+    .. [1] J. K. Eshraghian et al., "Training spiking neural networks using lessons from deep
+       learning", Proc. IEEE 111, 1016-1054 (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Leaky(beta=0.8)
+    >>> mem = lif.init_leaky()
+    >>> for step in range(3):
+    ...     spk, mem = lif(np.float32(0.5), mem)
+    ...     print(spk, mem)
+    0.0 0.5
+    0.0 0.9
+    1.0 1.2200001
+    """
+
+    beta = _Parameter("The decay rate of the membrane.")
+    graded_spikes_factor = _Parameter("The value of a spike.")
+    reset_delay = _Option("Whether a spike resets its neuron at the next step.")
+
+    def __init__(
+        self,
+        beta: ArrayLike,
+        threshold: ArrayLike = 1.0,
+        spike_grad: None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: bool = False,
+        output: bool = False,
+        graded_spikes_factor: ArrayLike = 1.0,
+        learn_graded_spikes_factor: bool = False,
+        reset_delay: bool = True,
+    ) -> None:
+        _refuse(
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            state_quant=state_quant,
+            learn_graded_spikes_factor=learn_graded_spikes_factor,
+        )
+        self._setup(
+            {"beta": beta, "threshold": threshold, "graded_spikes_factor": graded_spikes_factor},
+            init_hidden=init_hidden,
+            inhibition=inhibition,
+            reset_mechanism=reset_mechanism,
+            output=output,
+            reset_delay=reset_delay,
+        )
+
+    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+        return {**p, "beta": np.clip(p["beta"], 0, 1)}
+
+    init_leaky = SpikingNeuron.reset_mem
+
+    def __call__(
+        self,
+        input_: ArrayLike,
+        mem: ArrayLike | None = None,
+        *,
+        out: tuple[Floats | None, ...] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        if self._held is not None:
+            return self._step_held(input_, (mem,), out, dtype)
+        return _step(self._cell, input_, out, dtype, False, mem)
+
+
+class Synaptic(SpikingNeuron):
+    """Second-order leaky integrate-and-fire neuron: a synaptic current drives the membrane.
+
+    .. code-block:: text
+
+        syn = alpha syn + x
+        v   = beta mem + syn
+        mem = v - r threshold   ("subtract")
+              v - v r           ("zero": syn stays)
+              v                 ("none")
+        spk = 1 if mem > threshold else 0
+
+    where r is 1 if the incoming mem is above the threshold, else 0.
+
+    Parameters
+    ----------
+    alpha : float or array_like
+        Decay rate of the synaptic current, exp(-dt/tau_syn); clipped to [0, 1].
+    beta : float or array_like
+        Decay rate of the membrane, exp(-dt/tau_mem); clipped to [0, 1].
+    threshold : float or array_like, default 1.0
+        Membrane potential above which the neuron fires.
+    init_hidden : bool, default False
+        Whether the neuron holds its states itself: calls neither take nor return them then.
+    inhibition : bool, default False
+        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
+    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
+        What a spike does to its neuron.
+    output : bool, default False
+        With `init_hidden`, whether calls return the states after all.
+    reset_delay : bool, default True
+        Whether a spike resets its neuron at the next step, not within its own.
+    spike_grad, surrogate_disable, learn_*, state_quant
+        For the order of snnTorch's arguments; not supported at other than their defaults.
+
+    Notes
+    -----
+    Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
+    assigning to one takes effect at once.
+
+    References
+    ----------
+    .. [1] J. K. Eshraghian et al., "Training spiking neural networks using lessons from deep
+       learning", Proc. IEEE 111, 1016-1054 (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Synaptic(alpha=0.9, beta=0.8)
+    >>> spk_in = np.tile(np.r_[0.2, np.zeros(9)], 20).astype(np.float32)
+    >>> lif.run(spk_in).spike_times()
+    array([ 23,  41,  53,  71,  83, 101, 113, 131, 143, 161, 173, 191])
+    """
+
+    alpha = _Parameter("The decay rate of the synaptic current.")
+    beta = _Parameter("The decay rate of the membrane.")
+    reset_delay = _Option("Whether a spike resets its neuron at the next step.")
+
+    def __init__(
+        self,
+        alpha: ArrayLike,
+        beta: ArrayLike,
+        threshold: ArrayLike = 1.0,
+        spike_grad: None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_alpha: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: bool = False,
+        output: bool = False,
+        reset_delay: bool = True,
+    ) -> None:
+        _refuse(
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_alpha=learn_alpha,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            state_quant=state_quant,
+        )
+        self._setup(
+            {"alpha": alpha, "beta": beta, "threshold": threshold},
+            init_hidden=init_hidden,
+            inhibition=inhibition,
+            reset_mechanism=reset_mechanism,
+            output=output,
+            reset_delay=reset_delay,
+        )
+
+    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+        return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
+
+    init_synaptic = SpikingNeuron.reset_mem
+
+    def __call__(
+        self,
+        input_: ArrayLike,
+        syn: ArrayLike | None = None,
+        mem: ArrayLike | None = None,
+        *,
+        out: tuple[Floats | None, ...] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        if self._held is not None:
+            return self._step_held(input_, (syn, mem), out, dtype)
+        return _step(self._cell, input_, out, dtype, False, syn, mem)
+
+
+class Alpha(SpikingNeuron):
+    """Spike response neuron with an alpha-shaped kernel: a difference of two exponentials.
+
+    .. code-block:: text
+
+        e   = alpha syn_exc + x
+        i   = beta syn_inh - x
+        v   = tau (e + i)         tau = log(alpha)/(log(beta) - log(alpha)) + 1
+        mem = v - v r             ("zero"; syn_exc = e - e r, syn_inh = i - i r)
+              v - (-syn_inh) r    ("subtract", with the incoming syn_inh;
+                                   syn_exc = e - threshold r, syn_inh = i - i r)
+              v                   ("none"; syn_exc = e, syn_inh = i)
+        spk = 1 if mem > threshold else 0
+
+    where r is 1 if the incoming mem is above the threshold, else 0.
+
+    Parameters
+    ----------
+    alpha : float or array_like
+        Decay rate of the excitatory exponential; clipped to [0, 1]. Must exceed `beta`.
+    beta : float or array_like
+        Decay rate of the inhibitory exponential; clipped to [0, 1].
+    threshold : float or array_like, default 1.0
+        Membrane potential above which the neuron fires.
+    init_hidden : bool, default False
+        Whether the neuron holds its states itself: calls neither take nor return them then.
+    inhibition : bool, default False
+        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
+    reset_mechanism : {"zero", "subtract", "none"}, default "zero"
+        What a spike does to its neuron, at the next step.
+    output : bool, default False
+        With `init_hidden`, whether calls return the states after all.
+    spike_grad, surrogate_disable, learn_*, state_quant
+        For the order of snnTorch's arguments; not supported at other than their defaults.
+
+    Raises
+    ------
+    ValueError
+        If any alpha, clipped, does not exceed its beta.
+
+    Notes
+    -----
+    Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
+    assigning to one takes effect at once.
+
+    References
+    ----------
+    .. [1] W. Gerstner, W. M. Kistler, R. Naud and L. Paninski, "Neuronal Dynamics", chapter 6,
+       Cambridge University Press (2014).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Alpha(alpha=0.8, beta=0.7, threshold=0.5)
+    >>> kernel = lif.run(np.float32([0, 0.85, 0, 0, 0, 0, 0])).mem
+    >>> print(np.round(kernel, 3))
+    [0.    0.    0.227 0.341 0.384 0.385 0.362]
+    """
+
+    alpha = _Parameter("The decay rate of the excitatory exponential.")
+    beta = _Parameter("The decay rate of the inhibitory exponential.")
+
+    def __init__(
+        self,
+        alpha: ArrayLike,
+        beta: ArrayLike,
+        threshold: ArrayLike = 1.0,
+        spike_grad: None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_alpha: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "zero",
+        state_quant: bool = False,
+        output: bool = False,
+    ) -> None:
+        _refuse(
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_alpha=learn_alpha,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            state_quant=state_quant,
+        )
+        self._setup(
+            {"alpha": alpha, "beta": beta, "threshold": threshold},
+            init_hidden=init_hidden,
+            inhibition=inhibition,
+            reset_mechanism=reset_mechanism,
+            output=output,
+        )
+
+    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+        # Logarithms in double, rounded, then the type's own arithmetic: as near to torch's
+        # float32 tau as can be (mostly the same bits).
+        alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
+        if np.any(alpha <= beta):
+            raise ValueError(
+                f"alpha={p['alpha']} must exceed beta={p['beta']} (both clipped to [0, 1])"
+            )
+        log_alpha = np.log(alpha, dtype=np.float64).astype(alpha.dtype)
+        log_beta = np.log(beta, dtype=np.float64).astype(beta.dtype)
+        tau = log_alpha / (log_beta - log_alpha) + 1
+        return {**p, "alpha": alpha, "beta": beta, "tau": tau}
+
+    init_alpha = SpikingNeuron.reset_mem
+
+    def __call__(
+        self,
+        input_: ArrayLike,
+        syn_exc: ArrayLike | None = None,
+        syn_inh: ArrayLike | None = None,
+        mem: ArrayLike | None = None,
+        *,
+        out: tuple[Floats | None, ...] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        if self._held is not None:
+            return self._step_held(input_, (syn_exc, syn_inh, mem), out, dtype)
+        return _step(self._cell, input_, out, dtype, False, syn_exc, syn_inh, mem)

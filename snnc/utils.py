@@ -1,0 +1,56 @@
+"""Functions over whole networks, named as in snnTorch's ``utils``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snnc.neurons import SpikingNeuron
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+__all__ = ["reset"]
+
+
+def _neurons(net: Any) -> Iterator[SpikingNeuron]:
+    if isinstance(net, SpikingNeuron):
+        yield net
+    elif isinstance(net, (list, tuple)):
+        for part in net:
+            yield from _neurons(part)
+    elif isinstance(net, dict):
+        for part in net.values():
+            yield from _neurons(part)
+    else:
+        raise TypeError(
+            f"net: can't reset a {type(net).__name__}; expected a neuron, or lists, tuples "
+            "and dicts of neurons"
+        )
+
+
+def reset(net: Any) -> None:
+    """Put the states that neurons hold (``init_hidden=True``) back to rest.
+
+    Parameters
+    ----------
+    net : neuron, or any nesting of lists, tuples and dicts of neurons
+        Only these neurons are reset: unlike snnTorch's, not every instance of their classes.
+
+    Raises
+    ------
+    TypeError
+        If `net` holds anything else. Nothing is reset then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Leaky(beta=0.9, init_hidden=True)
+    >>> _ = lif(np.float32(0.5))
+    >>> snnc.utils.reset([lif])
+    >>> float(lif.mem)
+    0.0
+    """
+    for neuron in list(_neurons(net)):
+        neuron.reset_mem()
