@@ -1,0 +1,107 @@
+"""What several test modules use: the golden cases, and bit-for-bit comparison."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+import snnc
+from snnc import _core
+
+CLASSES = {name: getattr(snnc, name) for name in _core.models}
+ROOT = Path(__file__).parent.parent
+
+
+def make(model, **arguments):
+    """A neuron of that model, with usual parameters where none are given."""
+    usual = {
+        "Lapicque": {"R": 1.0, "C": 5.0},
+        "Leaky": {"beta": 0.9},
+        "Synaptic": {"alpha": 0.8, "beta": 0.9},
+        "Alpha": {"alpha": 0.9, "beta": 0.8, "threshold": 0.2},
+    }
+    return CLASSES[model](**{**usual[model], **arguments})
+
+
+def assert_same(actual, expected):
+    """Equal shape, dtype and bits; of a NaN only the position counts."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype
+    if actual.dtype.kind == "f":
+        nan = np.isnan(expected)
+        np.testing.assert_array_equal(np.isnan(actual), nan)
+        bits = f"u{actual.dtype.itemsize}"
+        actual = np.where(nan, 0, actual).astype(actual.dtype).view(bits)
+        expected = np.where(nan, 0, expected).astype(expected.dtype).view(bits)
+    np.testing.assert_array_equal(actual, expected)
+
+
+def golden(file):
+    """The cases of a file of tests/golden."""
+    with np.load(Path(__file__).parent / "golden" / f"{file}.npz") as z:
+        for text in z["meta"]:
+            meta = json.loads(text)
+            arrays = {role: z[key] for role, key in meta["arrays"].items()}
+            args = {
+                k: z[v[1:]] if isinstance(v, str) and v.startswith("@") else v
+                for k, v in meta.get("args", {}).items()
+            }
+            yield SimpleNamespace(**{**meta, "args": args, "arrays": arrays})
+
+
+def torch_constants(case):
+    """The constants of a golden case's cell, rounded as torch rounded them.
+
+    A Python float is a float32 number there, an int exact, an array keeps its own precision;
+    tau and Lapicque's R, C and time_step were recorded. Returned for both computing dtypes.
+    """
+    a = case.arrays
+    p = {
+        k: np.float32(v) if isinstance(v, float) else np.asarray(v)
+        for k, v in case.args.items()
+        if not isinstance(v, (bool, str))
+    }
+    p.setdefault("threshold", np.float32(1))
+    if p["threshold"].ndim == 0:  # r * threshold is float32 then
+        p["threshold"] = np.float32(p["threshold"])
+    if case.model == "Leaky":
+        p.setdefault("graded_spikes_factor", np.float32(1))
+    for name in ("alpha", "beta"):
+        if name in p:
+            p[name] = np.clip(p[name], 0, 1)
+    both = []
+    for dtype in (np.float32, np.float64):
+        c = dict(p)
+        if case.model == "Alpha":
+            c["tau"] = a["tau"]
+        if case.model == "Lapicque":
+            with np.errstate(all="ignore"):
+                # torch keeps these in float32 unless they are float64 arrays with dimensions
+                wide = any(
+                    a[k].dtype == np.float64 and a[k].ndim for k in ("R", "C", "time_step")
+                )
+                R, C, dt = (
+                    a[k].astype(np.float64 if wide else np.float32)
+                    if a[k].dtype != np.float64 or wide
+                    else a[k]
+                    for k in ("R", "C", "time_step")
+                )
+                rc = R * C
+                c |= {"R": R, "dt": dt, "q": 1 / rc, "keep": 1 - dt / rc}
+        names = _core.models[case.model][1]
+        both.append(tuple(np.asarray(c[name], dtype) for name in names))
+    return both
+
+
+def torch_cell(case):
+    """The golden case's cell, through the private call."""
+    return _core.cell(
+        case.model,
+        case.reset_mechanism,
+        case.reset_delay is False,
+        case.args.get("inhibition", False),
+        *torch_constants(case),
+        (),
+    )
