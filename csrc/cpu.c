@@ -12,7 +12,8 @@ static int always(void)
 static int have_avx2(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") != 0; /* asks the system too: saved registers */
+    return __builtin_cpu_supports("avx2") !=
+           0; /* asks the system too: saved registers */
 }
 #endif
 

@@ -20,9 +20,9 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* of stack */
-    BLOCK_BYTES = 128 * 1024,  /* of each state: what stays in cache from step to step */
-    TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
-    SHORTEST_RUN = 64          /* fewer contiguous neurons go through a tile */
+    BLOCK_BYTES = 128 * 1024, /* of each state: what stays in cache from step to step */
+    TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
+    SHORTEST_RUN = 64         /* fewer contiguous neurons go through a tile */
 };
 
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
@@ -82,10 +82,10 @@ typedef struct {
     const snnc_call *call;
     snnc_row_fn *row;
     int num_states, num_params;
-    size_t size;       /* of a real */
-    size_t period;     /* of the parameters; 0: one value for all */
-    size_t run;        /* strips end at multiples of it; 0: anywhere */
-    size_t inhibited;  /* neurons in a row of rivals, or 0 */
+    size_t size;      /* of a real */
+    size_t period;    /* of the parameters; 0: one value for all */
+    size_t run;       /* strips end at multiples of it; 0: anywhere */
+    size_t inhibited; /* neurons in a row of rivals, or 0 */
     size_t t0, t1;
     size_t strip, tile_steps;
     sequence x, spk, record[SNNC_MAX_STATES];
@@ -219,9 +219,9 @@ static snnc_status make_plan(plan *p, const snnc_isa *isa, const snnc_call *call
 
     /* The undelayed reset of inhibited neurons comes after the row function; that of
      * SNNC_NONE does nothing. */
-    const int undelayed =
-        call->undelayed && !p->inhibited && call->reset != SNNC_NONE;
-    p->row = (*isa->rows[call->type])[call->model][call->reset][undelayed][p->period > 0];
+    const int undelayed = call->undelayed && !p->inhibited && call->reset != SNNC_NONE;
+    p->row =
+        (*isa->rows[call->type])[call->model][call->reset][undelayed][p->period > 0];
 
     p->x = make_sequence(p, call->x.data, call->x.step, call->x.strides, call->type);
     p->spk = make_sequence(p, call->spk.data, call->spk.step, call->spk.strides,
@@ -247,7 +247,8 @@ static snnc_status make_plan(plan *p, const snnc_isa *isa, const snnc_call *call
         p->tile_steps = 1;
     }
     else {
-        p->strip = least(n, transposed ? room / least(steps ? steps : 1, TILE_STEPS) : room);
+        p->strip =
+            least(n, transposed ? room / least(steps ? steps : 1, TILE_STEPS) : room);
         p->tile_steps = !num_tiles ? steps : p->strip ? room / p->strip : 1;
         if (p->strip < n && !transposed)
             p->tile_steps = 1;
@@ -275,11 +276,11 @@ static void move_tile(const plan *p, const sequence *s, int load, char *tile, si
         const ptrdiff_t src_step = load ? s->step : tile_step;
         const ptrdiff_t dst_stride = load ? 1 : stride, src_stride = load ? stride : 1;
         if (p->call->type == SNNC_F32)
-            copy_block_f32(dst, s->type, dst_step, dst_stride, src, src_step, src_stride,
-                           (ptrdiff_t)num_steps, (ptrdiff_t)run);
+            copy_block_f32(dst, s->type, dst_step, dst_stride, src, src_step,
+                           src_stride, (ptrdiff_t)num_steps, (ptrdiff_t)run);
         else
-            copy_block_f64(dst, s->type, dst_step, dst_stride, src, src_step, src_stride,
-                           (ptrdiff_t)num_steps, (ptrdiff_t)run);
+            copy_block_f64(dst, s->type, dst_step, dst_stride, src, src_step,
+                           src_stride, (ptrdiff_t)num_steps, (ptrdiff_t)run);
     }
 }
 
@@ -305,7 +306,8 @@ static void step_inhibited(const plan *p, const snnc_row *row, char *r)
         r = NULL;
     if (call->type == SNNC_F32) {
         if (r)
-            reset_signals_f32((float *)r, row->state_in[mem], threshold, per_neuron, row->n);
+            reset_signals_f32((float *)r, row->state_in[mem], threshold, per_neuron,
+                              row->n);
         p->row(row);
         inhibit_f32(row->spk, row->state_out[mem], threshold, graded, (float *)r,
                     per_neuron, call->reset, stride, row->n);
@@ -320,7 +322,8 @@ static void step_inhibited(const plan *p, const snnc_row *row, char *r)
     }
 }
 
-/* Steps [t, t + num_steps) of the neurons [i, i + n), which no run or period divides. */
+/* Steps [t, t + num_steps) of the neurons [i, i + n), which no run or period divides.
+ */
 static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, size_t i,
                     size_t n)
 {
@@ -343,8 +346,8 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
     if (p->x.staged) {
         x = scratch;
         x_step = call->x.held ? 0 : row_bytes;
-        move_tile(p, &p->x, 1, scratch, call->x.held ? 0 : t, call->x.held ? 1 : num_steps,
-                  i, n);
+        move_tile(p, &p->x, 1, scratch, call->x.held ? 0 : t,
+                  call->x.held ? 1 : num_steps, i, n);
         scratch += tile_bytes;
     }
     else {
@@ -380,8 +383,9 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
             scratch += tile_bytes;
         }
         else {
-            char *first = record->data +
-                          locate(call, record->strides, i, &run, &stride) * (ptrdiff_t)size;
+            char *first =
+                record->data +
+                locate(call, record->strides, i, &run, &stride) * (ptrdiff_t)size;
             state_step[k] = record->step * (ptrdiff_t)size;
             row.state_out[k] = first + (ptrdiff_t)t * state_step[k];
             if (t > p->t0)
@@ -435,7 +439,8 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
         for (int k = 0; k < p.num_states && t0 == 0; k++)
             if (call->state_in[k] && call->state_in[k] != call->state_out[k])
                 memcpy((char *)call->state_out[k] + n0 * p.size,
-                       (const char *)call->state_in[k] + n0 * p.size, (n1 - n0) * p.size);
+                       (const char *)call->state_in[k] + n0 * p.size,
+                       (n1 - n0) * p.size);
         return status;
     }
 

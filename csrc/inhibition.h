@@ -1,6 +1,7 @@
-/* Inhibition: of the neurons of a row only one may fire. Included once per type. It comes
- * after the row function (which resets with a delay and lets every neuron fire) and before
- * the undelayed reset, because the winner is known only when the whole row is. */
+/* Inhibition: of the neurons of a row only one may fire. Included once per type. It
+ * comes after the row function (which resets with a delay and lets every neuron fire)
+ * and before the undelayed reset, because the winner is known only when the whole row
+ * is. */
 #include "cells/spike.h"
 
 /* The reset signals of a row, from the incoming mem. */
@@ -11,12 +12,12 @@ static void NAME(reset_signals)(real *r, const real *mem, const real *threshold,
         r[i] = NAME(heaviside)(mem[i] - threshold[per_neuron ? i : 0]);
 }
 
-/* A row of n neurons, in which those `stride` apart are rivals. Keeps the spike of the first
- * of the largest mem - threshold (a NaN is largest, and does not fire) and silences the
- * others; `r` is not NULL if the reset is undelayed. */
-static void NAME(inhibit)(real *spk, real *mem, const real *threshold, const real *graded,
-                          const real *r, int per_neuron, int reset, size_t stride,
-                          size_t n)
+/* A row of n neurons, in which those `stride` apart are rivals. Keeps the spike of the
+ * first of the largest mem - threshold (a NaN is largest, and does not fire) and
+ * silences the others; `r` is not NULL if the reset is undelayed. */
+static void NAME(inhibit)(real *spk, real *mem, const real *threshold,
+                          const real *graded, const real *r, int per_neuron, int reset,
+                          size_t stride, size_t n)
 {
     for (size_t column = 0; column < stride; column++) {
         size_t winner = column;
@@ -32,8 +33,9 @@ static void NAME(inhibit)(real *spk, real *mem, const real *threshold, const rea
             const size_t p = per_neuron ? i : 0;
             spk[i] = i == winner ? NAME(heaviside)(mem[i] - threshold[p]) : (real)0;
             if (r)
-                mem[i] = NAME(undelayed_reset)(mem[i], spk[i], graded ? graded[p] : (real)1,
-                                               r[i], threshold[p], reset);
+                mem[i] =
+                    NAME(undelayed_reset)(mem[i], spk[i], graded ? graded[p] : (real)1,
+                                          r[i], threshold[p], reset);
         }
     }
 }

@@ -1,14 +1,15 @@
-/* NumPy arrays to the core's structs and back. Order of events: everything is converted,
- * checked and allocated before the first write to an array of the caller's. */
+/* NumPy arrays to the core's structs and back. Order of events: everything is
+ * converted, checked and allocated before the first write to an array of the caller's.
+ */
 #define NO_IMPORT_ARRAY
 #include "marshal.h"
 
 #include <string.h>
 
 enum {
-    SHORTEST_PERIOD = 256,             /* of parameters: shorter ones are tiled */
-    STEPS_UNDER_GIL = 8 * 1024,        /* neuron-steps for which releasing it is too dear */
-    STEPS_PER_CALL = 8 * 1024 * 1024   /* about 10 ms: then signals are checked */
+    SHORTEST_PERIOD = 256,      /* of parameters: shorter ones are tiled */
+    STEPS_UNDER_GIL = 8 * 1024, /* neuron-steps for which releasing it is too dear */
+    STEPS_PER_CALL = 8 * 1024 * 1024 /* about 10 ms: then signals are checked */
 };
 
 #if defined(Py_GIL_DISABLED)
@@ -131,8 +132,8 @@ static int is_masked(PyObject *object)
     return masked;
 }
 
-/* An array of real numbers, as a new reference. `weak`: one of Python's own numbers, which
- * doesn't say in which dtype to compute. */
+/* An array of real numbers, as a new reference. `weak`: one of Python's own numbers,
+ * which doesn't say in which dtype to compute. */
 static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
 {
     PyArrayObject *array;
@@ -145,7 +146,8 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
              PyBool_Check(object)) {
         const double value = PyFloat_AsDouble(object);
         if (value == -1 && PyErr_Occurred()) {
-            PyErr_Format(PyExc_OverflowError, "%s is an int too large for float64", name);
+            PyErr_Format(PyExc_OverflowError, "%s is an int too large for float64",
+                         name);
             return NULL;
         }
         *weak = 1;
@@ -172,7 +174,8 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
             PyErr_Fetch(&type, &value, &traceback);
             if (PyErr_GivenExceptionMatches(type, PyExc_ValueError) ||
                 PyErr_GivenExceptionMatches(type, PyExc_TypeError)) {
-                PyErr_Format(type, "%s is not an array of real numbers: %S", name, value);
+                PyErr_Format(type, "%s is not an array of real numbers: %S", name,
+                             value);
                 Py_XDECREF(type);
                 Py_XDECREF(value);
                 Py_XDECREF(traceback);
@@ -195,7 +198,8 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
     return array;
 }
 
-/* The array as aligned, native elements of the type; itself where it is that already. */
+/* The array as aligned, native elements of the type; itself where it is that already.
+ */
 static PyArrayObject *as_type(PyArrayObject *array, int type, int copy)
 {
     if (PyArray_TYPE(array) == type && PyArray_ISBEHAVED_RO(array) && !copy)
@@ -270,9 +274,9 @@ static int overlap(PyArrayObject *a, PyArrayObject *b)
 typedef struct {
     const snnc_model_info *info;
     int model, reset, undelayed, inhibition;
-    shape shape;            /* that the constants broadcast to */
-    int uniform;            /* one value for all neurons, in value32 and value64 */
-    int graded;             /* spikes may be other than 0 and 1 */
+    shape shape; /* that the constants broadcast to */
+    int uniform; /* one value for all neurons, in value32 and value64 */
+    int graded;  /* spikes may be other than 0 and 1 */
     float value32[SNNC_MAX_PARAMS];
     double value64[SNNC_MAX_PARAMS];
     PyObject *constants[2]; /* tuples of arrays, by type */
@@ -306,11 +310,13 @@ static int is_tuple_of(PyObject *object, Py_ssize_t size, const char *what)
 {
     if (PyTuple_Check(object) && PyTuple_Size(object) == size)
         return 1;
-    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", what, size, object);
+    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", what, size,
+                 object);
     return 0;
 }
 
-/* The constants of one type: a tuple of arrays, each of which must fit the cell's shape. */
+/* The constants of one type: a tuple of arrays, each of which must fit the cell's
+ * shape. */
 static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
 {
     PyObject *arrays = NULL;
@@ -328,9 +334,10 @@ static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
             Py_CLEAR(arrays);
         }
         else if (broadcast(&c->shape, PyArray_NDIM(array), PyArray_DIMS(array)) < 0) {
-            shape_error("%s of shape %R does not broadcast with the other parameters' %R",
-                        c->info->params[k], PyArray_NDIM(array), PyArray_DIMS(array),
-                        &c->shape);
+            shape_error(
+                "%s of shape %R does not broadcast with the other parameters' %R",
+                c->info->params[k], PyArray_NDIM(array), PyArray_DIMS(array),
+                &c->shape);
             drop(array);
             Py_CLEAR(arrays);
         }
@@ -376,9 +383,10 @@ PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
     return capsule;
 }
 
-/* The constants for a neuron shape, all with the period of the shortest trailing block of
- * neurons that covers them (short ones repeated, and with inhibition up to a row of rivals):
- * a tuple of arrays, kept until another shape is asked for. A new reference. */
+/* The constants for a neuron shape, all with the period of the shortest trailing block
+ * of neurons that covers them (short ones repeated, and with inhibition up to a row of
+ * rivals): a tuple of arrays, kept until another shape is asked for. A new reference.
+ */
 static PyObject *expand(cell *c, int type, const shape *neurons)
 {
     PyObject *expanded = NULL;
@@ -390,7 +398,8 @@ static PyObject *expand(cell *c, int type, const shape *neurons)
     while (c->shape.dims[first - lead] == 1)
         first++;
     block.ndim = neurons->ndim - first + 1;
-    memcpy(block.dims + 1, neurons->dims + first, (size_t)(block.ndim - 1) * sizeof(npy_intp));
+    memcpy(block.dims + 1, neurons->dims + first,
+           (size_t)(block.ndim - 1) * sizeof(npy_intp));
     size = product(block.ndim - 1, block.dims + 1);
     outer = product(first, neurons->dims);
     if (c->inhibition && first > 1)
@@ -458,12 +467,13 @@ static int normalize_axis(Py_ssize_t axis, int ndim)
     if (axis >= -ndim && axis < ndim)
         return (int)(axis < 0 ? axis + ndim : axis);
     PyErr_Format(PyExc_ValueError,
-                 "time_axis=%zd is out of bounds for an array of %d dimensions", axis, ndim);
+                 "time_axis=%zd is out of bounds for an array of %d dimensions", axis,
+                 ndim);
     return -1;
 }
 
-/* Converts the operands: x, the start states (NULL where at rest), and the type to compute
- * in, which is float64 if any of them is. */
+/* Converts the operands: x, the start states (NULL where at rest), and the type to
+ * compute in, which is float64 if any of them is. */
 static int take_operands(job *j)
 {
     const marshal_request *request = j->request;
@@ -484,10 +494,11 @@ static int take_operands(job *j)
         if (state == Py_None) {
             if (request->sequence)
                 continue;
-            PyErr_Format(PyExc_TypeError,
-                         "%s is missing: a step needs every state, at first as reset_mem() "
-                         "returns it (or let the neuron hold its states: init_hidden=True)",
-                         info->states[k]);
+            PyErr_Format(
+                PyExc_TypeError,
+                "%s is missing: a step needs every state, at first as reset_mem() "
+                "returns it (or let the neuron hold its states: init_hidden=True)",
+                info->states[k]);
             return -1;
         }
         j->start[k] = operand(state, info->states[k], &weak);
@@ -515,9 +526,10 @@ static int take_num_steps(job *j)
     }
     else if (request->num_steps == Py_None) {
         if (PyArray_NDIM(j->x) == 0) {
-            PyErr_SetString(PyExc_TypeError,
-                            "x has no time axis (it is 0-d): pass an array of shape (T, ...), "
-                            "or num_steps= to hold x for that many steps");
+            PyErr_SetString(
+                PyExc_TypeError,
+                "x has no time axis (it is 0-d): pass an array of shape (T, ...), "
+                "or num_steps= to hold x for that many steps");
             return -1;
         }
         j->x_axis = normalize_axis(request->time_axis, PyArray_NDIM(j->x));
@@ -565,7 +577,8 @@ static int find_neurons(job *j)
             const char *name;
             if (!PyArg_ParseTuple(pair, "sO!", &name, &PyTuple_Type, &dims))
                 return -1;
-            for (p.ndim = 0; p.ndim < PyTuple_Size(dims) && p.ndim < NPY_MAXDIMS; p.ndim++)
+            for (p.ndim = 0; p.ndim < PyTuple_Size(dims) && p.ndim < NPY_MAXDIMS;
+                 p.ndim++)
                 p.dims[p.ndim] = PyLong_AsSsize_t(PyTuple_GetItem(dims, p.ndim));
             if (broadcast(neurons, p.ndim, p.dims) < 0) {
                 shape_error("%s of shape %R does not broadcast with the input's neuron "
@@ -583,24 +596,26 @@ static int find_neurons(job *j)
             continue;
         if (j->request->held) {
             if (!same_shape(state, neurons->ndim, neurons->dims)) {
-                shape_error("the neuron holds a %s of shape %R, but the input asks for %R: "
-                            "call reset_mem() before the shape changes",
-                            info->states[k], PyArray_NDIM(state), PyArray_DIMS(state),
-                            neurons);
+                shape_error(
+                    "the neuron holds a %s of shape %R, but the input asks for %R: "
+                    "call reset_mem() before the shape changes",
+                    info->states[k], PyArray_NDIM(state), PyArray_DIMS(state), neurons);
                 return -1;
             }
         }
         else if (broadcast(neurons, PyArray_NDIM(state), PyArray_DIMS(state)) < 0) {
             shape_error("%s of shape %R does not broadcast with the neuron shape %R",
-                        info->states[k], PyArray_NDIM(state), PyArray_DIMS(state), neurons);
+                        info->states[k], PyArray_NDIM(state), PyArray_DIMS(state),
+                        neurons);
             return -1;
         }
     }
     j->n = product(neurons->ndim, neurons->dims);
     if (j->n < 0) {
-        shape_error("%s of shape %R and the parameters make a neuron shape of %R, which is "
-                    "too large",
-                    input_name(j), PyArray_NDIM(j->x), PyArray_DIMS(j->x), neurons);
+        shape_error(
+            "%s of shape %R and the parameters make a neuron shape of %R, which is "
+            "too large",
+            input_name(j), PyArray_NDIM(j->x), PyArray_DIMS(j->x), neurons);
         return -1;
     }
     const npy_intp both[2] = {j->n, j->num_steps};
@@ -611,7 +626,8 @@ static int find_neurons(job *j)
     }
     if (j->request->sequence) {
         if (neurons->ndim == NPY_MAXDIMS) {
-            PyErr_Format(PyExc_ValueError, "x: no room for a time axis beside %d dimensions",
+            PyErr_Format(PyExc_ValueError,
+                         "x: no room for a time axis beside %d dimensions",
                          neurons->ndim);
             return -1;
         }
@@ -622,10 +638,11 @@ static int find_neurons(job *j)
     if (j->cell->inhibition && neurons->ndim < 2) {
         PyObject *tuple = shape_tuple(neurons->ndim, neurons->dims);
         if (tuple)
-            PyErr_Format(PyExc_ValueError,
-                         "inhibition=True needs a neuron shape of two or more dimensions "
-                         "(batch, neurons, ...), not %R",
-                         tuple);
+            PyErr_Format(
+                PyExc_ValueError,
+                "inhibition=True needs a neuron shape of two or more dimensions "
+                "(batch, neurons, ...), not %R",
+                tuple);
         Py_XDECREF(tuple);
         return -1;
     }
@@ -642,7 +659,8 @@ static int take_output(PyObject *given, const char *name, int type, const shape 
         return *array ? 0 : -1;
     }
     if (!PyArray_Check(given)) {
-        PyErr_Format(PyExc_TypeError, "out: %s must be an array or None, not %R", name, given);
+        PyErr_Format(PyExc_TypeError, "out: %s must be an array or None, not %R", name,
+                     given);
         return -1;
     }
     PyArrayObject *a = (PyArrayObject *)given;
@@ -659,8 +677,10 @@ static int take_output(PyObject *given, const char *name, int type, const shape 
         return -1;
     }
     if (!PyArray_ISCARRAY(a)) {
-        PyErr_Format(PyExc_ValueError, "out: %s is %s; expected a C-contiguous, writeable "
-                     "array", name,
+        PyErr_Format(PyExc_ValueError,
+                     "out: %s is %s; expected a C-contiguous, writeable "
+                     "array",
+                     name,
                      !PyArray_ISWRITEABLE(a)       ? "read-only"
                      : !PyArray_IS_C_CONTIGUOUS(a) ? "not C-contiguous"
                                                    : "not aligned");
@@ -682,10 +702,11 @@ static int take_outputs(job *j)
     if (j->spk_type == -1)
         j->spk_type = j->type;
     if (j->cell->graded && (j->spk_type == NPY_UINT8 || j->spk_type == NPY_BOOL)) {
-        PyErr_Format(PyExc_ValueError,
-                     "spk_dtype=%R can't hold spikes weighted by a graded_spikes_factor; "
-                     "expected float32 or float64",
-                     request->spk_dtype);
+        PyErr_Format(
+            PyExc_ValueError,
+            "spk_dtype=%R can't hold spikes weighted by a graded_spikes_factor; "
+            "expected float32 or float64",
+            request->spk_dtype);
         return -1;
     }
     if (request->sequence) {
@@ -694,8 +715,8 @@ static int take_outputs(job *j)
         timed.dims[j->out_axis] = j->num_steps;
         timed.ndim++;
     }
-    if (request->spk && take_output(request->out_spk, "spk", j->spk_type, &timed, &j->spk,
-                                    &j->given_spk) < 0)
+    if (request->spk && take_output(request->out_spk, "spk", j->spk_type, &timed,
+                                    &j->spk, &j->given_spk) < 0)
         return -1;
     for (int k = 0; k < info->num_states; k++) {
         if (request->record[k] &&
@@ -728,7 +749,8 @@ static int separate(job *j)
         }
         state_at[k] = j->given_state[k] ? num_outputs : -1;
         if (j->given_state[k]) {
-            names[num_outputs] = j->request->sequence ? "state" : j->cell->info->states[k];
+            names[num_outputs] =
+                j->request->sequence ? "state" : j->cell->info->states[k];
             outputs[num_outputs++] = j->state[k];
         }
     }
@@ -763,8 +785,9 @@ static int separate(job *j)
     return 0;
 }
 
-/* The states before the run, as whole arrays: the start states where they are that already;
- * else written into a fresh state_out (start NULL: in place) or into a new array. */
+/* The states before the run, as whole arrays: the start states where they are that
+ * already; else written into a fresh state_out (start NULL: in place) or into a new
+ * array. */
 static int take_starts(job *j)
 {
     const shape *neurons = &j->neurons;
@@ -774,7 +797,8 @@ static int take_starts(job *j)
         if (j->start[k] && is_plain(j->start[k], j->type, neurons->ndim, neurons->dims))
             continue;
         if (j->given_state[k]) {
-            whole = (PyArrayObject *)PyArray_SimpleNew(neurons->ndim, neurons->dims, j->type);
+            whole = (PyArrayObject *)PyArray_SimpleNew(neurons->ndim, neurons->dims,
+                                                       j->type);
             if (!whole)
                 return -1;
         }
@@ -790,8 +814,8 @@ static int take_starts(job *j)
     return 0;
 }
 
-/* The strides of x and of the outputs over as few dimensions as describe them both; none at
- * all where the neurons of a step lie one after the other. */
+/* The strides of x and of the outputs over as few dimensions as describe them both;
+ * none at all where the neurons of a step lie one after the other. */
 static void describe_layout(job *j)
 {
     const npy_intp size = PyArray_ITEMSIZE(j->x);
@@ -900,8 +924,7 @@ static int describe(job *j)
     }
     if (c->inhibition) {
         call->rivals = (size_t)j->neurons.dims[1];
-        call->rival_stride =
-            (size_t)product(j->neurons.ndim - 2, j->neurons.dims + 2);
+        call->rival_stride = (size_t)product(j->neurons.ndim - 2, j->neurons.dims + 2);
         call->workspace = j->workspace = PyMem_Malloc(snnc_workspace_size(call));
         if (!j->workspace) {
             PyErr_NoMemory();
@@ -924,8 +947,7 @@ static int execute(const snnc_isa *isa, const snnc_call *call)
         if (t0 > 0 && PyErr_CheckSignals() < 0)
             return -1;
         if (total > STEPS_UNDER_GIL) {
-            Py_BEGIN_ALLOW_THREADS
-            status = snnc_run(isa, call, t0, t1, 0, n);
+            Py_BEGIN_ALLOW_THREADS status = snnc_run(isa, call, t0, t1, 0, n);
             Py_END_ALLOW_THREADS
         }
         else

@@ -1,5 +1,6 @@
-/* NumPy arrays to the core's structs and back: dtype, shape, layout, overlap, allocation. All
- * that users may pass is checked here; module.c only unpacks arguments. */
+/* NumPy arrays to the core's structs and back: dtype, shape, layout, overlap,
+ * allocation. All that users may pass is checked here; module.c only unpacks arguments.
+ */
 #ifndef SNNC_MARSHAL_H
 #define SNNC_MARSHAL_H
 
@@ -25,22 +26,22 @@ typedef struct {
     Py_ssize_t time_axis;
     PyObject *const *states; /* array-likes; None: at rest, or in a step an error */
     int held;                /* the neuron's own states: they must fit as they are */
-    int spk;                 /* whether spikes are wanted, and which states after each step */
+    int spk; /* whether spikes are wanted, and which states after each step */
     int record[SNNC_MAX_STATES];
     /* Arrays to fill. NULL, None or a NumPy scalar: allocate. */
     PyObject *out_spk, *out_record[SNNC_MAX_STATES], *out_state[SNNC_MAX_STATES];
 } marshal_request;
 
-/* New references, NULL where nothing was asked for. A result without dimensions is a NumPy
- * scalar, unless its array was given. */
+/* New references, NULL where nothing was asked for. A result without dimensions is a
+ * NumPy scalar, unless its array was given. */
 typedef struct {
     PyObject *spk, *record[SNNC_MAX_STATES], *state[SNNC_MAX_STATES];
     Py_ssize_t num_steps;
 } marshal_result;
 
-/* A model with its reset and constants, as an immutable capsule. `constants` are two tuples
- * (float32, float64) of array-likes in the order of models.def; `parameters` is a tuple of
- * (name, shape) of what users set, for errors. */
+/* A model with its reset and constants, as an immutable capsule. `constants` are two
+ * tuples (float32, float64) of array-likes in the order of models.def; `parameters` is
+ * a tuple of (name, shape) of what users set, for errors. */
 PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
                        PyObject *const constants[2], PyObject *parameters);
 

@@ -1,5 +1,6 @@
-/* The extension module snnc._core: a handful of private, positional functions over marshal,
- * and the tables that Python reads. Keywords, defaults and docstrings live in Python. */
+/* The extension module snnc._core: a handful of private, positional functions over
+ * marshal, and the tables that Python reads. Keywords, defaults and docstrings live in
+ * Python. */
 #include <stdlib.h>
 
 #include "marshal.h"
@@ -13,8 +14,8 @@ static int check_count(const char *function, Py_ssize_t got, Py_ssize_t least)
 {
     if (got >= least)
         return 0;
-    PyErr_Format(PyExc_TypeError, "%s takes at least %zd arguments (%zd given)", function,
-                 least, got);
+    PyErr_Format(PyExc_TypeError, "%s takes at least %zd arguments (%zd given)",
+                 function, least, got);
     return -1;
 }
 
@@ -76,10 +77,11 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     out = args[OUT];
     if (out != Py_None) {
         if (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + info->num_states) {
-            PyErr_Format(PyExc_TypeError,
-                         "out must be a tuple of %d, (spk, *states) as they are returned, "
-                         "not %R",
-                         1 + info->num_states, out);
+            PyErr_Format(
+                PyExc_TypeError,
+                "out must be a tuple of %d, (spk, *states) as they are returned, "
+                "not %R",
+                1 + info->num_states, out);
             return NULL;
         }
         request.out_spk = PyTuple_GetItem(out, 0);
@@ -103,14 +105,27 @@ static int is_tuple(PyObject *object, Py_ssize_t size, const char *name)
 {
     if (PyTuple_Check(object) && PyTuple_Size(object) == size)
         return 1;
-    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", name, size, object);
+    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", name, size,
+                 object);
     return 0;
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
                           Py_ssize_t nargs)
 {
-    enum { CELL, X, HELD, STATES, NUM_STEPS, TIME_AXIS, RECORD, SPK_DTYPE, OUT, DTYPE, COUNT };
+    enum {
+        CELL,
+        X,
+        HELD,
+        STATES,
+        NUM_STEPS,
+        TIME_AXIS,
+        RECORD,
+        SPK_DTYPE,
+        OUT,
+        DTYPE,
+        COUNT
+    };
     marshal_request request = {0};
     marshal_result result;
     const snnc_model_info *info;
@@ -123,7 +138,8 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     info = marshal_model(args[CELL]);
     if (!info || !is_tuple(args[STATES], info->num_states, "states"))
         return NULL;
-    if (!PyTuple_Check(args[RECORD]) || PyTuple_Size(args[RECORD]) > 1 + info->num_states) {
+    if (!PyTuple_Check(args[RECORD]) ||
+        PyTuple_Size(args[RECORD]) > 1 + info->num_states) {
         PyErr_Format(PyExc_TypeError, "record=%R", args[RECORD]);
         return NULL;
     }
@@ -147,7 +163,8 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.time_axis = PyNumber_AsSsize_t(args[TIME_AXIS], NULL);
     if (request.time_axis == -1 && PyErr_Occurred()) {
         PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "time_axis=%R; expected an integer", args[TIME_AXIS]);
+        PyErr_Format(PyExc_TypeError, "time_axis=%R; expected an integer",
+                     args[TIME_AXIS]);
         return NULL;
     }
     request.states = states;
@@ -202,7 +219,8 @@ static PyMethodDef methods[] = {
     {"step", (PyCFunction)(void (*)(void))core_step, METH_FASTCALL,
      PyDoc_STR("step(cell, input, out, dtype, held, /, *states)")},
     {"run", (PyCFunction)(void (*)(void))core_run, METH_FASTCALL,
-     PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, spk_dtype, out, dtype, "
+     PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, spk_dtype, "
+               "out, dtype, "
                "/)")},
     {NULL, NULL, 0, NULL},
 };
@@ -274,17 +292,19 @@ static int choose_isa(void)
     if (!isa) {
         PyObject *available = isa_names();
         if (available)
-            PyErr_Format(PyExc_ImportError,
-                         "SNNC_ISA=%s is unknown, or this machine can't run it; accepted "
-                         "here: %S",
-                         asked, available);
+            PyErr_Format(
+                PyExc_ImportError,
+                "SNNC_ISA=%s is unknown, or this machine can't run it; accepted "
+                "here: %S",
+                asked, available);
         Py_XDECREF(available);
         return -1;
     }
     if (!snnc_self_check(isa)) {
-        PyErr_SetString(PyExc_ImportError,
-                        "snnc was compiled with fused multiply-add, which changes results: "
-                        "build it without -ffast-math and -ffp-contract=fast");
+        PyErr_SetString(
+            PyExc_ImportError,
+            "snnc was compiled with fused multiply-add, which changes results: "
+            "build it without -ffast-math and -ffp-contract=fast");
         return -1;
     }
     return 0;

@@ -13,7 +13,8 @@
 #error "snnc promises its bits: compile without -ffast-math"
 #endif
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
-#error "snnc promises its bits: arithmetic must be in the type of the operands (SSE2 on x86)"
+#error \
+    "snnc promises its bits: arithmetic must be in the type of the operands (SSE2 on x86)"
 #endif
 
 /* Each product and each sum rounds by itself. GCC has no pragma: -ffp-contract=off. */
@@ -29,7 +30,8 @@
 #define SNNC_INLINE static inline __attribute__((always_inline))
 #endif
 
-/* The next loop's iterations are independent: a state's buffers are the same or apart. */
+/* The next loop's iterations are independent: a state's buffers are the same or apart.
+ */
 #if defined(__clang__)
 #define SNNC_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
@@ -40,7 +42,8 @@
 #define SNNC_INDEPENDENT
 #endif
 
-/* A file that is included once per type says what `real` is; NAME(f) is that type's f. */
+/* A file that is included once per type says what `real` is; NAME(f) is that type's f.
+ */
 #define SNNC_PASTE(a, b) a##_##b
 #define SNNC_EXPAND(a, b) SNNC_PASTE(a, b)
 #define NAME(name) SNNC_EXPAND(name, SNNC_SUFFIX)
@@ -58,9 +61,9 @@ typedef struct {
 
 typedef void snnc_row_fn(const snnc_row *row);
 
-/* Row functions by model, reset, whether the reset is undelayed, and whether each neuron
- * has parameters of its own. NULL: the model has no such reset, or (for SNNC_NONE) it is
- * the same as the delayed one. */
+/* Row functions by model, reset, whether the reset is undelayed, and whether each
+ * neuron has parameters of its own. NULL: the model has no such reset, or (for
+ * SNNC_NONE) it is the same as the delayed one. */
 typedef snnc_row_fn *const snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2][2];
 
 struct snnc_isa {

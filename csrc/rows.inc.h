@@ -1,6 +1,6 @@
 /* The only loop over neurons: a strip of them over STEPS consecutive steps, states in
- * registers. Included by a stub once per type, with `real` and SNNC_SUFFIX set. A template
- * in the manner of an inlined function whose constant arguments vanish. */
+ * registers. Included by a stub once per type, with `real` and SNNC_SUFFIX set. A
+ * template in the manner of an inlined function whose constant arguments vanish. */
 #ifndef STEPS
 #define STEPS 1
 #endif
@@ -12,8 +12,8 @@
 #include "cells/leaky.h"
 #include "cells/synaptic.h"
 
-SNNC_INLINE real NAME(cell)(int model, real x, real *state, const real *param, int reset,
-                            int undelayed)
+SNNC_INLINE real NAME(cell)(int model, real x, real *state, const real *param,
+                            int reset, int undelayed)
 {
     switch (model) {
 #define SNNC_MODEL(name, states, params, has_undelayed) \
@@ -50,9 +50,8 @@ SNNC_INLINE void NAME(sweep)(const snnc_row *row, int model, int num_states,
         for (int k = 0; k < num_params; k++)
             param[k] = per_neuron ? params[k][i] : shared[k];
         for (int t = 0; t < STEPS; t++)
-            spk[t * spk_step + (ptrdiff_t)i] =
-                NAME(cell)(model, x[t * x_step + (ptrdiff_t)i], state, param, reset,
-                           undelayed);
+            spk[t * spk_step + (ptrdiff_t)i] = NAME(cell)(
+                model, x[t * x_step + (ptrdiff_t)i], state, param, reset, undelayed);
         for (int k = 0; k < num_states; k++)
             out[k][i] = state[k];
     }
@@ -60,39 +59,40 @@ SNNC_INLINE void NAME(sweep)(const snnc_row *row, int model, int num_states,
 
 /* The row functions and their table, from models.def. ROW_IF_1 keeps its argument and
  * ROW_IF_0 drops it: whether the model has undelayed resets. */
-#define SNNC_LIST(...) (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define SNNC_LIST(...) \
+    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #define ROW_IF_0(a)
 #define ROW_IF_1(a) a
 
 #define ROW_NAME(name, reset, undelayed, per_neuron) \
     NAME(row_##name##_##reset##_##undelayed##per_neuron)
-#define ROW(name, states, params, reset, undelayed, per_neuron)                        \
-    static void ROW_NAME(name, reset, undelayed, per_neuron)(const snnc_row *row)      \
-    {                                                                                  \
-        NAME(sweep)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,         \
-                    per_neuron);                                                       \
+#define ROW(name, states, params, reset, undelayed, per_neuron)                   \
+    static void ROW_NAME(name, reset, undelayed, per_neuron)(const snnc_row *row) \
+    {                                                                             \
+        NAME(sweep)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,    \
+                    per_neuron);                                                  \
     }
 #define ROW_PAIR(name, states, params, reset, undelayed) \
     ROW(name, states, params, reset, undelayed, 0)       \
     ROW(name, states, params, reset, undelayed, 1)
-#define SNNC_MODEL(name, states, params, has_undelayed)              \
-    ROW_PAIR(name, states, params, SUBTRACT, 0)                      \
-    ROW_PAIR(name, states, params, ZERO, 0)                          \
-    ROW_PAIR(name, states, params, NONE, 0)                          \
+#define SNNC_MODEL(name, states, params, has_undelayed)                \
+    ROW_PAIR(name, states, params, SUBTRACT, 0)                        \
+    ROW_PAIR(name, states, params, ZERO, 0)                            \
+    ROW_PAIR(name, states, params, NONE, 0)                            \
     ROW_IF_##has_undelayed(ROW_PAIR(name, states, params, SUBTRACT, 1) \
-                           ROW_PAIR(name, states, params, ZERO, 1))
+                               ROW_PAIR(name, states, params, ZERO, 1))
 #include "models.def"
 #undef SNNC_MODEL
 
 #define ROW_NAMES(name, reset, undelayed) \
     {ROW_NAME(name, reset, undelayed, 0), ROW_NAME(name, reset, undelayed, 1)}
 static const snnc_row_table NAME(row_table) = {
-#define SNNC_MODEL(name, states, params, has_undelayed)                    \
-    [SNNC_##name] = {                                                      \
-        [SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0),                   \
+#define SNNC_MODEL(name, states, params, has_undelayed)                           \
+    [SNNC_##name] = {                                                             \
+        [SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0),                          \
                            ROW_IF_##has_undelayed(ROW_NAMES(name, SUBTRACT, 1))}, \
-        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0),                           \
-                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1))},  \
+        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0),                                  \
+                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1))},         \
         [SNNC_NONE] = {ROW_NAMES(name, NONE, 0)}},
 #include "models.def"
 #undef SNNC_MODEL

@@ -1,10 +1,10 @@
 /* snnc: spiking neurons, stepped over plain buffers. This is the whole public C API; it
  * knows nothing of Python.
  *
- * THE MODELS. One neuron, one step; x is the input, thr the threshold, H(y) = 1 if y > 0
- * else 0 (so a mem equal to thr, or NaN, does not fire), r = H(mem - thr) the reset signal
- * from the incoming mem. Parameters are used as they are given: clamping and the derivation
- * of q, keep and tau are the caller's.
+ * THE MODELS. One neuron, one step; x is the input, thr the threshold, H(y) = 1 if y >
+ * 0 else 0 (so a mem equal to thr, or NaN, does not fire), r = H(mem - thr) the reset
+ * signal from the incoming mem. Parameters are used as they are given: clamping and the
+ * derivation of q, keep and tau are the caller's.
  *
  *   Lapicque  v = ((x*R)*q)*dt + keep*mem       q = 1/(R*C), keep = 1 - dt/(R*C)
  *             subtract mem = v - r*thr;   zero mem = v - r*v;   none mem = v
@@ -20,15 +20,17 @@
  *             none     syn_exc = e,         syn_inh = i,       mem = v
  *
  *   then      spk = H(mem - thr), times graded_spikes_factor (g) where a model has it,
- *   and, if undelayed,  d = spk/g - r:  subtract mem = mem - d*thr;  zero mem = mem - d*mem.
+ *   and, if undelayed,  d = spk/g - r:  subtract mem = mem - d*thr;  zero mem = mem -
+ * d*mem.
  *
- * THE NUMBERS. Each operation above rounds once, in the type of the call, as bracketed and
- * left to right: no fused multiply-add, no flush to zero, resets by product and never by
- * branch. So results are the same bits for every instruction set, splitting of the neurons
- * or steps, and memory layout; of a NaN only the position is promised, not sign or payload.
+ * THE NUMBERS. Each operation above rounds once, in the type of the call, as bracketed
+ * and left to right: no fused multiply-add, no flush to zero, resets by product and
+ * never by branch. So results are the same bits for every instruction set, splitting of
+ * the neurons or steps, and memory layout; of a NaN only the position is promised, not
+ * sign or payload.
  *
- * THE CALLS never allocate, keep no state, set no errno. Whatever they return, they have
- * checked every argument before the first write. */
+ * THE CALLS never allocate, keep no state, set no errno. Whatever they return, they
+ * have checked every argument before the first write. */
 #ifndef SNNC_H
 #define SNNC_H
 
@@ -53,7 +55,8 @@ typedef enum {
 
 typedef enum { SNNC_SUBTRACT, SNNC_ZERO, SNNC_NONE, SNNC_NUM_RESETS } snnc_reset;
 
-/* SNNC_F32 and SNNC_F64 are types of computing; spikes may be stored as any of these. */
+/* SNNC_F32 and SNNC_F64 are types of computing; spikes may be stored as any of these.
+ */
 typedef enum { SNNC_F32, SNNC_F64, SNNC_U8, SNNC_NUM_TYPES } snnc_type;
 
 typedef enum {
@@ -91,11 +94,13 @@ const snnc_model_info *snnc_model_at(int model);
 /* The row functions for one instruction set: constant, shared, never freed. */
 typedef struct snnc_isa snnc_isa;
 
-/* The table of that name ("baseline"; "avx2" on x86-64), or NULL where the name is unknown
- * or this machine or its system can't run it. A NULL name asks for the fastest. */
+/* The table of that name ("baseline"; "avx2" on x86-64), or NULL where the name is
+ * unknown or this machine or its system can't run it. A NULL name asks for the fastest.
+ */
 const snnc_isa *snnc_isa_find(const char *name);
 
-/* The names that snnc_isa_find knows on this platform, slowest first; NULL after the last. */
+/* The names that snnc_isa_find knows on this platform, slowest first; NULL after the
+ * last. */
 const char *snnc_isa_name_at(int index);
 const char *snnc_isa_name(const snnc_isa *isa);
 
@@ -127,13 +132,13 @@ typedef struct {
 
     snnc_input x;
 
-    /* The states before and after the run, contiguous. The two may be the same buffer; a
-     * NULL state_in means that state_out holds the state before the run as well. */
+    /* The states before and after the run, contiguous. The two may be the same buffer;
+     * a NULL state_in means that state_out holds the state before the run as well. */
     const void *state_in[SNNC_MAX_STATES];
     void *state_out[SNNC_MAX_STATES];
 
-    /* Parameters in the order of models.def. Neuron i uses element i % period of each; a
-     * period of 0 or 1 is one value for all. */
+    /* Parameters in the order of models.def. Neuron i uses element i % period of each;
+     * a period of 0 or 1 is one value for all. */
     const void *params[SNNC_MAX_PARAMS];
     size_t period;
 
@@ -141,8 +146,8 @@ typedef struct {
     snnc_type spk_type;
     snnc_output record[SNNC_MAX_STATES]; /* the states after each step */
 
-    /* Inhibition: of `rivals` neurons only one may fire in a step, the one with the largest
-     * mem - thr (the first of several; a NaN is largest). 0: none. Rivals are
+    /* Inhibition: of `rivals` neurons only one may fire in a step, the one with the
+     * largest mem - thr (the first of several; a NaN is largest). 0: none. Rivals are
      * `rival_stride` neurons apart (0: 1), so rows of rivals * rival_stride neurons are
      * independent; spikes are 0 or 1, whatever the graded_spikes_factor. */
     size_t rivals, rival_stride;
@@ -151,14 +156,15 @@ typedef struct {
 
 #define SNNC_CALL_INIT {0}
 
-/* Bytes of workspace, aligned as the call's type, that a call (of any range of steps and
- * neurons) writes to. Only inhibition needs any. */
+/* Bytes of workspace, aligned as the call's type, that a call (of any range of steps
+ * and neurons) writes to. Only inhibition needs any. */
 size_t snnc_workspace_size(const snnc_call *call);
 
-/* Does steps [t0, t1) of neurons [n0, n1) of a call. A call may be cut into any such ranges:
- * those of the same neurons in the order of time, those of different neurons in any order or
- * at the same time (with a workspace each; inhibition: cut between rows). state_out holds
- * the states after step t1 - 1 then, or, of an empty range at t0 = 0, the states before.
+/* Does steps [t0, t1) of neurons [n0, n1) of a call. A call may be cut into any such
+ * ranges: those of the same neurons in the order of time, those of different neurons in
+ * any order or at the same time (with a workspace each; inhibition: cut between rows).
+ * state_out holds the states after step t1 - 1 then, or, of an empty range at t0 = 0,
+ * the states before.
  *
  * Outputs may not overlap each other nor any input, but for a state_out that is its own
  * state_in. */

@@ -1,5 +1,5 @@
-/* Moves blocks of values between the caller's arrays and scratch tiles: transposes, narrows
- * and widens. Included once per type; knows nothing of neurons. */
+/* Moves blocks of values between the caller's arrays and scratch tiles: transposes,
+ * narrows and widens. Included once per type; knows nothing of neurons. */
 
 /* Element i of dst, an array of `type`. Spikes narrow to 0 and 1. */
 SNNC_INLINE void NAME(put)(void *dst, snnc_type type, ptrdiff_t i, real value)
@@ -13,9 +13,9 @@ SNNC_INLINE void NAME(put)(void *dst, snnc_type type, ptrdiff_t i, real value)
 }
 
 SNNC_INLINE void NAME(copy_as)(void *dst, snnc_type type, ptrdiff_t dst_outer,
-                               ptrdiff_t dst_inner, const real *src, ptrdiff_t src_outer,
-                               ptrdiff_t src_inner, ptrdiff_t num_outer,
-                               ptrdiff_t num_inner)
+                               ptrdiff_t dst_inner, const real *src,
+                               ptrdiff_t src_outer, ptrdiff_t src_inner,
+                               ptrdiff_t num_outer, ptrdiff_t num_inner)
 {
     for (ptrdiff_t i = 0; i < num_outer; i++)
         for (ptrdiff_t j = 0; j < num_inner; j++)

@@ -1,7 +1,6 @@
 """The extension module: private, positional, checked by `stubtest` against the build."""
 
 from collections.abc import Mapping
-from types import CapsuleType
 from typing import Any, Final
 
 version: Final[str]
@@ -11,6 +10,6 @@ isas: Final[tuple[str, ...]]
 resets: Final[tuple[str, ...]]
 models: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...], bool]]]
 
-def cell(*args: Any) -> CapsuleType: ...
+def cell(*args: Any) -> object: ...
 def step(*args: Any) -> tuple[Any, ...]: ...
 def run(*args: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], int]: ...

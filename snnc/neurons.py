@@ -26,7 +26,7 @@ __all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
 
 _step = _core.step
 
-_STEP_DOC = """Do one step: ``spk, {states} = lif(input_, {states})``.
+_STEP_DOC = """{summary}
 
         Parameters
         ----------
@@ -206,12 +206,11 @@ class SpikingNeuron:
             cls.states = _core.models[cls.__name__][0]
             for index, name in enumerate(cls.states):
                 setattr(cls, name, _State(name, index))
-            cls.State = namedtuple("State", cls.states, module=cls.__module__)
+            state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
+            cls.State = state
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
             example = f"{cls.__name__}({'0.9, 0.8' if len(cls.states) > 1 else '0.9'})"
-            cls.__call__.__doc__ = _STEP_DOC.format(
-                states=", ".join(cls.states), example=example
-            )
+            cls.__call__.__doc__ = _STEP_DOC.format(states=", ".join(cls.states), example=example)
 
     # ---- configuration ----
 
@@ -245,7 +244,9 @@ class SpikingNeuron:
         elif self._held is None:
             self._held = self._rest()
 
-    def _complete(self, parameters: dict[str, Floats], new: dict[str, Floats]) -> dict[str, Floats]:
+    def _complete(
+        self, parameters: dict[str, Floats], new: dict[str, Floats]
+    ) -> dict[str, Floats]:
         """Check parameters together, and derive those that follow from the `new` ones."""
         return parameters
 
@@ -302,7 +303,7 @@ class SpikingNeuron:
                 else:
                     shown.append(f"{name}=np.{value!r}")
                     continue
-            if type(value) is np.float32 or value != default or default is False and value:
+            if type(value) is np.float32 or value != default or (default is False and value):
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -584,7 +585,7 @@ class Lapicque(SpikingNeuron):
     C = _Parameter("The capacitance of the membrane.")
     time_step = _Parameter("The duration of a step.")
 
-    _given: tuple[str, ...] = ()  # which of beta, R and C determine the others
+    _primary: tuple[str, ...] = ()  # which of beta, R and C determine the others
 
     def __init__(
         self,
@@ -624,7 +625,9 @@ class Lapicque(SpikingNeuron):
             output=output,
         )
 
-    def _complete(self, parameters: dict[str, Floats], new: dict[str, Floats]) -> dict[str, Floats]:
+    def _complete(
+        self, parameters: dict[str, Floats], new: dict[str, Floats]
+    ) -> dict[str, Floats]:
         for name in ("R", "C", "time_step"):
             if name in new and np.any(new[name] == 0):
                 raise ValueError(f"{name} must not be 0: a time constant R C and its step")
@@ -647,17 +650,17 @@ class Lapicque(SpikingNeuron):
     def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         super()._configure(parameters, options)
         if "beta" in parameters:
-            held = ("R",) if self._given else ()
-            self._given = tuple(n for n in ("beta", "R", "C") if n in {*parameters, *held})
+            held = ("R",) if self._primary else ()
+            self._primary = tuple(n for n in ("beta", "R", "C") if n in {*parameters, *held})
         elif parameters.keys() & {"R", "C", "time_step"}:
-            self._given = ("R", "C")
+            self._primary = ("R", "C")
 
     def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
         rc = p["R"] * p["C"]
         return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
 
     def _arguments(self) -> dict[str, Any]:
-        left_out = {"beta", "R", "C"} - {*self._given}
+        left_out = {"beta", "R", "C"} - {*self._primary}
         return {k: v for k, v in super()._arguments().items() if k not in left_out}
 
     def _dt(self) -> Any:
@@ -673,6 +676,7 @@ class Lapicque(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
+        """Do one step: ``spk, mem = lif(input_, mem)``."""
         if self._held is not None:
             return self._step_held(input_, (mem,), out, dtype)
         return _step(self._cell, input_, out, dtype, False, mem)
@@ -786,6 +790,7 @@ class Leaky(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
+        """Do one step: ``spk, mem = lif(input_, mem)``."""
         if self._held is not None:
             return self._step_held(input_, (mem,), out, dtype)
         return _step(self._cell, input_, out, dtype, False, mem)
@@ -898,6 +903,7 @@ class Synaptic(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
+        """Do one step: ``spk, syn, mem = lif(input_, syn, mem)``."""
         if self._held is not None:
             return self._step_held(input_, (syn, mem), out, dtype)
         return _step(self._cell, input_, out, dtype, False, syn, mem)
@@ -1023,6 +1029,7 @@ class Alpha(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
+        """Do one step: ``spk, syn_exc, syn_inh, mem = lif(input_, syn_exc, syn_inh, mem)``."""
         if self._held is not None:
             return self._step_held(input_, (syn_exc, syn_inh, mem), out, dtype)
         return _step(self._cell, input_, out, dtype, False, syn_exc, syn_inh, mem)

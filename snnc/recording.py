@@ -92,8 +92,8 @@ class Recording:
         return f"Recording({', '.join(arrays)})"
 
     def _spikes(self) -> NDArray[Any]:
-        """The spikes as (T, neurons)."""
-        spk = np.moveaxis(self.spk, self._time_axis, 0)
+        """Return the spikes as (T, neurons)."""
+        spk: NDArray[Any] = np.moveaxis(self.spk, self._time_axis, 0)
         return spk.reshape(len(spk), -1 if spk.size else int(np.prod(spk.shape[1:])))
 
     def events(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -79,9 +79,7 @@ def torch_constants(case):
         if case.model == "Lapicque":
             with np.errstate(all="ignore"):
                 # torch keeps these in float32 unless they are float64 arrays with dimensions
-                wide = any(
-                    a[k].dtype == np.float64 and a[k].ndim for k in ("R", "C", "time_step")
-                )
+                wide = any(a[k].dtype == np.float64 and a[k].ndim for k in ("R", "C", "time_step"))
                 R, C, dt = (
                     a[k].astype(np.float64 if wide else np.float32)
                     if a[k].dtype != np.float64 or wide

@@ -1,0 +1,46 @@
+"""Counts the row functions of object files that became vector code: all of them must.
+
+A row function counts if it multiplies and compares whole vectors: of the width that the file's
+instruction set has on x86-64, of any width elsewhere.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def row_functions(path):
+    """Yield each row function's name and instructions."""
+    text = subprocess.run(
+        ["objdump", "-d", "--no-show-raw-insn", path], check=True, capture_output=True, text=True
+    ).stdout
+    for part in re.split(r"\n(?=[0-9a-f]+ <)", text):
+        if found := re.match(r"[0-9a-f]+ <_?(row_\w+)>:\n", part):
+            yield found[1], part
+
+
+def is_vectorised(code, register):
+    def uses(operation):
+        return re.search(rf"\s{operation}\s[^\n]*{register}", code)
+
+    return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
+
+
+def main(paths):
+    failed = False
+    for path in paths:
+        text = subprocess.run(["objdump", "-f", path], check=True, capture_output=True, text=True)
+        x86 = "x86-64" in text.stdout
+        register = (r"%ymm" if "avx2" in Path(path).name else r"%xmm") if x86 else r"v\d+\."
+        rows = dict(row_functions(path))
+        bad = [name for name, code in rows.items() if not is_vectorised(code, register)]
+        print(f"{path}: {len(rows) - len(bad)} of {len(rows)} row functions vectorised")
+        for name in bad:
+            print(f"  not vectorised: {name}")
+        failed = failed or bad or not rows
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

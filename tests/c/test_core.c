@@ -1,0 +1,413 @@
+/* The C core without Python. What it computes is compared with snnTorch and with NumPy
+ * from Python; here: that it touches no byte but those it was given, that a neuron's
+ * results don't depend on its neighbours, the cut or the layout, and that wrong
+ * arguments change nothing. */
+#define _DEFAULT_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "snnc.h"
+
+enum { STEPS = 5, LONGEST = 130, MAX_REALS = STEPS * LONGEST };
+
+static int failures, checks;
+
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        checks++;                                                                   \
+        if (!(condition)) {                                                         \
+            failures++;                                                             \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+        }                                                                           \
+    } while (0)
+
+/* A buffer between two pages that can't be touched. `at_end`: it ends where the second
+ * page starts, else it starts where the first one ends. */
+typedef struct {
+    char *pages;
+    size_t room;
+} guarded;
+
+static guarded guarded_new(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    guarded g;
+    g.room = (bytes + page - 1) / page * page;
+    g.pages =
+        mmap(NULL, g.room + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.pages == MAP_FAILED ||
+        mprotect(g.pages + page, g.room, PROT_READ | PROT_WRITE))
+        abort();
+    g.pages += page;
+    return g;
+}
+
+static void *guarded_at(const guarded *g, size_t bytes, int at_end)
+{
+    return g->pages + (at_end ? g->room - bytes : 0);
+}
+
+/* Everything a call reads and writes. */
+enum {
+    X,
+    SPK,
+    RECORD,
+    START = RECORD + 3,
+    STATE = START + 3,
+    PARAM = STATE + 3,
+    NUM_BUFFERS = PARAM + SNNC_MAX_PARAMS
+};
+static guarded buffers[NUM_BUFFERS];
+
+static size_t size_of(snnc_type type)
+{
+    return type == SNNC_F32 ? 4 : type == SNNC_F64 ? 8 : 1;
+}
+
+static uint32_t seed;
+
+/* Uniform in [0, 1). */
+static double draw(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) / 16777216.0;
+}
+
+static void fill(void *data, snnc_type type, size_t n, double low, double high)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double value = low + (high - low) * draw();
+        if (type == SNNC_F32)
+            ((float *)data)[i] = (float)value;
+        else
+            ((double *)data)[i] = value;
+    }
+}
+
+/* A call of n neurons whose buffers end (or start) at guard pages. */
+static snnc_call make_call(const snnc_model_info *info, int model, int reset,
+                           int undelayed, snnc_type type, int per_neuron, size_t n,
+                           int at_end)
+{
+    const size_t size = size_of(type);
+    snnc_call call = SNNC_CALL_INIT;
+
+    call.model = (snnc_model)model;
+    call.reset = (snnc_reset)reset;
+    call.undelayed = undelayed;
+    call.type = call.spk_type = type;
+    call.num_steps = STEPS;
+    call.num_neurons = n;
+    call.x.data = guarded_at(&buffers[X], STEPS * n * size, at_end);
+    fill(guarded_at(&buffers[X], STEPS * n * size, at_end), type, STEPS * n, -1, 3);
+    call.spk.data = guarded_at(&buffers[SPK], STEPS * n * size, at_end);
+    for (int k = 0; k < info->num_states; k++) {
+        void *start = guarded_at(&buffers[START + k], n * size, at_end);
+        fill(start, type, n, -2, 2);
+        call.state_in[k] = start;
+        call.state_out[k] = guarded_at(&buffers[STATE + k], n * size, at_end);
+        call.record[k].data =
+            guarded_at(&buffers[RECORD + k], STEPS * n * size, at_end);
+    }
+    call.period = per_neuron ? n : 0;
+    for (int k = 0; k < info->num_params; k++) {
+        const size_t count = per_neuron ? n : 1;
+        void *param = guarded_at(&buffers[PARAM + k], count * size, at_end);
+        fill(param, type, count, 0.25, 1);
+        call.params[k] = param;
+    }
+    return call;
+}
+
+/* The same call for other outputs: a copy of its results, to compare with. */
+typedef struct {
+    char spk[MAX_REALS * 8], record[3][MAX_REALS * 8], state[3][LONGEST * 8];
+} results;
+
+static void redirect(snnc_call *call, results *r)
+{
+    memset(r, 0, sizeof *r);
+    call->spk.data = r->spk;
+    for (int k = 0; k < SNNC_MAX_STATES; k++) {
+        call->state_out[k] = r->state[k];
+        if (call->record[k].data)
+            call->record[k].data = r->record[k];
+    }
+}
+
+static int same_results(const snnc_call *a, const snnc_call *b, int num_states)
+{
+    const size_t size = size_of(a->type), n = a->num_neurons;
+    int same = memcmp(a->spk.data, b->spk.data, STEPS * n * size) == 0;
+    for (int k = 0; k < num_states; k++)
+        same = same && memcmp(a->state_out[k], b->state_out[k], n * size) == 0 &&
+               memcmp(a->record[k].data, b->record[k].data, STEPS * n * size) == 0;
+    return same;
+}
+
+static void test_lengths(const snnc_isa *isa, int model, int reset, int undelayed,
+                         snnc_type type, int per_neuron)
+{
+    static results single, pieces, unrecorded;
+    const snnc_model_info *info = snnc_model_at(model);
+
+    for (size_t n = 0; n <= LONGEST; n++) {
+        snnc_call call =
+            make_call(info, model, reset, undelayed, type, per_neuron, n, n % 2 == 0);
+        snnc_call other = call;
+        CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
+
+        /* one neuron after the other, by the portable table */
+        redirect(&other, &single);
+        for (size_t i = 0; i < n; i++)
+            CHECK(snnc_run(snnc_isa_find("baseline"), &other, 0, STEPS, i, i + 1) ==
+                  SNNC_OK);
+        CHECK(same_results(&call, &other, info->num_states));
+
+        /* in pieces of steps and neurons */
+        redirect(&other, &pieces);
+        for (size_t i = 0; i < n; i += 33)
+            for (size_t t = 0; t < STEPS; t += 2)
+                CHECK(snnc_run(isa, &other, t, t + 2 < STEPS ? t + 2 : STEPS, i,
+                               i + 33 < n ? i + 33 : n) == SNNC_OK);
+        CHECK(same_results(&call, &other, info->num_states));
+
+        /* nothing recorded, in place */
+        redirect(&other, &unrecorded);
+        other.spk.data = NULL;
+        for (int k = 0; k < info->num_states; k++) {
+            memcpy(other.state_out[k], call.state_in[k], n * size_of(type));
+            other.state_in[k] = k % 2 ? NULL : other.state_out[k];
+            other.record[k].data = NULL;
+        }
+        CHECK(snnc_run(isa, &other, 0, STEPS, 0, n) == SNNC_OK);
+        for (int k = 0; k < info->num_states; k++)
+            CHECK(memcmp(call.state_out[k], other.state_out[k], n * size_of(type)) ==
+                  0);
+    }
+}
+
+/* (n, T) arrays instead of (T, n), and spikes of other types. */
+static void test_layouts(const snnc_isa *isa, int model, snnc_type type)
+{
+    static results transposed;
+    static char x[MAX_REALS * 8];
+    const snnc_model_info *info = snnc_model_at(model);
+    const size_t size = size_of(type);
+    const ptrdiff_t stride = STEPS;
+
+    for (size_t n = 1; n <= LONGEST; n += 7) {
+        snnc_call call = make_call(info, model, SNNC_ZERO, 0, type, 1, n, 1);
+        snnc_call other = call;
+        CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
+
+        for (int spk_type = SNNC_F32; spk_type < SNNC_NUM_TYPES; spk_type++) {
+            const size_t item = size_of((snnc_type)spk_type);
+            redirect(&other, &transposed);
+            other.spk_type = (snnc_type)spk_type;
+            other.ndim = 1;
+            other.shape = &n;
+            other.x.data = x;
+            other.x.step = other.spk.step = 1;
+            other.x.strides = other.spk.strides = &stride;
+            for (int k = 0; k < info->num_states; k++) {
+                other.record[k].step = 1;
+                other.record[k].strides = &stride;
+            }
+            for (size_t t = 0; t < STEPS; t++)
+                for (size_t i = 0; i < n; i++)
+                    memcpy(x + (i * STEPS + t) * size,
+                           (const char *)call.x.data + (t * n + i) * size, size);
+            CHECK(snnc_run(isa, &other, 0, STEPS, 0, n) == SNNC_OK);
+            for (size_t t = 0; t < STEPS; t++)
+                for (size_t i = 0; i < n; i++) {
+                    const size_t here = i * STEPS + t, there = t * n + i;
+                    const int fired = type == SNNC_F32
+                                          ? ((float *)call.spk.data)[there] != 0
+                                          : ((double *)call.spk.data)[there] != 0;
+                    static const double zero;
+                    CHECK((memcmp(transposed.spk + here * item, &zero, item) != 0) ==
+                          fired);
+                    for (int k = 0; k < info->num_states; k++)
+                        CHECK(memcmp(transposed.record[k] + here * size,
+                                     (char *)call.record[k].data + there * size,
+                                     size) == 0);
+                }
+            for (int k = 0; k < info->num_states; k++)
+                CHECK(memcmp(other.state_out[k], call.state_out[k], n * size) == 0);
+        }
+    }
+}
+
+/* At most one of the rivals fires, and it is one that would fire alone at the first
+ * step. */
+static void test_inhibition(const snnc_isa *isa, int model, int undelayed,
+                            snnc_type type)
+{
+    static results inhibited;
+    static double workspace[LONGEST * (SNNC_MAX_STATES + 3)];
+    const snnc_model_info *info = snnc_model_at(model);
+    size_t fired = 0;
+
+    for (size_t rivals = 1; rivals <= 10; rivals++)
+        for (size_t stride = 1; stride <= 4; stride++) {
+            const size_t row = rivals * stride, n = 3 * row;
+            snnc_call call =
+                make_call(info, model, SNNC_SUBTRACT, undelayed, type, 1, n, 1);
+            snnc_call other = call;
+            CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
+            redirect(&other, &inhibited);
+            other.rivals = rivals;
+            other.rival_stride = stride;
+            other.workspace = workspace;
+            CHECK(snnc_workspace_size(&other) <= sizeof workspace);
+            for (size_t i = 0; i < n; i += row)
+                CHECK(snnc_run(isa, &other, 0, STEPS, i, i + row) == SNNC_OK);
+            for (size_t first = 0; first < n; first += row)
+                for (size_t column = 0; column < stride; column++)
+                    for (size_t t = 0; t < STEPS; t++) {
+                        int spikes = 0;
+                        for (size_t i = first + column; i < first + row; i += stride) {
+                            const size_t at = t * n + i;
+                            const double spk =
+                                type == SNNC_F32 ? (double)((float *)other.spk.data)[at]
+                                                 : ((double *)other.spk.data)[at];
+                            const double alone =
+                                type == SNNC_F32 ? (double)((float *)call.spk.data)[at]
+                                                 : ((double *)call.spk.data)[at];
+                            spikes += spk != 0;
+                            fired += spk != 0;
+                            CHECK(t > 0 || spk == 0 || alone != 0);
+                        }
+                        CHECK(spikes <= 1);
+                    }
+        }
+    CHECK(fired > 0);
+}
+
+static void test_wrong_arguments(const snnc_isa *isa)
+{
+    static results r;
+    static const size_t five = 5;
+    static const ptrdiff_t one = 1;
+    const snnc_model_info *info = snnc_model_at(SNNC_Leaky);
+    snnc_call good = make_call(info, SNNC_Leaky, SNNC_SUBTRACT, 0, SNNC_F32, 1, 6, 1);
+    redirect(&good, &r);
+    memset(&r, 0xa5, sizeof r);
+
+#define REFUSED(change, status)                                  \
+    do {                                                         \
+        snnc_call call = good;                                   \
+        change;                                                  \
+        CHECK(snnc_run(isa, &call, 0, STEPS, 0, 6) == (status)); \
+    } while (0)
+    REFUSED(call.model = SNNC_NUM_MODELS, SNNC_BAD_MODEL);
+    REFUSED(call.model = (snnc_model)-1, SNNC_BAD_MODEL);
+    REFUSED(call.type = SNNC_U8, SNNC_BAD_TYPE);
+    REFUSED(call.type = (snnc_type)-1, SNNC_BAD_TYPE);
+    REFUSED(call.spk_type = SNNC_NUM_TYPES, SNNC_BAD_TYPE);
+    REFUSED(call.reset = SNNC_NUM_RESETS, SNNC_BAD_RESET);
+    REFUSED(call.num_steps = STEPS - 1, SNNC_BAD_RANGE);
+    REFUSED(call.num_neurons = 5, SNNC_BAD_RANGE);
+    REFUSED(call.num_steps = SIZE_MAX / 4, SNNC_TOO_LARGE);
+    REFUSED(call.num_steps = SIZE_MAX, SNNC_TOO_LARGE);
+    REFUSED(call.x.data = NULL, SNNC_BAD_INPUT);
+    REFUSED(call.state_out[0] = NULL, SNNC_BAD_STATE);
+    REFUSED(call.params[2] = NULL, SNNC_BAD_PARAMETER);
+    REFUSED(call.record[1].data = r.record[1], SNNC_BAD_OUTPUT);
+    REFUSED(call.x.strides = &one, SNNC_BAD_SHAPE);
+    REFUSED((call.x.strides = &one, call.ndim = 1), SNNC_BAD_SHAPE);
+    REFUSED((call.x.strides = &one, call.ndim = 1, call.shape = &five), SNNC_BAD_SHAPE);
+    REFUSED((call.spk.strides = &one, call.ndim = -1), SNNC_BAD_SHAPE);
+    REFUSED((call.rivals = 2, call.period = 0), SNNC_BAD_INHIBITION);
+    REFUSED((call.rivals = 4, call.period = 0, call.workspace = r.record),
+            SNNC_BAD_INHIBITION);
+    REFUSED((call.rivals = 3, call.period = 2, call.workspace = r.record),
+            SNNC_BAD_INHIBITION);
+    REFUSED((call.rivals = SIZE_MAX, call.rival_stride = 3), SNNC_BAD_INHIBITION);
+#undef REFUSED
+    CHECK(snnc_run(NULL, &good, 0, STEPS, 0, 6) == SNNC_BAD_ISA);
+    CHECK(snnc_run(isa, &good, 2, 1, 0, 6) == SNNC_BAD_RANGE);
+    CHECK(snnc_run(isa, &good, 0, STEPS, 4, 3) == SNNC_BAD_RANGE);
+    good.model = SNNC_Lapicque;
+    good.undelayed = 1;
+    CHECK(snnc_run(isa, &good, 0, STEPS, 0, 6) == SNNC_BAD_RESET);
+    for (size_t i = 0; i < sizeof r; i++)
+        if (((unsigned char *)&r)[i] != 0xa5) {
+            CHECK(!"a refused call wrote something");
+            break;
+        }
+}
+
+static void test_no_steps(const snnc_isa *isa)
+{
+    static results r;
+    const snnc_model_info *info = snnc_model_at(SNNC_Synaptic);
+    snnc_call call = make_call(info, SNNC_Synaptic, SNNC_NONE, 0, SNNC_F64, 0, 9, 1);
+    redirect(&call, &r);
+    CHECK(snnc_run(isa, &call, 0, 0, 0, 9) == SNNC_OK);
+    for (int k = 0; k < 2; k++)
+        CHECK(memcmp(call.state_in[k], call.state_out[k], 9 * sizeof(double)) == 0);
+}
+
+static void test_names(void)
+{
+    const char *name;
+    int count = 0;
+    for (; (name = snnc_isa_name_at(count)); count++) {
+        const snnc_isa *isa = snnc_isa_find(name);
+        CHECK(!isa || strcmp(snnc_isa_name(isa), name) == 0);
+    }
+    CHECK(count >= 1 && snnc_isa_find("baseline") && snnc_isa_find(NULL));
+    CHECK(!snnc_isa_find("mmx") && !snnc_isa_find("") && !snnc_isa_name_at(-1));
+    CHECK(!snnc_isa_name(NULL));
+    CHECK(!snnc_model_at(-1) && !snnc_model_at(SNNC_NUM_MODELS));
+    CHECK(strcmp(snnc_model_at(SNNC_Alpha)->name, "Alpha") == 0);
+    CHECK(strcmp(snnc_version(), SNNC_VERSION) == 0);
+    for (int status = -1; status <= SNNC_NUM_STATUSES; status++)
+        CHECK(snnc_strerror((snnc_status)status) &&
+              *snnc_strerror((snnc_status)status));
+    for (int model = 0; model < SNNC_NUM_MODELS; model++) {
+        const snnc_model_info *info = snnc_model_at(model);
+        CHECK(info->num_states <= SNNC_MAX_STATES &&
+              info->num_params <= SNNC_MAX_PARAMS);
+        CHECK(strcmp(info->states[info->num_states - 1], "mem") == 0);
+        CHECK(strcmp(info->params[0], "threshold") == 0);
+    }
+}
+
+int main(void)
+{
+    for (int i = 0; i < NUM_BUFFERS; i++)
+        buffers[i] = guarded_new(MAX_REALS * 8);
+    test_names();
+    for (int i = 0; snnc_isa_name_at(i); i++) {
+        const snnc_isa *isa = snnc_isa_find(snnc_isa_name_at(i));
+        if (!isa) {
+            printf("%s: this machine can't run it\n", snnc_isa_name_at(i));
+            continue;
+        }
+        CHECK(snnc_self_check(isa));
+        test_wrong_arguments(isa);
+        test_no_steps(isa);
+        for (int type = SNNC_F32; type <= SNNC_F64; type++)
+            for (int model = 0; model < SNNC_NUM_MODELS; model++) {
+                const int may_be_undelayed = snnc_model_at(model)->undelayed;
+                test_layouts(isa, model, (snnc_type)type);
+                for (int undelayed = 0; undelayed <= may_be_undelayed; undelayed++) {
+                    test_inhibition(isa, model, undelayed, (snnc_type)type);
+                    for (int reset = 0; reset < SNNC_NUM_RESETS; reset++)
+                        for (int per_neuron = 0; per_neuron <= 1; per_neuron++)
+                            test_lengths(isa, model, reset, undelayed, (snnc_type)type,
+                                         per_neuron);
+                }
+            }
+        printf("%s: tested\n", snnc_isa_name(isa));
+    }
+    printf("core: %d passed, %d failed\n", checks - failures, failures);
+    return failures > 0;
+}
