@@ -210,7 +210,10 @@ class SpikingNeuron:
             cls.State = state
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
             example = f"{cls.__name__}({'0.9, 0.8' if len(cls.states) > 1 else '0.9'})"
-            cls.__call__.__doc__ = _STEP_DOC.format(states=", ".join(cls.states), example=example)
+            step: Any = cls.__call__
+            step.__doc__ = _STEP_DOC.format(
+                summary=step.__doc__, states=", ".join(cls.states), example=example
+            )
 
     # ---- configuration ----
 
