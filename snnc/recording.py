@@ -127,6 +127,7 @@ class Recording:
         each = np.broadcast_to(dt, spk.shape[1:]).ravel()
         step, neuron = self.events()
         order = np.argsort(neuron, kind="stable")
-        bounds = np.cumsum(np.bincount(neuron, minlength=each.size))[:-1]
-        times = [k * d for k, d in zip(np.split(step[order], bounds), each, strict=True)]
+        ends = np.cumsum(np.bincount(neuron, minlength=each.size))
+        parts = np.split(step[order], ends)[: each.size]  # behind the last end is nothing
+        times = [k * d for k, d in zip(parts, each, strict=True)]
         return times[0] if len(times) == 1 else times
