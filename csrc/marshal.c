@@ -352,6 +352,17 @@ static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
     return arrays;
 }
 
+/* Whether any of these factors isn't 1; -1 with an exception. */
+static int weighs_spikes(PyArrayObject *graded)
+{
+    PyArrayObject *plain = (PyArrayObject *)PyArray_GETCONTIGUOUS(graded);
+    int weighs = plain ? 0 : -1;
+    for (npy_intp i = 0; plain && i < PyArray_SIZE(plain); i++)
+        weighs = weighs || ((const double *)PyArray_DATA(plain))[i] != 1;
+    drop(plain);
+    return weighs;
+}
+
 PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
                        PyObject *const constants[2], PyObject *parameters)
 {
@@ -378,8 +389,14 @@ PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
     }
     c->uniform = product(c->shape.ndim, c->shape.dims) == 1;
     for (int k = 0; k < c->info->num_params; k++)
-        if (strcmp(c->info->params[k], "graded_spikes_factor") == 0)
-            c->graded = !c->uniform || c->value64[k] != 1;
+        if (strcmp(c->info->params[k], "graded_spikes_factor") == 0) {
+            c->graded = weighs_spikes(
+                (PyArrayObject *)PyTuple_GetItem(c->constants[SNNC_F64], k));
+            if (c->graded < 0) {
+                Py_DECREF(capsule);
+                return NULL;
+            }
+        }
     return capsule;
 }
 

@@ -438,7 +438,7 @@ class SpikingNeuron:
         >>> lif = snnc.Leaky(beta=[0.5, 0.9, 0.99])
         >>> rec = lif.run(0.3, num_steps=100, record="spk", spk_dtype=np.uint8)
         >>> rec.spk.shape, rec.spk.sum(axis=0)
-        ((100, 3), array([ 0, 24, 29], dtype=uint64))
+        ((100, 3), array([ 0, 23, 29], dtype=uint64))
         >>> more = lif.run(0.3, *rec.state, num_steps=100)
         """
         if len(states) > len(self.states):
@@ -580,7 +580,7 @@ class Lapicque(SpikingNeuron):
     >>> lif = snnc.Lapicque(R=5.1, C=5e-3, time_step=1e-3)
     >>> rec = lif.run(np.float32(0.3), num_steps=100)
     >>> rec.spike_times(dt=1)
-    array([27, 54, 82])
+    array([26, 53, 81])
     """
 
     beta = _Parameter("The decay rate of the membrane, exp(-time_step/(R C)).")
@@ -739,7 +739,7 @@ class Leaky(SpikingNeuron):
     ...     print(spk, mem)
     0.0 0.5
     0.0 0.9
-    1.0 1.2200001
+    1.0 1.22
     """
 
     beta = _Parameter("The decay rate of the membrane.")

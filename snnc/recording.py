@@ -43,9 +43,9 @@ class Recording:
     Recording(spk=float32 (50, 2), mem=float32 (50, 2))
     >>> step, neuron = rec.events()
     >>> step[:3], neuron[:3]
-    (array([ 4,  7,  8]), array([0, 1, 0]))
+    (array([ 4,  7, 10]), array([0, 1, 0]))
     >>> rec.spike_times()[0][:3]
-    array([ 4,  8, 12])
+    array([ 4, 10, 16])
     """
 
     state: Any

@@ -1,0 +1,60 @@
+"""Every instruction set gives the same bits: the goldens under each, and each against each."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support import ROOT
+
+from snnc import _core
+
+# Runs every model over random input, special values and odd lengths; prints a hash.
+HASH = """
+import hashlib, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from support import make
+from snnc import _core
+
+digest = hashlib.sha256()
+rng = np.random.default_rng(11)
+for model, (states, _, undelayed) in _core.models.items():
+    for reset in _core.resets:
+        for delay in [{}, {"reset_delay": False}][: 1 + undelayed]:
+            for dtype in (np.float32, np.float64):
+                for n in (1, 7, 8, 33, 1000):
+                    x = rng.normal(0.3, 0.8, (20, n)).astype(dtype)
+                    x[3, n // 2] = np.inf
+                    x[5, 0] = np.nan
+                    for thr in (0.5, rng.random(n)):
+                        neuron = make(model, threshold=thr, reset_mechanism=reset, **delay)
+                        for array in neuron.run(x):
+                            canonical = np.where(np.isnan(array), np.nan, array).astype(dtype)
+                            digest.update(canonical.tobytes())
+print(digest.hexdigest(), _core.isa)
+"""
+
+
+def run(isa, *arguments):
+    return subprocess.run(
+        [sys.executable, "-P", *arguments],
+        check=False, capture_output=True, text=True, env={**os.environ, "SNNC_ISA": isa},
+        cwd=ROOT,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("isa", _core.isas)
+def test_goldens(isa):
+    arguments = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    result = run(isa, *arguments, str(ROOT / "tests" / "test_golden.py"))
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
+
+
+def test_all_equal():
+    results = {isa: run(isa, "-c", HASH, str(ROOT / "tests")) for isa in _core.isas}
+    for isa, result in results.items():
+        assert result.stdout.split()[1:] == [isa], result.stderr
+    assert len({result.stdout.split()[0] for result in results.values()}) == 1

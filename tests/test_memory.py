@@ -1,0 +1,180 @@
+"""References and memory: nothing leaks, on success or on any way to fail."""
+
+import gc
+import signal
+import sys
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from support import CLASSES, assert_same, make
+
+import snnc
+from snnc import _core
+
+
+def ways_to_fail(neuron):
+    """Calls that fail at every stage of the binding, each with its own arrays."""
+    n = len(neuron.states)
+    rest = [np.zeros(4, np.float32) for _ in range(n)]
+    x = np.zeros(4, np.float32)
+    out = [None] * (1 + n)
+    wrong = np.zeros(5, np.float32)
+    return [
+        lambda: neuron(np.zeros(4, complex), *rest),
+        lambda: neuron([[1], [2, 3]], *rest),
+        lambda: neuron(x, *rest[:-1], np.zeros(4, complex)),
+        lambda: neuron(x, *rest[:-1], wrong),
+        lambda: neuron(x, *rest[:-1]),
+        lambda: neuron(x, *rest, dtype=np.int8),
+        lambda: neuron(x, *rest, dtype="wrong"),
+        lambda: neuron(x.astype(float), *rest, out=(wrong, *out[1:])),
+        lambda: neuron(x, *rest, out=(*out[:-1], wrong)),
+        lambda: neuron(x, *rest, out=(x[::-1], *out[1:])),
+        lambda: neuron(x, *rest, out=(x, *out[1:-1], x)),
+        lambda: neuron(x, *rest, out=[]),
+        lambda: neuron.run(x, num_steps=-1),
+        lambda: neuron.run(x, num_steps="a"),
+        lambda: neuron.run(x, num_steps=2**62),
+        lambda: neuron.run(np.float32(1)),
+        lambda: neuron.run(x, time_axis=5),
+        lambda: neuron.run(x, spk_dtype=np.int8),
+        lambda: neuron.run(x, out={"spk": wrong}),
+        lambda: neuron.run(x, record="wrong"),
+        lambda: setattr(neuron, "threshold", "wrong"),
+        lambda: setattr(neuron, "threshold", [[1], [1, 2]]),
+        lambda: setattr(neuron, "reset_mechanism", "wrong"),
+    ]
+
+
+def growth(call, repeats=100, rounds=5):
+    """Bytes that stay allocated per call: of several rounds the least, as caches may fill."""
+    least = np.inf
+    call()
+    tracemalloc.start()
+    try:
+        for _ in range(rounds):
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(repeats):
+                call()
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+            least = min(least, (after - before) / repeats)
+    finally:
+        tracemalloc.stop()
+    return least
+
+
+@pytest.mark.parametrize("model", sorted(CLASSES))
+def test_failures_leak_nothing(model):
+    neuron = make(model)
+    for number, call in enumerate(ways_to_fail(neuron)):
+
+        def fails(call=call):
+            try:
+                call()
+            except (TypeError, ValueError):
+                return
+            raise AssertionError("it did not fail")
+
+        assert growth(fails) < 24, number
+
+
+@pytest.mark.parametrize("model", sorted(CLASSES))
+def test_success_leaks_nothing(model):
+    neuron = make(model, threshold=np.ones(4))
+    inhibited = make(model, inhibition=True)
+    x = np.zeros((6, 4), np.float32)
+    states = [np.zeros(4, np.float32) for _ in neuron.states]
+    rec = neuron.run(x)
+    calls = [
+        lambda: neuron(x[0], *states),
+        lambda: neuron(x[0].astype(int), *states, out=(None, *states)),
+        lambda: neuron(0.5, *[0.0] * len(states)),
+        lambda: neuron(x.T[:, :4].T, *states),
+        lambda: neuron.run(x, *states),
+        lambda: neuron.run(x.astype(float).T, time_axis=1, spk_dtype=bool),
+        lambda: neuron.run(x, out=rec),
+        lambda: neuron.run(x, *rec.state, out=rec),
+        lambda: inhibited.run(x[:, None]),
+        lambda: setattr(neuron, "threshold", np.ones(4)),
+        lambda: make(model),
+    ]
+    for number, call in enumerate(calls):
+        assert growth(call) < 24, number
+
+
+def test_references_of_arguments_are_returned():
+    lif = snnc.Leaky(0.9, threshold=np.ones(4))
+    x, mem, spk, out = (np.zeros(4, np.float32) for _ in range(4))
+    arguments = [x, mem, spk, out, lif._cell, lif.threshold]
+    before = [sys.getrefcount(a) for a in arguments]
+    for _ in range(10):
+        lif(x, mem, out=(spk, out))
+        with pytest.raises(ValueError, match="share"):
+            lif(x, mem, out=(spk, spk))
+        lif.run(x[None], mem, out={"spk": spk[None], "state": (out,)})
+    assert [sys.getrefcount(a) for a in arguments] == before
+
+
+def test_private_functions_check_their_arguments():
+    lif = snnc.Synaptic(0.9, 0.8)
+    constants = (np.ones(3),) * 3
+    for call in (
+        lambda: _core.step(),
+        lambda: _core.step(lif._cell, 0.0, None, None, False, 0.0),
+        lambda: _core.step(None, 0.0, None, None, False, 0.0, 0.0),
+        lambda: _core.step(object(), 0.0, None, None, False, 0.0, 0.0),
+        lambda: _core.run(lif._cell),
+        lambda: _core.run(lif._cell, [0.0], False, (), None, 0, (0,), None, None, None),
+        lambda: _core.run(lif._cell, [0.0], False, (None, None), None, 0, (7,), None, None, None),
+        lambda: _core.run(lif._cell, [0.0], False, (None, None), None, 0, [0], None, None, None),
+        lambda: _core.run(lif._cell, [0.0], False, (None, None), None, 0, (0,), None, (), None),
+        lambda: _core.cell(),
+        lambda: _core.cell("Wrong", "zero", False, False, constants, constants, ()),
+        lambda: _core.cell("Synaptic", "wrong", False, False, constants, constants, ()),
+        lambda: _core.cell("Synaptic", "zero", False, False, constants[:2], constants, ()),
+        lambda: _core.cell("Synaptic", "zero", False, False, constants, None, ()),
+        lambda: _core.cell("Synaptic", "zero", False, False, constants, constants, None),
+        lambda: _core.cell("Synaptic", "zero", False, False, constants, (1.0, "a", 1.0), ()),
+        lambda: _core.cell("Synaptic", "zero", False, False, constants,
+                           (np.ones(3), np.ones(2), 1.0), ()),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError)):
+            call()
+
+
+def test_an_interrupt_stops_a_long_run_and_changes_no_held_state():
+    """Ctrl-C: a KeyboardInterrupt between the pieces of a run that would take for ever."""
+    lif = snnc.Leaky(0.9, init_hidden=True)
+    lif(np.ones(1000, np.float32))
+    before = lif.mem
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        lif.run(np.zeros(1000, np.float32), num_steps=2**40, record=())
+    timer.join()
+    assert_same(lif.mem, before)
+
+
+def test_threads_on_their_own_arrays():
+    x = np.random.default_rng(0).random((200, 300)).astype(np.float32)
+    lif = snnc.Alpha(np.full(300, 0.9), 0.8, threshold=0.2)
+    expected = lif.run(x)
+    results = []
+
+    def work():
+        for _ in range(10):
+            results.append(lif.run(x))  # noqa: PERF401 -- appended as they come
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 40
+    for rec in results:
+        assert_same(rec.mem, expected.mem)

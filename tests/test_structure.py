@@ -1,0 +1,106 @@
+"""What the design promises about the parts: who knows whom, and what an import costs."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from support import ROOT
+
+CSRC = ROOT / "csrc"
+CORE = ["engine.c", "cpu.c", "rows_baseline.c", "rows_avx2.c"]
+FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in (".c", ".h")]
+
+
+def includes(name):
+    return re.findall(r'#\s*include\s*[<"]([^>"]+)[>"]', (CSRC / name).read_text())
+
+
+def test_only_the_binding_knows_python():
+    knows = {name for name in FILES if any(re.search("Python|numpy", i) for i in includes(name))}
+    assert knows == {"marshal.h"}
+    users = {name for name in FILES if "marshal.h" in includes(name)}
+    assert users == {"marshal.c", "module.c"}
+
+
+def test_cells_know_nothing():
+    cells = [name for name in FILES if name.startswith("cells/")]
+    assert len(cells) == 5
+    assert all(not includes(name) for name in cells)
+
+
+def test_the_core_compiles_alone(tmp_path):
+    for name in CORE:
+        subprocess.run(
+            ["cc", "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
+             "-c", str(CSRC / name), "-o", str(tmp_path / "object.o")],
+            check=True,
+        )  # fmt: skip
+
+
+def python(code, **env):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        check=False, capture_output=True, text=True, env={**os.environ, **env},
+    )  # fmt: skip
+
+
+def test_import_loads_numpy_and_nothing_optional():
+    result = python(
+        "import sys, numpy; before = set(sys.modules); import snnc\n"
+        "print(*sorted(m for m in set(sys.modules) - before))"
+    )
+    assert result.returncode == 0, result.stderr
+    assert all(name.split(".")[0] == "snnc" for name in result.stdout.split()), result.stdout
+    assert "snnc.spikeplot" not in result.stdout
+
+
+def test_spikeplot_without_matplotlib_says_what_to_install():
+    result = python("import sys; sys.modules['matplotlib'] = None\nimport snnc; snnc.spikeplot")
+    assert "ImportError: snnc.spikeplot needs matplotlib: pip install snnc[plot]" in result.stderr
+
+
+def test_attributes_of_the_package():
+    import snnc
+
+    assert set(snnc.__all__) <= set(dir(snnc))
+    assert all(hasattr(snnc, name) for name in snnc.__all__)
+    assert snnc.spikeplot.raster
+    with pytest.raises(AttributeError, match="no attribute 'wrong'"):
+        _ = snnc.wrong
+
+
+def test_wrong_instruction_set_is_an_import_error():
+    for name in ("sse9", "", "AVX2"):
+        result = python("import snnc", SNNC_ISA=name)
+        assert result.returncode == 1
+        assert "ImportError" in result.stderr
+        assert "baseline" in result.stderr
+
+
+def test_subinterpreters_are_refused():
+    code = (
+        "import importlib\n"
+        "for name in ('_interpreters', '_xxsubinterpreters'):\n"
+        "    try: i = importlib.import_module(name); break\n"
+        "    except ImportError: pass\n"
+        "s = i.create()\n"
+        "try: r = i.run_string(s, 'import snnc._core')\n"
+        "except Exception as e: r = e\n"
+        "print(r)\n"
+    )
+    result = python(code)
+    assert "ImportError" in result.stdout, result.stdout + result.stderr
+
+
+def test_main(capsys):
+    import snnc.__main__ as main
+
+    assert main.main() == 0
+    printed = capsys.readouterr().out
+    assert "23 41 53 71 83 101 113 131 143 161 173 191" in printed
+    assert "133 173" in printed
+    for name in main.WAYS:
+        assert name in printed
