@@ -1,0 +1,72 @@
+"""The notebooks, executed on the installed package; what they find is checked from within."""
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from support import ROOT, golden
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# Appended as a last cell, so that it sees the notebook's variables.
+CHECKS = {
+    "tutorial_4_advanced_neurons": """
+        SYNAPTIC = [23, 41, 53, 71, 83, 101, 113, 131, 143, 161, 173, 191]
+        assert np.flatnonzero(spk_run).tolist() == SYNAPTIC
+        assert np.array_equal(syn_run, {syn})
+        assert np.array_equal(mem_run, {mem})
+        assert spk_run.dtype == syn_run.dtype == mem_run.dtype == np.float32
+        assert syn_run.argmax() == 150 and abs(syn_run.max() - 0.307067931) < 1e-9
+        assert mem_run.argmax() == 161 and abs(mem_run.max() - 1.02918375) < 1e-8
+        assert np.flatnonzero(spk_rec).tolist() == [133, 173]
+        assert np.array_equal(mem_rec, {alpha_mem})
+        assert not mem_rec[134:141].any() and not mem_rec[174:181].any()
+        assert abs(mem_rec[123] - 0.499304) < 1e-6 and abs(mem_rec[163] - 0.499304) < 1e-6
+        assert len(lif1.run(right).spike_times()) == 12
+        assert len(lif1.run(wrong).spike_times()) == 26
+        assert counts.shape == (60, 60)
+    """,
+}
+
+
+def literal(array):
+    """An expression for a float32 array, exact."""
+    data = np.asarray(array, np.float32).ravel().tobytes()
+    return f"np.frombuffer(bytes.fromhex({data.hex()!r}), np.float32)"
+
+
+def expected():
+    cases = {case.name: case.arrays for case in golden("tutorial4")}
+    return {
+        "syn": literal(cases["synaptic"]["syn"]),
+        "mem": literal(cases["synaptic"]["mem"]),
+        "alpha_mem": literal(cases["alpha"]["mem"]),
+    }
+
+
+def text(outputs):
+    return "".join(output.get("text", "") for output in outputs)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    committed = [cell.get("outputs") for cell in notebook.cells if cell.cell_type == "code"]
+    assert sum(bool(outputs) for outputs in committed) >= len(committed) - 2
+    lines = CHECKS[path.stem].format(**expected()).splitlines()
+    source = "\n".join(line.strip() for line in lines)
+    notebook.cells.append(nbformat.v4.new_code_cell(source))
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    # What it prints is what was committed, but for times.
+    executed = [cell.outputs for cell in notebook.cells[:-1] if cell.cell_type == "code"]
+    for before, after in zip(committed, executed, strict=True):
+        if " ms " not in text(before):
+            assert text(after) == text(before)
+
+
+def test_every_notebook_is_checked():
+    assert {path.stem for path in NOTEBOOKS} == set(CHECKS)
