@@ -55,13 +55,21 @@ def case(model, reset, delay, dtype, kind, shape=SHAPE, special=False, **options
     options |= {"reset_mechanism": reset}
     if not delay:
         options["reset_delay"] = False
-    neuron = make(model, **parameters(model, rng, kind), **options)
+    p = parameters(model, rng, kind)
+    if special and p["threshold"].size > 3:
+        p["threshold"].flat[3] = np.inf
+    neuron = make(model, **p, **options)
     x = rng.normal(0.2, 0.8, (T, *shape)).astype(dtype)
     if special:
         values = [np.nan, np.inf, -np.inf, -0.0, 1e-40, np.finfo(dtype).max]
         where = rng.integers(0, x.size, 60)
         x.flat[where] = np.resize(values, where.size)
     states = [rng.normal(0, 0.8, shape).astype(dtype) for _ in neuron.states]
+    if special:  # ties with the threshold, at the start and after the first step
+        threshold = np.broadcast_to(neuron.threshold, shape).astype(dtype)
+        states[-1][0] = threshold[0]
+        if model == "Leaky":
+            states[-1][-1], x[0, -1] = 0, threshold[-1]
     expected = reference.run(
         model,
         x,
