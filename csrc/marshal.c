@@ -459,7 +459,6 @@ typedef struct {
     cell *cell;
     int type, spk_type; /* NumPy's */
     npy_intp num_steps, n;
-    shape neurons;
     int x_axis, out_axis; /* of time; -1: none */
     /* Owned references. An output in `given` is the caller's. */
     PyArrayObject *x, *start[SNNC_MAX_STATES];
@@ -467,8 +466,10 @@ typedef struct {
     int given_spk, given_record[SNNC_MAX_STATES], given_state[SNNC_MAX_STATES];
     PyObject *params;
     void *workspace;
-    /* What the core reads while it runs. */
-    snnc_call call;
+    /* From here on nothing is zeroed in advance: it would cost a short step dear. */
+    shape neurons;
+    snnc_call
+        call; /* what the core reads while it runs, and the arrays below with it */
     size_t dims[NPY_MAXDIMS];
     ptrdiff_t x_strides[NPY_MAXDIMS], out_strides[NPY_MAXDIMS];
 } job;
@@ -993,7 +994,7 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
     job j;
     int failed = -1;
 
-    memset(&j, 0, offsetof(job, call));
+    memset(&j, 0, offsetof(job, neurons));
     memset(result, 0, sizeof *result);
     j.request = request;
     j.cell = get_cell(request->cell);

@@ -11,7 +11,6 @@ array([23, 41, 53, 71])
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -51,6 +50,8 @@ _LAZY = ("spikeplot",)
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
+        import importlib
+
         return importlib.import_module(f"snnc.{name}")
     raise AttributeError(f"module 'snnc' has no attribute {name!r}")
 

@@ -43,30 +43,33 @@ def numpy_loop(x: Floats, syn: Floats, mem: Floats, spk: Floats) -> None:
     reset = np.empty_like(mem)
     np.greater(mem, THRESHOLD, out=fired)
     np.copyto(reset, fired)
-    for t in range(len(x)):
+    for x_t, spk_t in zip(x, spk, strict=True):
         np.multiply(syn, ALPHA, out=syn)
-        np.add(syn, x[t], out=syn)
+        np.add(syn, x_t, out=syn)
         np.multiply(mem, BETA, out=mem)
         np.add(mem, syn, out=mem)
         np.multiply(reset, THRESHOLD, out=reset)
         np.subtract(mem, reset, out=mem)
         np.greater(mem, THRESHOLD, out=fired)
-        np.copyto(spk[t], fired)
+        np.copyto(spk_t, fired)
         np.copyto(reset, fired)
 
 
 def snnc_steps(x: Floats, syn: Floats, mem: Floats, spk: Floats) -> None:
-    """Step it with snnc, each call allocating what it returns."""
+    """Step it with snnc as in snnTorch: each call allocates what it returns."""
     s, m = syn, mem
-    for t in range(len(x)):
-        spk[t], s, m = LIF(x[t], s, m)
+    spk_rec = []
+    for x_t in x:
+        spk_t, s, m = LIF(x_t, s, m)
+        spk_rec.append(spk_t)
+    np.concatenate(spk_rec, out=spk.reshape(-1))
     syn[:], mem[:] = s, m
 
 
 def snnc_steps_out(x: Floats, syn: Floats, mem: Floats, spk: Floats) -> None:
     """Step it with snnc, in place."""
-    for t in range(len(x)):
-        LIF(x[t], syn, mem, out=(spk[t], syn, mem))
+    for x_t, spk_t in zip(x, spk, strict=True):
+        LIF(x_t, syn, mem, out=(spk_t, syn, mem))
 
 
 def snnc_run(x: Floats, syn: Floats, mem: Floats, spk: Floats) -> None:
