@@ -681,6 +681,11 @@ static int take_output(PyObject *given, const char *name, int type, const shape 
                      given);
         return -1;
     }
+    const int masked = PyArray_CheckExact(given) ? 0 : is_masked(given);
+    if (masked > 0)
+        PyErr_Format(PyExc_TypeError, "out: %s is a masked array", name);
+    if (masked)
+        return -1;
     PyArrayObject *a = (PyArrayObject *)given;
     if (!same_shape(a, s->ndim, s->dims)) {
         shape_error("out: %s has shape %R; expected %R", name, PyArray_NDIM(a),

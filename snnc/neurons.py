@@ -490,7 +490,12 @@ class SpikingNeuron:
         valid = ("spk", *self.states)
         if record is None:
             return valid
-        names = (record,) if isinstance(record, str) else tuple(record)
+        if isinstance(record, str):
+            record = (record,)
+        try:
+            names = tuple(record)
+        except TypeError:
+            raise TypeError(f"record={record!r}; expected names out of {valid}") from None
         for name in names:
             if name not in valid:
                 raise ValueError(f"record: {name!r} is none of {', '.join(valid)}")

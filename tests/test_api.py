@@ -494,6 +494,8 @@ def test_wrong_record():
     for bad in ("wrong", ("spk", "count"), "mem0"):
         with pytest.raises(ValueError, match="record: .* is none of spk, syn, mem"):
             lif.run(np.zeros((3, 2)), record=bad)
+    with pytest.raises(TypeError, match="record=5; expected names"):
+        lif.run(np.zeros((3, 2)), record=5)
     with pytest.raises(ValueError, match="twice"):
         lif.run(np.zeros((3, 2)), record=("spk", "spk"))
 

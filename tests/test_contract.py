@@ -509,6 +509,7 @@ BAD_OUT = {
 READ_ONLY = np.zeros(SHAPE, np.float32)
 READ_ONLY.flags.writeable = False
 BAD_OUT["read-only"] = (READ_ONLY, "read-only")
+BAD_OUT["masked"] = (np.ma.zeros(SHAPE, np.float32), "masked array")
 UNALIGNED = np.zeros(12 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(SHAPE)
 BAD_OUT["unaligned"] = (UNALIGNED, "not aligned")
 
