@@ -53,7 +53,8 @@ def test_import_loads_numpy_and_nothing_optional():
         "print(*sorted(m for m in set(sys.modules) - before))"
     )
     assert result.returncode == 0, result.stderr
-    assert all(name.split(".")[0] == "snnc" for name in result.stdout.split()), result.stdout
+    roots = {name.split(".")[0] for name in result.stdout.split()}
+    assert roots - sys.stdlib_module_names == {"snnc"}  # which of the latter NumPy loads, varies
     assert "snnc.spikeplot" not in result.stdout
 
 
