@@ -414,16 +414,18 @@ static PyObject *expand(cell *c, int type, const shape *neurons)
 
     while (c->shape.dims[first - lead] == 1)
         first++;
-    block.ndim = neurons->ndim - first + 1;
-    memcpy(block.dims + 1, neurons->dims + first,
-           (size_t)(block.ndim - 1) * sizeof(npy_intp));
-    size = product(block.ndim - 1, block.dims + 1);
+    const int outermost = first > 0; /* dimensions before the block to repeat it over */
+    block.ndim = neurons->ndim - first + outermost;
+    memcpy(block.dims + outermost, neurons->dims + first,
+           (size_t)(neurons->ndim - first) * sizeof(npy_intp));
+    size = product(neurons->ndim - first, neurons->dims + first);
     outer = product(first, neurons->dims);
     if (c->inhibition && first > 1)
         repeats = product(first - 1, neurons->dims + 1);
     else if (!c->inhibition && size > 0 && size < SHORTEST_PERIOD)
         repeats = (SHORTEST_PERIOD + size - 1) / size;
-    block.dims[0] = repeats < outer ? repeats : outer;
+    if (outermost)
+        block.dims[0] = repeats < outer ? repeats : outer;
 
     if (c->expanded[type] &&
         same_shape((PyArrayObject *)PyTuple_GetItem(c->expanded[type], 0), block.ndim,
@@ -671,7 +673,7 @@ static int find_neurons(job *j)
 static int take_output(PyObject *given, const char *name, int type, const shape *s,
                        PyArrayObject **array, int *is_given)
 {
-    *is_given = given && given != Py_None && !PyArray_IsScalar(given, Generic);
+    *is_given = given && given != Py_None;
     if (!*is_given) {
         *array = (PyArrayObject *)PyArray_SimpleNew(s->ndim, (npy_intp *)s->dims, type);
         return *array ? 0 : -1;
@@ -746,8 +748,12 @@ static int take_outputs(job *j)
             take_output(request->out_record[k], info->states[k], j->type, &timed,
                         &j->record[k], &j->given_record[k]) < 0)
             return -1;
-        if (take_output(request->out_state[k], info->states[k], j->type, &j->neurons,
-                        &j->state[k], &j->given_state[k]) < 0)
+        PyObject *given = request->out_state[k];
+        if (request->sequence && j->neurons.ndim == 0 && given &&
+            PyArray_IsScalar(given, Generic))
+            given = NULL; /* the state of a single neuron in an earlier recording */
+        if (take_output(given, info->states[k], j->type, &j->neurons, &j->state[k],
+                        &j->given_state[k]) < 0)
             return -1;
     }
     return 0;
@@ -961,7 +967,9 @@ static int describe(job *j)
 static int execute(const snnc_isa *isa, const snnc_call *call)
 {
     const size_t n = call->num_neurons, total = n * call->num_steps;
-    const size_t steps = n && n < STEPS_PER_CALL ? STEPS_PER_CALL / n : 1;
+    const size_t steps = n == 0               ? call->num_steps
+                         : n < STEPS_PER_CALL ? STEPS_PER_CALL / n
+                                              : 1;
     snnc_status status = SNNC_OK;
     size_t t0 = 0, t1;
 

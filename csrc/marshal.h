@@ -28,7 +28,8 @@ typedef struct {
     int held;                /* the neuron's own states: they must fit as they are */
     int spk; /* whether spikes are wanted, and which states after each step */
     int record[SNNC_MAX_STATES];
-    /* Arrays to fill. NULL, None or a NumPy scalar: allocate. */
+    /* Arrays to fill. NULL or None: allocate; so does a scalar as a single neuron's
+     * state after a run. */
     PyObject *out_spk, *out_record[SNNC_MAX_STATES], *out_state[SNNC_MAX_STATES];
 } marshal_request;
 

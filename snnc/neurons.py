@@ -7,6 +7,7 @@ parameter is set. Equations: snnc.h, or each class's docstring.
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from snnc import _core
 from snnc.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Any, ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -84,8 +85,9 @@ def _real(name: str, value: Any) -> Floats:
 
 
 def _frozen(array: Floats) -> Floats:
+    """Return a read-only view, which can't be made writeable: its base is read-only too."""
     array.flags.writeable = False
-    return array
+    return array.view()
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -97,14 +99,14 @@ def _flag(name: str, value: Any) -> bool:
 def _refuse(**arguments: Any) -> None:
     """Arguments of snnTorch's constructors that snnc has not, at other than their defaults."""
     for name, value in arguments.items():
-        if value is None or (isinstance(value, (bool, np.bool_)) and not value):
+        default = None if name == "spike_grad" else False
+        if value is default:
             continue
         why = (
             "snnc does not quantise states"
             if name == "state_quant"
             else "snnc steps forward only and has no training yet"
         )
-        default = None if name == "spike_grad" else False
         raise ValueError(f"{name}={value!r} is not supported, only {name}={default}: {why}")
 
 
@@ -202,7 +204,7 @@ class SpikingNeuron:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "states" not in cls.__dict__:
+        if cls.__name__ in _core.models and not hasattr(cls, "states"):
             cls.states = _core.models[cls.__name__][0]
             for index, name in enumerate(cls.states):
                 setattr(cls, name, _State(name, index))
@@ -214,6 +216,14 @@ class SpikingNeuron:
             step.__doc__ = _STEP_DOC.format(
                 summary=step.__doc__, states=", ".join(cls.states), example=example
             )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = name.startswith("_") or hasattr(type(self), name)
+        if not known and type(self).__name__ in _core.models:  # subclasses may have their own
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r} to set", name=name, obj=self
+            )
+        super().__setattr__(name, value)
 
     # ---- configuration ----
 
@@ -262,6 +272,8 @@ class SpikingNeuron:
         shapes = tuple((name, array.shape) for name, array in parameters.items())
         try:
             np.broadcast_shapes(*(shape for _, shape in shapes))
+        except RuntimeError:
+            pass  # more dimensions than this function takes: the core compares them as well
         except ValueError:
             listed = ", ".join(f"{name} {shape}" for name, shape in shapes)
             raise ValueError(f"parameters don't broadcast with each other: {listed}") from None
@@ -314,8 +326,9 @@ class SpikingNeuron:
         if type(self) is not type(other) or not isinstance(other, SpikingNeuron):
             return NotImplemented
         return self._options == other._options and all(
-            a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
-            for a, b in zip(self._parameters.values(), other._parameters.values(), strict=True)
+            a.dtype == other._parameters[name].dtype
+            and np.array_equal(a, other._parameters[name], equal_nan=True)
+            for name, a in self._parameters.items()
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -344,7 +357,7 @@ class SpikingNeuron:
         """
         rest = self._rest()
         if self._held is not None:
-            self._held = rest
+            self._held = self._rest()
         return rest[0] if len(rest) == 1 else rest
 
     def _step_held(
@@ -458,6 +471,11 @@ class SpikingNeuron:
             begin = self._held
         else:
             begin = tuple(start.get(name) for name in self.states)
+        if hasattr(x, "__next__"):
+            raise TypeError(
+                f"x is an iterator ({type(x).__name__}): run needs the whole sequence, e.g. "
+                "np.stack(list(x)); or loop over it and go on from rec.state"
+            )
         names = self._recorded(record)
         order = ("spk", *self.states)
         arrays, state, steps = _core.run(
@@ -507,9 +525,10 @@ class SpikingNeuron:
         self, out: Recording | Mapping[str, Any], names: tuple[str, ...]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Arrays of the caller's to fill: for each recorded name, and for each state."""
+        arrays: Mapping[str, Any]
         if isinstance(out, Recording):
             arrays, state = out._arrays, out.state
-        elif isinstance(out, dict):
+        elif isinstance(out, Mapping):
             arrays, state = out, out.get("state")
             for name in out:
                 if name not in names and name != "state":
@@ -1012,14 +1031,27 @@ class Alpha(SpikingNeuron):
             output=output,
         )
 
+    def _complete(
+        self, parameters: dict[str, Floats], new: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        alpha, beta = parameters["alpha"], parameters["beta"]
+        for dtype in (np.float64, np.float32):  # a neuron computes in either
+            a, b = (np.clip(p.astype(dtype), 0, 1) for p in (alpha, beta))
+            try:
+                wrong = np.any(a <= b)
+            except ValueError:
+                break  # shapes that don't broadcast: said where all parameters are compared
+            if wrong:
+                raise ValueError(
+                    f"alpha={alpha} must exceed beta={beta}, both clipped to [0, 1] and as "
+                    f"{np.dtype(dtype)}"
+                )
+        return parameters
+
     def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
         # Logarithms in double, rounded, then the type's own arithmetic: as near to torch's
         # float32 tau as can be (mostly the same bits).
         alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
-        if np.any(alpha <= beta):
-            raise ValueError(
-                f"alpha={p['alpha']} must exceed beta={p['beta']} (both clipped to [0, 1])"
-            )
         log_alpha = np.log(alpha, dtype=np.float64).astype(alpha.dtype)
         log_beta = np.log(beta, dtype=np.float64).astype(beta.dtype)
         tau = log_alpha / (log_beta - log_alpha) + 1

@@ -49,7 +49,6 @@ class Recording:
     """
 
     state: Any
-    steps: NDArray[np.int64]
     dt: Any
 
     def __init__(
@@ -64,8 +63,13 @@ class Recording:
         self._arrays = arrays
         self._time_axis = time_axis
         self.state = state
-        self.steps = np.arange(num_steps, dtype=np.int64)
+        self._num_steps = num_steps
         self.dt = dt
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """The step index of each recorded state."""
+        return np.arange(self._num_steps, dtype=np.int64)
 
     def __getattr__(self, name: str) -> Any:
         arrays = self.__dict__.get("_arrays", {})
@@ -124,7 +128,13 @@ class Recording:
         """
         spk = np.moveaxis(self.spk, self._time_axis, 0)
         dt = self.dt if dt is None else dt
-        each = np.broadcast_to(dt, spk.shape[1:]).ravel()
+        try:
+            each = np.broadcast_to(dt, spk.shape[1:]).ravel()
+        except ValueError:
+            raise ValueError(
+                f"dt of shape {np.shape(dt)} does not broadcast to the neuron shape "
+                f"{spk.shape[1:]}"
+            ) from None
         step, neuron = self.events()
         order = np.argsort(neuron, kind="stable")
         ends = np.cumsum(np.bincount(neuron, minlength=each.size))

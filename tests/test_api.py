@@ -58,8 +58,9 @@ def test_arguments_of_training_are_refused(model):
     for name, default in CONSTRUCTORS[model].items():
         if name.startswith(("learn_", "spike_grad", "surrogate", "state_quant")):
             make(model, **{name: default})
-            with pytest.raises(ValueError, match=f"{name}=.*not supported"):
-                make(model, **{name: True if default is False else abs})
+            for other in (default is False, abs, 0, np.False_):
+                with pytest.raises(ValueError, match=f"{name}=.*not supported"):
+                    make(model, **{name: other})
 
 
 def test_the_base_class_makes_no_neurons():
@@ -93,6 +94,11 @@ def test_parameters_are_read_only_copies_in_their_own_precision(model):
             assert np.all(value != 99)
             with pytest.raises(ValueError, match="read-only"):
                 value[0] = 1
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                value.flags.writeable = True
+            for other in (copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))):
+                with pytest.raises(ValueError, match="WRITEABLE"):
+                    getattr(other, name).flags.writeable = True
     assert make(model, threshold=2).threshold.dtype == np.float64
     assert make(model, threshold=np.float16(2)).threshold.dtype == np.float64
 
@@ -222,12 +228,16 @@ def test_lapicque_arguments_that_make_no_neuron(arguments, message):
 
 @pytest.mark.parametrize("pair", [(0.5, 0.5), (0.5, 0.6), (1.5, 1.0), (2.0, 1.5), (0.0, -1.0)])
 def test_alpha_must_exceed_beta(pair):
-    with pytest.raises(ValueError, match="alpha=.* must exceed beta="):
+    with pytest.raises(ValueError, match=f"alpha={pair[0]} must exceed beta={pair[1]}"):
         snnc.Alpha(*pair)
     lif = snnc.Alpha(0.9, 0.8)
     with pytest.raises(ValueError, match="alpha=.* must exceed beta="):
         lif.beta = 0.95
     assert lif.beta == 0.8
+    with pytest.raises(ValueError, match=r"alpha=0\.900000001 must exceed beta=0\.9,.*float32"):
+        snnc.Alpha(0.900000001, 0.9)  # equal in float32, in which it would compute tau
+    with pytest.raises(ValueError, match=r"alpha \(2,\), beta \(3,\)"):
+        snnc.Alpha([0.9, 0.9], [0.1, 0.2, 0.3])
 
 
 # ---- objects ----
@@ -256,6 +266,47 @@ def test_repr_is_the_constructor_call(model, arguments):
     assert eval_repr(neuron) == neuron
     for name in arguments:
         assert f"{name}=" in repr(neuron)
+
+
+def test_equality_is_by_name():
+    """Whatever order parameters were set in."""
+    a = snnc.Lapicque(beta=0.5, time_step=2.0, threshold=3.0)
+    b = snnc.Lapicque(R=1.0, C=1.0)
+    b.time_step, b.threshold, b.beta = 2.0, 3.0, 0.5
+    assert a == b
+    c = snnc.Lapicque(R=2.0, C=3.0)
+    assert c != snnc.Lapicque(R=3.0, C=2.0)
+
+
+@MODELS
+def test_wrong_attributes_are_refused(model):
+    neuron = make(model)
+    wrong = {"treshold", "learn_beta", "state_quant", "spike_grad", "weight"}
+    every = {name for c in CLASSES.values() for name in make(c.__name__)._arguments()}
+    for name in sorted(wrong | every - set(dir(neuron))):
+        with pytest.raises(AttributeError, match=f"{model} has no attribute '{name}' to set"):
+            setattr(neuron, name, 0.5)
+
+
+class Named(snnc.Synaptic):
+    """A user's subclass, with something of its own."""
+
+    def __init__(self, name, alpha, beta):
+        super().__init__(alpha, beta)
+        self.name = name
+
+
+def test_subclasses_of_users():
+    lif = Named("a", 0.9, 0.8)
+    x = np.random.default_rng(0).random((20, 3))
+    assert_same(lif.run(x).mem, snnc.Synaptic(0.9, 0.8).run(x).mem)
+    for other in (copy.deepcopy(lif), pickle.loads(pickle.dumps(lif))):
+        assert other == lif
+        assert other.name == "a"
+        assert_same(other.run(x).mem, lif.run(x).mem)
+    assert pickle.loads(pickle.dumps(lif.run(x))).state.mem.shape == (3,)
+    assert repr(lif) == "Named(alpha=0.9, beta=0.8)"
+    assert lif != snnc.Synaptic(0.9, 0.8)
 
 
 def test_repr():
@@ -417,6 +468,14 @@ def test_out_of_a_neuron_that_holds_its_states():
     assert_same(lif.mem, x)
 
 
+def test_what_reset_mem_returns_is_not_what_is_held():
+    for lif in (snnc.Leaky(0.9, init_hidden=True), snnc.Alpha(0.9, 0.8, init_hidden=True)):
+        for rest in (lif.reset_mem(), getattr(lif, f"init_{type(lif).__name__.lower()}")()):
+            for state in rest if isinstance(rest, tuple) else (rest,):
+                state[()] = 5
+            assert lif.mem == 0
+
+
 def test_turning_held_states_on_and_off():
     lif = snnc.Leaky(0.9)
     lif.init_hidden = True
@@ -507,6 +566,9 @@ def test_wrong_states_of_run():
         lif.run(x, 0.0, 0.0)
     with pytest.raises(TypeError, match="mem by position and by keyword"):
         lif.run(x, 0.0, mem=0.0)
+    for iterator in (iter(x), (row for row in x)):
+        with pytest.raises(TypeError, match="x is an iterator .*whole sequence"):
+            lif.run(iterator)
     for name in ("syn", "every", "grad", "num_threads", "neurons"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
             lif.run(x, **{name: 1})
@@ -534,6 +596,8 @@ def test_spike_times_of_lapicque_are_in_its_time():
         np.testing.assert_array_equal(times, dt * np.flatnonzero(spk))
     single = lif.run(np.full((200, 1), 0.3, np.float32), record="spk")
     assert len(single.spike_times()) == 2
+    with pytest.raises(ValueError, match=r"dt of shape \(7,\).*\(2,\)"):
+        rec.spike_times(dt=np.ones(7))
 
 
 def test_show_config(capsys):

@@ -344,6 +344,31 @@ def test_sizes_that_overflow(num_steps):
         lif(wide, np.broadcast_to(np.float32(0), (2**31,)))
 
 
+def test_no_neurons_for_many_steps():
+    """Nothing is done for a step without neurons, nor kept for one that isn't recorded."""
+    lif = snnc.Leaky(0.9)
+    assert lif.run(np.zeros(0, np.float32), num_steps=2**50).spk.shape == (2**50, 0)
+    tracemalloc.start()
+    try:
+        lif.run(np.float32(0.5), num_steps=10**6, record=())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10**5
+
+
+def test_parameters_of_many_dimensions():
+    x = np.random.default_rng(0).random((3, 5)).astype(np.float32)
+    for lead in (40, 62):
+        beta = np.float32([0.5, 0.9]).reshape((2,) + (1,) * lead)
+        many = snnc.Leaky(beta).run(x)
+        assert many.mem.shape == (3, 2, *(1,) * (lead - 1), 5)
+        for k, b in enumerate(beta.ravel()):
+            assert_same(many.mem[:, k].reshape(3, 5), snnc.Leaky(b).run(x).mem)
+    beta = np.float32([0.5, 0.9]).reshape((2,) + (1,) * 63)
+    assert snnc.Leaky(beta)(np.float32(1), np.float32(0))[1].shape == beta.shape
+
+
 def test_too_many_dimensions():
     x = np.zeros((1,) * 64, np.float32)
     assert snnc.Leaky(0.9)(x, np.float32(0))[0].shape == x.shape
@@ -505,6 +530,8 @@ BAD_OUT = {
     "byte order": (np.zeros(SHAPE, ">f4"), "dtype >f4"),
     "list": ([[0.0] * 4] * 3, "must be an array"),
     "number": (0.0, "must be an array"),
+    "scalar": (np.float32(0), "must be an array"),
+    "other scalar": (np.int8(0), "must be an array"),
 }
 READ_ONLY = np.zeros(SHAPE, np.float32)
 READ_ONLY.flags.writeable = False
