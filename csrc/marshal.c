@@ -306,24 +306,12 @@ const snnc_model_info *marshal_model(PyObject *capsule)
     return c ? c->info : NULL;
 }
 
-static int is_tuple_of(PyObject *object, Py_ssize_t size, const char *what)
-{
-    if (PyTuple_Check(object) && PyTuple_Size(object) == size)
-        return 1;
-    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", what, size,
-                 object);
-    return 0;
-}
-
 /* The constants of one type: a tuple of arrays, each of which must fit the cell's
  * shape. */
 static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
 {
-    PyObject *arrays = NULL;
+    PyObject *arrays = PyTuple_New(c->info->num_params);
 
-    if (!is_tuple_of(constants, c->info->num_params, "constants"))
-        return NULL;
-    arrays = PyTuple_New(c->info->num_params);
     for (int k = 0; arrays && k < c->info->num_params; k++) {
         int weak;
         PyArrayObject *given =
@@ -470,8 +458,7 @@ typedef struct {
     void *workspace;
     /* From here on nothing is zeroed in advance: it would cost a short step dear. */
     shape neurons;
-    snnc_call
-        call; /* what the core reads while it runs, and the arrays below with it */
+    snnc_call call; /* what the core reads while it runs, with the arrays below */
     size_t dims[NPY_MAXDIMS];
     ptrdiff_t x_strides[NPY_MAXDIMS], out_strides[NPY_MAXDIMS];
 } job;
@@ -978,7 +965,8 @@ static int execute(const snnc_isa *isa, const snnc_call *call)
         if (t0 > 0 && PyErr_CheckSignals() < 0)
             return -1;
         if (total > STEPS_UNDER_GIL) {
-            Py_BEGIN_ALLOW_THREADS status = snnc_run(isa, call, t0, t1, 0, n);
+            Py_BEGIN_ALLOW_THREADS
+            status = snnc_run(isa, call, t0, t1, 0, n);
             Py_END_ALLOW_THREADS
         }
         else

@@ -41,8 +41,8 @@ typedef struct {
 } marshal_result;
 
 /* A model with its reset and constants, as an immutable capsule. `constants` are two
- * tuples (float32, float64) of array-likes in the order of models.def; `parameters` is
- * a tuple of (name, shape) of what users set, for errors. */
+ * tuples (float32, float64) of num_params array-likes in the order of models.def;
+ * `parameters` is a tuple of (name, shape) of what users set, for errors. */
 PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
                        PyObject *const constants[2], PyObject *parameters);
 

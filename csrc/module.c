@@ -30,6 +30,15 @@ static int index_of(PyObject *string, const char *const *names, int count,
     return -1;
 }
 
+static int is_tuple(PyObject *object, Py_ssize_t size, const char *name)
+{
+    if (PyTuple_Check(object) && PyTuple_Size(object) == size)
+        return 1;
+    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", name, size,
+                 object);
+    return 0;
+}
+
 static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
                            Py_ssize_t nargs)
 {
@@ -45,6 +54,10 @@ static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
     undelayed = PyObject_IsTrue(args[2]);
     inhibition = PyObject_IsTrue(args[3]);
     if (model < 0 || reset < 0 || undelayed < 0 || inhibition < 0)
+        return NULL;
+    const int num_params = snnc_model_at(model)->num_params;
+    if (!is_tuple(args[4], num_params, "constants32") ||
+        !is_tuple(args[5], num_params, "constants64"))
         return NULL;
     if (!PyTuple_Check(args[6])) {
         PyErr_Format(PyExc_TypeError, "parameters must be a tuple, not %R", args[6]);
@@ -99,15 +112,6 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     for (int k = 0; k < info->num_states; k++)
         PyTuple_SetItem(tuple, 1 + k, result.state[k]);
     return tuple;
-}
-
-static int is_tuple(PyObject *object, Py_ssize_t size, const char *name)
-{
-    if (PyTuple_Check(object) && PyTuple_Size(object) == size)
-        return 1;
-    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", name, size,
-                 object);
-    return 0;
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
