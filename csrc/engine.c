@@ -7,22 +7,21 @@
 #define real float
 #define SNNC_SUFFIX f32
 #include "inhibition.h"
-#include "store.h"
 #undef real
 #undef SNNC_SUFFIX
 
 #define real double
 #define SNNC_SUFFIX f64
 #include "inhibition.h"
-#include "store.h"
 #undef real
 #undef SNNC_SUFFIX
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* of stack */
-    BLOCK_BYTES = 128 * 1024, /* of each state: what stays in cache from step to step */
-    TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
-    SHORTEST_RUN = 64         /* fewer contiguous neurons go through a tile */
+    BLOCK_BYTES = 128 * 1024,  /* of a state: what stays in cache from step to step */
+    TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
+    SHORTEST_RUN = 64,         /* fewer contiguous neurons go through a tile */
+    STRIP_UNIT = 64            /* strips are multiples of it */
 };
 
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
@@ -60,6 +59,7 @@ const char *snnc_strerror(snnc_status status)
         [SNNC_BAD_STATE] = "no state_out",
         [SNNC_BAD_PARAMETER] = "a parameter is missing",
         [SNNC_BAD_OUTPUT] = "no such output of this model",
+        [SNNC_BAD_SELECTION] = "selected neurons out of order or range",
         [SNNC_BAD_INHIBITION] = "rows, parameters or cuts don't fit, or no workspace",
         [SNNC_TOO_LARGE] = "more bytes than an address can count",
     };
@@ -68,20 +68,27 @@ const char *snnc_strerror(snnc_status status)
 }
 
 /* One of a call's sequences, as the loop sees it. `data` is NULL where there is none;
- * `staged`: it can't be read or written where it lies, but goes through a tile. */
+ * `tiled`: it isn't read or written where it lies, but goes through a tile. */
 typedef struct {
     char *data;
     ptrdiff_t step;
     const ptrdiff_t *strides;
     snnc_type type;
-    int staged;
+    int tiled;
 } sequence;
 
 /* A checked call. */
 typedef struct {
     const snnc_call *call;
-    snnc_row_fn *row;
+    const snnc_row_fns *rows;
+    const snnc_isa *isa;
+    const snnc_tile_fns *tiles;
+    int spikes;         /* written by rows as SNNC_REALS or SNNC_BYTES */
+    const void *weight; /* of spikes, or NULL */
     int num_states, num_params;
+    int recording; /* any state */
+    int sampling;  /* states are recorded not at every step, or not of every neuron */
+    size_t every;
     size_t size;      /* of a real */
     size_t period;    /* of the parameters; 0: one value for all */
     size_t run;       /* strips end at multiples of it; 0: anywhere */
@@ -93,7 +100,9 @@ typedef struct {
 
 static size_t size_of(snnc_type type)
 {
-    return type == SNNC_F32 ? sizeof(float) : type == SNNC_F64 ? sizeof(double) : 1;
+    static const unsigned char sizes[SNNC_NUM_TYPES] = {
+        [SNNC_F32] = 4, [SNNC_F64] = 8, [SNNC_U8] = 1, [SNNC_F16] = 2};
+    return sizes[type];
 }
 
 static size_t least(size_t a, size_t b)
@@ -139,26 +148,39 @@ static ptrdiff_t locate(const snnc_call *call, const ptrdiff_t *strides, size_t 
     return offset;
 }
 
-static sequence make_sequence(plan *p, const void *data, ptrdiff_t step,
-                              const ptrdiff_t *strides, snnc_type type)
+static void make_sequence(plan *p, sequence *s, const void *data, ptrdiff_t step,
+                          const ptrdiff_t *strides, snnc_type type)
 {
     const snnc_call *call = p->call;
-    sequence s = {NULL, step ? step : (ptrdiff_t)call->num_neurons, strides, type, 0};
 
-    s.data = (char *)data; /* an input is never written: `advance` only reads x */
+    s->data = (char *)data; /* an input is never written: `advance` only reads x */
+    s->step = step ? step : (ptrdiff_t)call->num_neurons;
+    s->strides = strides;
+    s->type = type;
+    s->tiled = type != call->type;
     if (strides && call->ndim > 0) {
         const size_t inner = call->shape[call->ndim - 1];
-        s.staged = strides[call->ndim - 1] != 1 || inner < SHORTEST_RUN ||
-                   (p->inhibited && inner % p->inhibited != 0);
-        if (!s.staged)
+        if (strides[call->ndim - 1] != 1 || inner < SHORTEST_RUN ||
+            (p->inhibited && inner % p->inhibited != 0))
+            s->tiled = 1;
+        if (!s->tiled)
             p->run = inner;
     }
-    return s;
+}
+
+static int is_selection(const snnc_call *call)
+{
+    for (size_t j = 0; j < call->num_selected; j++)
+        if (call->select[j] >= call->num_neurons ||
+            (j > 0 && call->select[j] < call->select[j - 1]) ||
+            (call->select_at && call->select_at[j] >= call->num_selected))
+            return 0;
+    return 1;
 }
 
 /* Everything is checked here, before the first write. */
-static snnc_status make_plan(plan *p, const snnc_isa *isa, const snnc_call *call,
-                             size_t t0, size_t t1, size_t n0, size_t n1)
+static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                         size_t t1, size_t n0, size_t n1)
 {
     const size_t n = call->num_neurons;
     const snnc_model_info *info = snnc_model_at((int)call->model);
@@ -168,16 +190,25 @@ static snnc_status make_plan(plan *p, const snnc_isa *isa, const snnc_call *call
         return SNNC_BAD_ISA;
     if (!info)
         return SNNC_BAD_MODEL;
-    if (call->type != SNNC_F32 && call->type != SNNC_F64)
+    if ((call->type != SNNC_F32 && call->type != SNNC_F64) || (int)call->x_type < 0 ||
+        call->x_type >= SNNC_NUM_TYPES)
         return SNNC_BAD_TYPE;
-    if (call->spk.data && ((int)call->spk_type < 0 || call->spk_type >= SNNC_NUM_TYPES))
+    if (call->spk.data &&
+        ((int)call->spk_type < 0 || call->spk_type >= SNNC_NUM_TYPES ||
+         call->spk_type == SNNC_F16))
         return SNNC_BAD_TYPE;
     if ((int)call->reset < 0 || call->reset >= SNNC_NUM_RESETS ||
         (call->undelayed && !info->undelayed))
         return SNNC_BAD_RESET;
     if (t0 > t1 || t1 > call->num_steps || n0 > n1 || n1 > n)
         return SNNC_BAD_RANGE;
-    if (times(times(call->num_steps, n), sizeof(double)) > PTRDIFF_MAX)
+    if (call->bits) {
+        const size_t rows = call->bits_rows ? call->bits_rows : call->num_steps;
+        if (n0 % 8 || (n1 % 8 && n1 != n) || (t0 < t1 && t0 / rows != (t1 - 1) / rows))
+            return SNNC_BAD_RANGE;
+    }
+    if (times(times(call->num_steps, n), sizeof(double)) > PTRDIFF_MAX ||
+        call->first_step > PTRDIFF_MAX - call->num_steps)
         return SNNC_TOO_LARGE;
     for (int k = 0; k < SNNC_MAX_STATES; k++) {
         strided = strided || call->record[k].strides;
@@ -195,6 +226,8 @@ static snnc_status make_plan(plan *p, const snnc_isa *isa, const snnc_call *call
         if (product != n)
             return SNNC_BAD_SHAPE;
     }
+    if (call->select && !is_selection(call))
+        return SNNC_BAD_SELECTION;
     if (t0 < t1 && n0 < n1) {
         if (!call->x.data)
             return SNNC_BAD_INPUT;
@@ -202,85 +235,125 @@ static snnc_status make_plan(plan *p, const snnc_isa *isa, const snnc_call *call
             if (!call->params[k])
                 return SNNC_BAD_PARAMETER;
     }
+    if (call->rivals && n0 < n1) {
+        const size_t row = row_of_rivals(call);
+        const size_t period = call->period > 1 ? call->period : 0;
+        if (n % row || n0 % row || n1 % row || period % row || !call->workspace)
+            return SNNC_BAD_INHIBITION;
+    }
+    return SNNC_OK;
+}
+
+/* How a checked call is cut into tiles. */
+static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
+                      size_t t1)
+{
+    const snnc_model_info *info = &models[call->model];
+    const size_t n = call->num_neurons, steps = t1 - t0;
 
     p->call = call;
+    p->isa = isa;
+    p->tiles = isa->tiles[call->type];
     p->num_states = info->num_states;
     p->num_params = info->num_params;
+    p->every = call->every ? call->every : 1;
+    p->sampling = p->every > 1 || call->select;
     p->size = size_of(call->type);
     p->period = call->period > 1 ? call->period : 0;
     p->run = 0;
     p->inhibited = row_of_rivals(call);
     p->t0 = t0;
     p->t1 = t1;
-    if (p->inhibited && n0 < n1 &&
-        (n % p->inhibited || n0 % p->inhibited || n1 % p->inhibited ||
-         p->period % p->inhibited || !call->workspace))
-        return SNNC_BAD_INHIBITION;
 
     /* The undelayed reset of inhibited neurons comes after the row function; that of
      * SNNC_NONE does nothing. */
     const int undelayed = call->undelayed && !p->inhibited && call->reset != SNNC_NONE;
-    p->row =
-        (*isa->rows[call->type])[call->model][call->reset][undelayed][p->period > 0];
+    p->rows = &(*isa->rows[call->type])[call->model][call->reset][undelayed];
 
-    p->x = make_sequence(p, call->x.data, call->x.step, call->x.strides, call->type);
-    p->spk = make_sequence(p, call->spk.data, call->spk.step, call->spk.strides,
-                           call->spk_type);
-    int transposed = p->x.staged || p->spk.staged;
-    int num_tiles = p->x.staged;
+    make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides, call->x_type);
+    make_sequence(p, &p->spk, call->spk.data, call->spk.step, call->spk.strides,
+                  call->spk_type);
+    p->weight = NULL;
+    if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
+        for (int k = 0; k < p->num_params; k++)
+            if (strcmp(info->params[k], "graded_spikes_factor") == 0)
+                p->weight = call->params[k];
+    int transposed = (p->x.tiled && p->x.strides) || (p->spk.tiled && p->spk.strides);
+    /* Rows write spikes themselves where they can; else bytes to a tile. */
+    if (p->spk.type == SNNC_U8 && !p->spk.strides)
+        p->spk.tiled = 0;
+    if (!p->spk.data || p->weight || call->bits || call->count || call->first_spike ||
+        p->inhibited)
+        p->spk.tiled = 1;
+    p->spikes = p->spk.tiled || p->spk.type == SNNC_U8 ? SNNC_BYTES : SNNC_REALS;
+
+    size_t item =
+        (p->x.tiled ? p->size : 0) + (p->spk.tiled ? 1 : 0); /* of all tiles */
+    p->recording = 0;
     for (int k = 0; k < p->num_states; k++) {
-        p->record[k] = make_sequence(p, call->record[k].data, call->record[k].step,
-                                     call->record[k].strides, call->type);
-        transposed = transposed || p->record[k].staged;
-        num_tiles += p->record[k].staged;
+        sequence *const s = &p->record[k];
+        s->data = NULL;
+        if (!call->record[k].data)
+            continue;
+        p->recording = 1;
+        make_sequence(p, s, call->record[k].data, call->record[k].step,
+                      call->select ? NULL : call->record[k].strides, call->type);
+        if (call->select && !call->record[k].step)
+            s->step = (ptrdiff_t)call->num_selected;
+        transposed = transposed || s->tiled;
+        item += s->tiled ? p->size : 0;
     }
-    if (!p->spk.data || p->spk.type != call->type)
-        p->spk.staged = 1;
-    num_tiles += p->spk.staged;
 
-    /* Long strips step by step; short ones for several steps where there are tiles to
-     * transpose, or nothing else to sweep over. */
-    const size_t room = SCRATCH_BYTES / p->size / (size_t)(num_tiles ? num_tiles : 1);
-    const size_t steps = t1 - t0;
+    /* Without tiles nothing bounds a strip. Long strips take the steps of a sweep,
+     * short ones more: where there are tiles to transpose, or few neurons. */
+    p->strip = n;
+    p->tile_steps = steps;
     if (p->inhibited) {
         p->strip = p->inhibited;
         p->tile_steps = 1;
     }
-    else {
-        p->strip =
-            least(n, transposed ? room / least(steps ? steps : 1, TILE_STEPS) : room);
-        p->tile_steps = !num_tiles ? steps : p->strip ? room / p->strip : 1;
-        if (p->strip < n && !transposed)
-            p->tile_steps = 1;
+    else if (item) {
+        const size_t room = SCRATCH_BYTES / item;
+        const size_t least_steps =
+            least(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
+        const size_t widest = room / (least_steps ? least_steps : 1);
+        if (p->strip > widest)
+            p->strip = widest < STRIP_UNIT ? widest : widest - widest % STRIP_UNIT;
+        p->tile_steps = p->strip ? room / p->strip : 1;
+        if (p->tile_steps > SNNC_SWEEP_STEPS)
+            p->tile_steps -= p->tile_steps % SNNC_SWEEP_STEPS;
     }
-    return SNNC_OK;
 }
 
-/* Copies between a sequence and its tile of num_steps rows of n neurons. */
-static void move_tile(const plan *p, const sequence *s, int load, char *tile, size_t t,
-                      size_t num_steps, size_t i, size_t n)
+enum move { LOAD, STORE, SPIKES };
+
+/* Copies between a sequence and its tile: num_steps rows, from row t on, of the neurons
+ * [i, i + n). */
+static void move_tile(const plan *p, const sequence *s, enum move move, char *tile,
+                      size_t t, size_t num_steps, size_t i, size_t n)
 {
-    const size_t item = load ? p->size : size_of(s->type);
-    const ptrdiff_t tile_step = (ptrdiff_t)n;
+    const ptrdiff_t item = (ptrdiff_t)size_of(s->type);
+    const int per_neuron = p->period > 0;
     size_t run;
     ptrdiff_t stride;
 
     for (size_t done = 0; done < n; done += run) {
         const ptrdiff_t first = locate(p->call, s->strides, i + done, &run, &stride);
+        char *const there = s->data + (first + (ptrdiff_t)t * s->step) * item;
+        char *const here = tile + done * (move == SPIKES ? 1 : p->size);
         run = least(run, n - done);
-        char *there = s->data + (first + (ptrdiff_t)t * s->step) * (ptrdiff_t)item;
-        char *here = tile + done * p->size;
-        void *dst = load ? here : there;
-        const void *src = load ? there : here;
-        const ptrdiff_t dst_step = load ? tile_step : s->step;
-        const ptrdiff_t src_step = load ? s->step : tile_step;
-        const ptrdiff_t dst_stride = load ? 1 : stride, src_stride = load ? stride : 1;
-        if (p->call->type == SNNC_F32)
-            copy_block_f32(dst, s->type, dst_step, dst_stride, src, src_step,
-                           src_stride, (ptrdiff_t)num_steps, (ptrdiff_t)run);
+        if (move == LOAD)
+            p->tiles->load(here, n, there, s->type, s->step, stride, num_steps, run);
+        else if (move == STORE)
+            p->tiles->store(there, s->step, stride, here, n, num_steps, run);
         else
-            copy_block_f64(dst, s->type, dst_step, dst_stride, src, src_step,
-                           src_stride, (ptrdiff_t)num_steps, (ptrdiff_t)run);
+            p->tiles->store_spikes(
+                there, s->type, s->step, stride, (const uint8_t *)here, n, num_steps,
+                run,
+                p->weight ? (const char *)p->weight +
+                                (per_neuron ? (i + done) % p->period : 0) * p->size
+                          : NULL,
+                per_neuron);
     }
 }
 
@@ -308,18 +381,118 @@ static void step_inhibited(const plan *p, const snnc_row *row, char *r)
         if (r)
             reset_signals_f32((float *)r, row->state_in[mem], threshold, per_neuron,
                               row->n);
-        p->row(row);
-        inhibit_f32(row->spk, row->state_out[mem], threshold, graded, (float *)r,
-                    per_neuron, call->reset, stride, row->n);
+        p->rows->step[p->spikes][per_neuron](row);
+        inhibit_f32((uint8_t *)row->spk, row->state_out[mem], threshold, graded,
+                    (float *)r, per_neuron, call->reset, stride, row->n);
     }
     else {
         if (r)
             reset_signals_f64((double *)r, row->state_in[mem], threshold, per_neuron,
                               row->n);
-        p->row(row);
-        inhibit_f64(row->spk, row->state_out[mem], threshold, graded, (double *)r,
-                    per_neuron, call->reset, stride, row->n);
+        p->rows->step[p->spikes][per_neuron](row);
+        inhibit_f64((uint8_t *)row->spk, row->state_out[mem], threshold, graded,
+                    (double *)r, per_neuron, call->reset, stride, row->n);
     }
+}
+
+/* Takes num_steps steps, of which only the last may be sampled, and moves the row on.
+ */
+static void take_steps(const plan *p, snnc_row *row, size_t num_steps, char *signals)
+{
+    const int per_neuron = p->period > 0, in_place = !p->recording || p->sampling;
+    const ptrdiff_t size = (ptrdiff_t)p->size;
+
+    for (size_t left = num_steps, taken; left > 0; left -= taken) {
+        taken = 1;
+        if (p->inhibited)
+            step_inhibited(p, row, signals);
+        else if (row->n == 1) {
+            row->num_steps = taken = left;
+            p->rows->chain[p->spikes](row);
+        }
+        else if (in_place && left >= SNNC_SWEEP_STEPS) {
+            taken = SNNC_SWEEP_STEPS;
+            p->rows->sweep[p->spikes][per_neuron](row);
+        }
+        else
+            p->rows->step[p->spikes][per_neuron](row);
+        row->x = (const char *)row->x + row->x_step * (ptrdiff_t)taken * size;
+        row->spk = (char *)row->spk + row->spk_step * (ptrdiff_t)taken *
+                                          (p->spikes == SNNC_BYTES ? 1 : size);
+        for (int k = 0; k < p->num_states; k++) {
+            char *const out = row->state_out[k];
+            row->state_out[k] = out + row->state_step[k] * (ptrdiff_t)taken * size;
+            row->state_in[k] = out + row->state_step[k] * (ptrdiff_t)(taken - 1) * size;
+        }
+    }
+}
+
+/* How many rows of recorded states there are before step t of the call. */
+static size_t recorded_before(const plan *p, size_t t)
+{
+    const size_t before = p->call->first_step;
+    return p->every == 1 ? t : (before + t) / p->every - before / p->every;
+}
+
+/* Steps from t on until one has been taken whose states are sampled. */
+static size_t until_sampled(const plan *p, size_t t)
+{
+    return p->every - (p->call->first_step + t) % p->every;
+}
+
+/* The first of the selected neurons that is not before neuron i. */
+static size_t selected_from(const snnc_call *call, size_t i)
+{
+    size_t low = 0, high = call->num_selected;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (call->select[middle] < i)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Copies the states of selected neurons [j0, j1) of a strip that begins with neuron i.
+ */
+static void copy_selected(const plan *p, char *dst, const char *held, size_t i,
+                          size_t j0, size_t j1)
+{
+    const snnc_call *call = p->call;
+    for (size_t j = j0; j < j1; j++)
+        memcpy(dst + (call->select_at ? call->select_at[j] : j) * p->size,
+               held + (call->select[j] - i) * p->size, p->size);
+}
+
+/* What is wanted of a tile of spikes. */
+static void emit_spikes(const plan *p, char *tile, size_t t, size_t num_steps, size_t i,
+                        size_t n)
+{
+    const snnc_call *call = p->call;
+    if (p->spk.data)
+        move_tile(p, &p->spk, SPIKES, tile, t, num_steps, i, n);
+    if (call->bits) {
+        const size_t width = call->num_neurons / 8 + (call->num_neurons % 8 != 0);
+        const size_t row = call->bits_rows ? t % call->bits_rows : t;
+        p->isa->pack(call->bits + row * width + i / 8, (ptrdiff_t)width, i % 8,
+                     (const uint8_t *)tile, num_steps, n);
+    }
+    if (call->count)
+        p->isa->count(call->count + i, (const uint8_t *)tile, num_steps, n);
+    if (call->first_spike)
+        p->isa->first(call->first_spike + i, (int64_t)(call->first_step + t),
+                      (const uint8_t *)tile, num_steps, n);
+}
+
+/* Where neuron i of step t of a sequence is that needs no tile. */
+static char *place(const plan *p, const sequence *s, size_t t, size_t i)
+{
+    size_t run;
+    ptrdiff_t stride;
+    const ptrdiff_t offset =
+        s->strides ? locate(p->call, s->strides, i, &run, &stride) : (ptrdiff_t)i;
+    return s->data + (offset + (ptrdiff_t)t * s->step) * (ptrdiff_t)size_of(s->type);
 }
 
 /* Steps [t, t + num_steps) of the neurons [i, i + n), which no run or period divides.
@@ -329,91 +502,96 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
 {
     const snnc_call *call = p->call;
     const size_t size = p->size, tile_bytes = num_steps * n * size;
-    const ptrdiff_t row_bytes = (ptrdiff_t)(n * size);
-    size_t run;
-    ptrdiff_t stride;
-    const char *x;
-    char *spk, *tile[SNNC_MAX_STATES] = {NULL}, *spk_tile = NULL;
-    ptrdiff_t x_step, spk_step, state_step[SNNC_MAX_STATES];
+    char *spk_tile = NULL, *tile[SNNC_MAX_STATES];
+    size_t row_at = 0, j0 = 0, j1 = 0;
+    int sampling = p->recording && p->sampling;
     snnc_row row;
 
     row.n = n;
-    row.x_step = row.spk_step = 0;
     for (int k = 0; k < p->num_params; k++)
         row.params[k] =
             (const char *)call->params[k] + (p->period ? i % p->period : 0) * size;
 
-    if (p->x.staged) {
-        x = scratch;
-        x_step = call->x.held ? 0 : row_bytes;
-        move_tile(p, &p->x, 1, scratch, call->x.held ? 0 : t,
+    row.x_step = call->x.held ? 0 : p->x.tiled ? (ptrdiff_t)n : p->x.step;
+    if (p->x.tiled) {
+        row.x = scratch;
+        move_tile(p, &p->x, LOAD, scratch, call->x.held ? 0 : t,
                   call->x.held ? 1 : num_steps, i, n);
         scratch += tile_bytes;
     }
-    else {
-        x_step = call->x.held ? 0 : p->x.step * (ptrdiff_t)size;
-        x = p->x.data + locate(call, p->x.strides, i, &run, &stride) * (ptrdiff_t)size +
-            (ptrdiff_t)t * x_step;
-    }
-    if (p->spk.staged) {
-        spk = spk_tile = scratch;
-        spk_step = row_bytes;
-        scratch += tile_bytes;
-    }
-    else {
-        spk_step = p->spk.step * (ptrdiff_t)size;
-        spk = p->spk.data +
-              locate(call, p->spk.strides, i, &run, &stride) * (ptrdiff_t)size +
-              (ptrdiff_t)t * spk_step;
-    }
-    for (int k = 0; k < p->num_states; k++) {
-        const sequence *record = &p->record[k];
-        char *held = (char *)call->state_out[k] + i * size;
+    else
+        row.x = place(p, &p->x, call->x.held ? 0 : t, i);
 
+    row.spk_step = p->spk.tiled ? (ptrdiff_t)n : p->spk.step;
+    if (!p->spk.tiled)
+        row.spk = place(p, &p->spk, t, i);
+
+    if (sampling && call->select) {
+        j0 = selected_from(call, i);
+        j1 = selected_from(call, i + n);
+        sampling = j0 < j1;
+    }
+    if (p->recording)
+        row_at = recorded_before(p, t);
+    for (int k = 0; k < p->num_states; k++) {
+        char *const held = (char *)call->state_out[k] + i * size;
+
+        tile[k] = NULL;
+        row.state_step[k] = 0;
+        row.state_out[k] = held;
         row.state_in[k] = t == 0 && call->state_in[k]
                               ? (const char *)call->state_in[k] + i * size
                               : held;
-        if (!record->data) {
-            row.state_out[k] = held;
-            state_step[k] = 0;
-        }
-        else if (record->staged) {
-            row.state_out[k] = tile[k] = scratch;
-            state_step[k] = row_bytes;
+        if (p->record[k].data && p->record[k].tiled) {
+            tile[k] = scratch;
             scratch += tile_bytes;
         }
-        else {
-            char *first =
-                record->data +
-                locate(call, record->strides, i, &run, &stride) * (ptrdiff_t)size;
-            state_step[k] = record->step * (ptrdiff_t)size;
-            row.state_out[k] = first + (ptrdiff_t)t * state_step[k];
-            if (t > p->t0)
-                row.state_in[k] = (char *)row.state_out[k] - state_step[k];
+        if (p->record[k].data && !p->sampling) {
+            const sequence *const s = &p->record[k];
+            row.state_step[k] = s->tiled ? (ptrdiff_t)n : s->step;
+            row.state_out[k] = s->tiled ? tile[k] : place(p, s, t, i);
+            if (!s->tiled && t > p->t0)
+                row.state_in[k] = (char *)row.state_out[k] - s->step * (ptrdiff_t)size;
+        }
+        else if (row.state_in[k] != held && num_steps >= SNNC_SWEEP_STEPS) {
+            memcpy(held, row.state_in[k], n * size);
+            row.state_in[k] = held;
         }
     }
 
-    for (size_t s = 0; s < num_steps; s++) {
-        row.x = x;
-        row.spk = spk;
-        if (p->inhibited)
-            step_inhibited(p, &row, scratch);
-        else
-            p->row(&row);
-        x += x_step;
-        spk += spk_step;
+    char *const signals = scratch; /* of inhibition; the spikes, in bytes, are last */
+    if (p->inhibited)
+        scratch += tile_bytes;
+    if (p->spk.tiled)
+        row.spk = spk_tile = scratch;
+
+    for (size_t s = 0, taken, sampled = 0; s < num_steps; s += taken) {
+        taken = num_steps - s;
+        if (sampling)
+            taken = least(taken, until_sampled(p, t + s));
+        take_steps(p, &row, taken, signals);
+        if (!sampling || until_sampled(p, t + s) != taken)
+            continue;
         for (int k = 0; k < p->num_states; k++) {
-            row.state_in[k] = row.state_out[k];
-            row.state_out[k] = (char *)row.state_out[k] + state_step[k];
+            const sequence *const record = &p->record[k];
+            if (record->data && call->select)
+                copy_selected(p, place(p, record, row_at + sampled, 0), row.state_in[k],
+                              i, j0, j1);
+            else if (record->data)
+                memcpy(tile[k] ? tile[k] + sampled * n * size
+                               : place(p, record, row_at + sampled, i),
+                       row.state_in[k], n * size);
         }
+        sampled++;
     }
 
-    if (spk_tile && p->spk.data)
-        move_tile(p, &p->spk, 0, spk_tile, t, num_steps, i, n);
+    if (spk_tile)
+        emit_spikes(p, spk_tile, t, num_steps, i, n);
     for (int k = 0; k < p->num_states; k++) {
         if (tile[k])
-            move_tile(p, &p->record[k], 0, tile[k], t, num_steps, i, n);
-        if (tile[k] || (p->record[k].data && t + num_steps == p->t1))
+            move_tile(p, &p->record[k], STORE, tile[k], row_at,
+                      recorded_before(p, t + num_steps) - row_at, i, n);
+        if (row.state_step[k] && (tile[k] || t + num_steps == p->t1))
             memcpy((char *)call->state_out[k] + i * size, row.state_in[k], n * size);
     }
 }
@@ -426,15 +604,13 @@ static size_t next_multiple(size_t i, size_t of)
 snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                      size_t n0, size_t n1)
 {
-    union {
-        double aligned;
-        char bytes[SCRATCH_BYTES];
-    } stack;
+    _Alignas(64) char stack[SCRATCH_BYTES];
     plan p;
-    const snnc_status status = make_plan(&p, isa, call, t0, t1, n0, n1);
+    const snnc_status status = check(isa, call, t0, t1, n0, n1);
 
     if (status != SNNC_OK || n0 == n1)
         return status;
+    make_plan(&p, isa, call, t0, t1);
     if (t0 == t1) {
         for (int k = 0; k < p.num_states && t0 == 0; k++)
             if (call->state_in[k] && call->state_in[k] != call->state_out[k])
@@ -444,7 +620,7 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
         return status;
     }
 
-    char *const scratch = p.inhibited ? call->workspace : stack.bytes;
+    char *const scratch = p.inhibited ? call->workspace : stack;
     const size_t block = p.inhibited ? p.inhibited : BLOCK_BYTES / p.size;
     for (size_t i0 = n0, i1; i0 < n1; i0 = i1) {
         i1 = least(n1, i0 + block);
@@ -475,7 +651,7 @@ int snnc_self_check(const snnc_isa *isa)
         const double e = type == SNNC_F32 ? 0x1p-12 : 0x1p-27;
         call.model = SNNC_Leaky;
         call.reset = SNNC_NONE;
-        call.type = call.spk_type = (snnc_type)type;
+        call.type = call.x_type = call.spk_type = (snnc_type)type;
         call.num_steps = 1;
         call.num_neurons = N;
         call.x.data = &x;

@@ -9,13 +9,13 @@ static void NAME(reset_signals)(real *r, const real *mem, const real *threshold,
                                 int per_neuron, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        r[i] = NAME(heaviside)(mem[i] - threshold[per_neuron ? i : 0]);
+        r[i] = NAME(reset_signal)(mem[i], threshold[per_neuron ? i : 0]);
 }
 
 /* A row of n neurons, in which those `stride` apart are rivals. Keeps the spike of the
  * first of the largest mem - threshold (a NaN is largest, and does not fire) and
  * silences the others; `r` is not NULL if the reset is undelayed. */
-static void NAME(inhibit)(real *spk, real *mem, const real *threshold,
+static void NAME(inhibit)(uint8_t *spk, real *mem, const real *threshold,
                           const real *graded, const real *r, int per_neuron, int reset,
                           size_t stride, size_t n)
 {
@@ -31,11 +31,11 @@ static void NAME(inhibit)(real *spk, real *mem, const real *threshold,
         }
         for (size_t i = column; i < n; i += stride) {
             const size_t p = per_neuron ? i : 0;
-            spk[i] = i == winner ? NAME(heaviside)(mem[i] - threshold[p]) : (real)0;
+            spk[i] = i == winner && NAME(fires)(mem[i], threshold[p]);
             if (r)
-                mem[i] =
-                    NAME(undelayed_reset)(mem[i], spk[i], graded ? graded[p] : (real)1,
-                                          r[i], threshold[p], reset);
+                mem[i] = NAME(undelayed_reset)(mem[i], NAME(spike)(spk[i]),
+                                               graded ? graded[p] : (real)1, r[i],
+                                               threshold[p], reset);
         }
     }
 }

@@ -9,7 +9,8 @@
 enum {
     SHORTEST_PERIOD = 256,      /* of parameters: shorter ones are tiled */
     STEPS_UNDER_GIL = 8 * 1024, /* neuron-steps for which releasing it is too dear */
-    STEPS_PER_CALL = 8 * 1024 * 1024 /* about 10 ms: then signals are checked */
+    STEPS_PER_CALL = 8 * 1024 * 1024, /* about 10 ms: then signals are checked */
+    STEPS_PER_THREAD = 512 * 1024     /* for which waking one up is cheap */
 };
 
 #if defined(Py_GIL_DISABLED)
@@ -21,6 +22,9 @@ enum {
 #endif
 
 static const char cell_name[] = "snnc.cell";
+
+const char *const marshal_records[MARSHAL_RECORD] = {"spk", "count", "first_spike",
+                                                     "events"};
 
 static const int numpy_type[2] = {NPY_FLOAT, NPY_DOUBLE};
 
@@ -227,10 +231,13 @@ static int type_argument(PyObject *object, const char *name, int narrow)
 
     if (object == Py_None)
         return -1;
+    const char *const accepted =
+        narrow ? "float32, float64, uint8, bool or 'packed'" : "float32 or float64";
     if (!PyArray_DescrConverter(object, &descr)) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "%s=%R is not a dtype", name, object);
+            PyErr_Format(PyExc_TypeError, "%s=%R is not a dtype; expected %s", name,
+                         object, accepted);
         }
         return -2;
     }
@@ -239,8 +246,7 @@ static int type_argument(PyObject *object, const char *name, int narrow)
     if (type == NPY_FLOAT || type == NPY_DOUBLE ||
         (narrow && (type == NPY_UINT8 || type == NPY_BOOL)))
         return type;
-    PyErr_Format(PyExc_ValueError, "%s=%R; expected float32%s", name, object,
-                 narrow ? ", float64, uint8 or bool" : " or float64");
+    PyErr_Format(PyExc_ValueError, "%s=%R; expected %s", name, object, accepted);
     return -2;
 }
 
@@ -445,27 +451,46 @@ static PyObject *expand(cell *c, int type, const shape *neurons)
 /* ---- a call ---- */
 
 typedef struct {
-    const marshal_request *request;
+    size_t n0, n1;
+} range;
+
+typedef struct {
+    const snnc_isa *isa;
+    const marshal_request *request; /* only while the call is prepared */
+    PyObject *capsule;              /* that keeps the cell alive */
     cell *cell;
+    int sequence;
     int type, spk_type; /* NumPy's */
+    int packed;
     npy_intp num_steps, n;
-    int x_axis, out_axis; /* of time; -1: none */
-    /* Owned references. An output in `given` is the caller's. */
+    npy_intp num_recorded; /* steps whose states are recorded */
+    int x_axis, out_axis;  /* of time; -1: none */
+    /* Owned. An output is the caller's array if `given`. */
     PyArrayObject *x, *start[SNNC_MAX_STATES];
-    PyArrayObject *spk, *record[SNNC_MAX_STATES], *state[SNNC_MAX_STATES];
-    int given_spk, given_record[SNNC_MAX_STATES], given_state[SNNC_MAX_STATES];
+    PyArrayObject *out[MARSHAL_NUM_OUTPUTS];
+    int given[MARSHAL_NUM_OUTPUTS];
+    PyArrayObject *event_step, *event_neuron;
+    npy_intp num_events;
     PyObject *params;
-    void *workspace;
-    /* From here on nothing is zeroed in advance: it would cost a short step dear. */
+    npy_intp num_selected;
+    size_t *select, *select_at;
+    uint8_t *bits;
+    char *workspace;
+    size_t workspace_size;
+    range *ranges; /* of neurons, for one thread each */
+    size_t num_ranges;
+    size_t t0, t1; /* the piece of the run that the threads are at */
+    /* From here on nothing is zeroed in advance. */
     shape neurons;
     snnc_call call; /* what the core reads while it runs, with the arrays below */
     size_t dims[NPY_MAXDIMS];
-    ptrdiff_t x_strides[NPY_MAXDIMS], out_strides[NPY_MAXDIMS];
+    ptrdiff_t x_strides[NPY_MAXDIMS], spk_strides[NPY_MAXDIMS],
+        record_strides[NPY_MAXDIMS];
 } job;
 
 static const char *input_name(const job *j)
 {
-    return j->request->sequence ? "x" : "input_";
+    return j->sequence ? "x" : "input_";
 }
 
 /* An axis argument as one of `ndim` axes; -1 with an exception. */
@@ -477,6 +502,21 @@ static int normalize_axis(Py_ssize_t axis, int ndim)
                  "time_axis=%zd is out of bounds for an array of %d dimensions", axis,
                  ndim);
     return -1;
+}
+
+/* The core's type for arrays that it reads as they are, or -1. */
+static int core_type(PyArrayObject *array)
+{
+    if (!PyArray_ISBEHAVED_RO(array))
+        return -1;
+    switch (PyArray_TYPE(array)) {
+    case NPY_FLOAT: return SNNC_F32;
+    case NPY_DOUBLE: return SNNC_F64;
+    case NPY_HALF: return SNNC_F16;
+    case NPY_BOOL:
+    case NPY_UBYTE: return SNNC_U8;
+    default: return -1;
+    }
 }
 
 /* Converts the operands: x, the start states (NULL where at rest), and the type to
@@ -516,10 +556,12 @@ static int take_operands(job *j)
     }
     if (asked != -1)
         j->type = asked;
-    PyArrayObject *x = as_type(j->x, j->type, 0);
-    if (!x)
-        return -1;
-    replace(&j->x, x);
+    if (core_type(j->x) < 0 || PyArray_SIZE(j->x) == 1) {
+        PyArrayObject *x = as_type(j->x, j->type, 0);
+        if (!x)
+            return -1;
+        replace(&j->x, x);
+    }
     return 0;
 }
 
@@ -631,7 +673,7 @@ static int find_neurons(job *j)
                      (Py_ssize_t)j->num_steps, (Py_ssize_t)j->n);
         return -1;
     }
-    if (j->request->sequence) {
+    if (j->sequence) {
         if (neurons->ndim == NPY_MAXDIMS) {
             PyErr_Format(PyExc_ValueError,
                          "x: no room for a time axis beside %d dimensions",
@@ -702,13 +744,112 @@ static int take_output(PyObject *given, const char *name, int type, const shape 
     return 0;
 }
 
+/* The indices of the neurons to record, in ascending order, and the place of each. */
+static int take_selection(job *j)
+{
+    PyObject *neurons = j->request->neurons;
+    PyArrayObject *indices = NULL;
+    Py_ssize_t start = 0, stop, stride = 1;
+    int ascending = 1, failed = -1;
+
+    if (PySlice_Check(neurons)) {
+        if (PySlice_Unpack(neurons, &start, &stop, &stride) < 0)
+            return -1;
+        j->num_selected = PySlice_AdjustIndices(j->n, &start, &stop, stride);
+    }
+    else {
+        indices = (PyArrayObject *)PyArray_FromAny(neurons, NULL, 0, 0, 0, NULL);
+        if (indices && PyArray_SIZE(indices) == 0 && PyArray_NDIM(indices) == 1)
+            replace(&indices, (PyArrayObject *)PyArray_Cast(indices, NPY_INTP));
+        if (!indices)
+            return -1;
+        if (PyArray_NDIM(indices) != 1 || !PyTypeNum_ISINTEGER(PyArray_TYPE(indices))) {
+            PyErr_Format(PyExc_TypeError,
+                         "neurons=%R; expected a slice or a sequence of indices into "
+                         "the flattened neuron shape (of a mask: np.flatnonzero(mask))",
+                         neurons);
+            goto done;
+        }
+        replace(&indices, (PyArrayObject *)PyArray_FROMANY(
+                              (PyObject *)indices, NPY_INTP, 1, 1,
+                              NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST));
+        if (!indices)
+            goto done;
+        j->num_selected = PyArray_SIZE(indices);
+    }
+    const size_t size =
+        (size_t)(j->num_selected ? j->num_selected : 1) * sizeof(size_t);
+    j->select = PyMem_Malloc(size);
+    if (!j->select) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (npy_intp i = 0; i < j->num_selected; i++) {
+        npy_intp at =
+            indices ? ((const npy_intp *)PyArray_DATA(indices))[i] : start + i * stride;
+        if (at < -j->n || at >= j->n) {
+            PyErr_Format(PyExc_ValueError,
+                         "neurons: index %zd is out of bounds for %zd neurons",
+                         (Py_ssize_t)at, (Py_ssize_t)j->n);
+            goto done;
+        }
+        j->select[i] = (size_t)(at < 0 ? at + j->n : at);
+        ascending = ascending && (i == 0 || j->select[i] >= j->select[i - 1]);
+    }
+    if (!ascending) {
+        PyArrayObject *keys = (PyArrayObject *)PyArray_SimpleNewFromData(
+            1, &j->num_selected, NPY_INTP, j->select);
+        PyArrayObject *order =
+            keys ? (PyArrayObject *)PyArray_ArgSort(keys, 0, NPY_STABLESORT) : NULL;
+        j->select_at = order ? PyMem_Malloc(size) : NULL;
+        if (order && !j->select_at)
+            PyErr_NoMemory();
+        if (j->select_at) {
+            memcpy(j->select_at, PyArray_DATA(order), size);
+            failed = PyArray_Sort(keys, 0, NPY_STABLESORT);
+        }
+        drop(order);
+        drop(keys);
+        goto done;
+    }
+    failed = 0;
+done:
+    drop(indices);
+    return failed;
+}
+
+/* A shape with a time axis of that length at out_axis. */
+static shape timed(const job *j, npy_intp length)
+{
+    shape s = j->neurons;
+    memmove(s.dims + j->out_axis + 1, s.dims + j->out_axis,
+            (size_t)(s.ndim - j->out_axis) * sizeof *s.dims);
+    s.dims[j->out_axis] = length;
+    s.ndim++;
+    return s;
+}
+
+/* What is given for an output of neuron shape: of a single neuron an earlier recording
+ * has a scalar, which can't be filled. */
+static PyObject *unless_scalar(const job *j, PyObject *given)
+{
+    const int scalar = j->sequence && j->neurons.ndim == 0 && given &&
+                       PyArray_IsScalar(given, Generic);
+    return scalar ? NULL : given;
+}
+
 static int take_outputs(job *j)
 {
     const marshal_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
-    shape timed = j->neurons;
+    const int *wanted = request->wanted;
+    const npy_intp every = request->every ? request->every : 1;
+    const npy_intp before = request->first_step;
 
-    j->spk_type = type_argument(request->spk_dtype, "spk_dtype", 1);
+    j->packed = PyUnicode_Check(request->spk_dtype) &&
+                PyUnicode_CompareWithASCIIString(request->spk_dtype, "packed") == 0;
+    j->spk_type =
+        j->packed ? NPY_UINT8 : type_argument(request->spk_dtype, "spk_dtype", 1);
     if (j->spk_type == -2)
         return -1;
     if (j->spk_type == -1)
@@ -721,76 +862,93 @@ static int take_outputs(job *j)
             request->spk_dtype);
         return -1;
     }
-    if (request->sequence) {
-        memmove(timed.dims + j->out_axis + 1, timed.dims + j->out_axis,
-                (size_t)(timed.ndim - j->out_axis) * sizeof *timed.dims);
-        timed.dims[j->out_axis] = j->num_steps;
-        timed.ndim++;
-    }
-    if (request->spk && take_output(request->out_spk, "spk", j->spk_type, &timed,
-                                    &j->spk, &j->given_spk) < 0)
+    if (before > PY_SSIZE_T_MAX - j->num_steps) {
+        PyErr_Format(PyExc_ValueError, "%zd steps after %zd others are too many",
+                     (Py_ssize_t)j->num_steps, (Py_ssize_t)before);
         return -1;
-    for (int k = 0; k < info->num_states; k++) {
-        if (request->record[k] &&
-            take_output(request->out_record[k], info->states[k], j->type, &timed,
-                        &j->record[k], &j->given_record[k]) < 0)
+    }
+    j->num_recorded = (before + j->num_steps) / every - before / every;
+    if (request->neurons && request->neurons != Py_None && take_selection(j) < 0)
+        return -1;
+
+    shape spk = j->neurons, recorded = j->neurons;
+    if (j->sequence) {
+        spk = timed(j, j->num_steps);
+        recorded = timed(j, j->num_recorded);
+    }
+    j->packed = j->packed && wanted[MARSHAL_SPK];
+    if (j->packed)
+        spk = (shape){2, {j->num_steps, j->n / 8 + (j->n % 8 != 0)}};
+    if (j->select) {
+        const npy_intp both[2] = {j->num_recorded, j->num_selected};
+        recorded = (shape){2, {both[0], both[1]}};
+        if (product(2, both) < 0) {
+            PyErr_Format(PyExc_ValueError, "neurons: %zd steps of %zd are too many",
+                         (Py_ssize_t)both[0], (Py_ssize_t)both[1]);
             return -1;
-        PyObject *given = request->out_state[k];
-        if (request->sequence && j->neurons.ndim == 0 && given &&
-            PyArray_IsScalar(given, Generic))
-            given = NULL; /* the state of a single neuron in an earlier recording */
-        if (take_output(given, info->states[k], j->type, &j->neurons, &j->state[k],
-                        &j->given_state[k]) < 0)
+        }
+    }
+    for (int o = MARSHAL_SPK; o <= MARSHAL_FIRST_SPIKE; o++)
+        if (wanted[o] &&
+            take_output(o ? unless_scalar(j, request->out[o]) : request->out[o],
+                        marshal_records[o], o ? NPY_INT64 : j->spk_type,
+                        o ? &j->neurons : &spk, &j->out[o], &j->given[o]) < 0)
+            return -1;
+    for (int k = 0; k < info->num_states; k++) {
+        const int record = MARSHAL_RECORD + k, state = MARSHAL_STATE + k;
+        if (wanted[record] &&
+            take_output(request->out[record], info->states[k], j->type, &recorded,
+                        &j->out[record], &j->given[record]) < 0)
+            return -1;
+        if (take_output(unless_scalar(j, request->out[state]), info->states[k], j->type,
+                        &j->neurons, &j->out[state], &j->given[state]) < 0)
+            return -1;
+    }
+    if (wanted[MARSHAL_EVENTS]) {
+        npy_intp none = 0;
+        j->event_step = (PyArrayObject *)PyArray_SimpleNew(1, &none, NPY_INT64);
+        j->event_neuron = (PyArrayObject *)PyArray_SimpleNew(1, &none, NPY_INT64);
+        if (!j->event_step || !j->event_neuron)
             return -1;
     }
     return 0;
 }
 
+static const char *output_name(const job *j, int output)
+{
+    if (output < MARSHAL_RECORD)
+        return marshal_records[output];
+    if (output < MARSHAL_STATE)
+        return j->cell->info->states[output - MARSHAL_RECORD];
+    return j->sequence ? "state" : j->cell->info->states[output - MARSHAL_STATE];
+}
+
 /* Copies every input that an output of the caller's may overwrite before it is read. */
 static int separate(job *j)
 {
-    const int num_states = j->cell->info->num_states;
-    PyArrayObject *outputs[1 + 2 * SNNC_MAX_STATES];
-    const char *names[1 + 2 * SNNC_MAX_STATES];
-    int num_outputs = 0, state_at[SNNC_MAX_STATES];
-
-    if (j->given_spk) {
-        names[num_outputs] = "spk";
-        outputs[num_outputs++] = j->spk;
-    }
-    for (int k = 0; k < num_states; k++) {
-        if (j->given_record[k]) {
-            names[num_outputs] = j->cell->info->states[k];
-            outputs[num_outputs++] = j->record[k];
-        }
-        state_at[k] = j->given_state[k] ? num_outputs : -1;
-        if (j->given_state[k]) {
-            names[num_outputs] =
-                j->request->sequence ? "state" : j->cell->info->states[k];
-            outputs[num_outputs++] = j->state[k];
-        }
-    }
-    for (int a = 0; a < num_outputs; a++)
+    for (int a = 0; a < MARSHAL_NUM_OUTPUTS; a++) {
+        PyArrayObject *output = j->out[a];
+        if (!j->given[a])
+            continue;
         for (int b = 0; b < a; b++)
-            if (overlap(outputs[a], outputs[b])) {
-                PyErr_Format(PyExc_ValueError, "out: %s and %s share memory", names[b],
-                             names[a]);
+            if (j->given[b] && overlap(output, j->out[b])) {
+                PyErr_Format(PyExc_ValueError, "out: %s and %s share memory",
+                             output_name(j, b), output_name(j, a));
                 return -1;
             }
-    for (int a = 0; a < num_outputs; a++) {
-        if (overlap(outputs[a], j->x)) {
+        if (overlap(output, j->x)) {
             PyArrayObject *copy = as_type(j->x, j->type, 1);
             if (!copy)
                 return -1;
             replace(&j->x, copy);
         }
-        for (int k = 0; k < num_states; k++) {
+        for (int k = 0; k < j->cell->info->num_states; k++) {
             PyArrayObject *start = j->start[k];
             const int in_place =
-                start && a == state_at[k] &&
-                PyArray_DATA(start) == PyArray_DATA(outputs[a]) &&
+                start && a == MARSHAL_STATE + k &&
+                PyArray_DATA(start) == PyArray_DATA(output) &&
                 is_plain(start, j->type, j->neurons.ndim, j->neurons.dims);
-            if (start && !in_place && overlap(outputs[a], start)) {
+            if (start && !in_place && overlap(output, start)) {
                 PyArrayObject *copy = as_type(start, j->type, 1);
                 if (!copy)
                     return -1;
@@ -809,10 +967,11 @@ static int take_starts(job *j)
     const shape *neurons = &j->neurons;
 
     for (int k = 0; k < j->cell->info->num_states; k++) {
-        PyArrayObject *whole = j->state[k];
+        PyArrayObject *whole = j->out[MARSHAL_STATE + k];
+        const int given = j->given[MARSHAL_STATE + k];
         if (j->start[k] && is_plain(j->start[k], j->type, neurons->ndim, neurons->dims))
             continue;
-        if (j->given_state[k]) {
+        if (given) {
             whole = (PyArrayObject *)PyArray_SimpleNew(neurons->ndim, neurons->dims,
                                                        j->type);
             if (!whole)
@@ -821,16 +980,16 @@ static int take_starts(job *j)
         if (!j->start[k])
             memset(PyArray_DATA(whole), 0, (size_t)PyArray_NBYTES(whole));
         else if (PyArray_CopyInto(whole, j->start[k]) < 0) {
-            if (j->given_state[k])
+            if (given)
                 drop(whole);
             return -1;
         }
-        replace(&j->start[k], j->given_state[k] ? whole : NULL);
+        replace(&j->start[k], given ? whole : NULL);
     }
     return 0;
 }
 
-/* The strides of x and of the outputs over as few dimensions as describe them both;
+/* The strides of x and of the outputs over as few dimensions as describe them all;
  * none at all where the neurons of a step lie one after the other. */
 static void describe_layout(job *j)
 {
@@ -838,10 +997,11 @@ static void describe_layout(job *j)
     const int ndim = j->neurons.ndim;
     const int x_ndim = PyArray_NDIM(j->x) - (j->x_axis >= 0);
     snnc_call *call = &j->call;
-    ptrdiff_t out_step = 1, out_stride = 1;
+    ptrdiff_t spk_step = 1, spk_stride = 1, record_step = 1, record_stride = 1;
     int kept = NPY_MAXDIMS; /* dimensions are gathered from the last to the first */
 
     call->x.data = PyArray_DATA(j->x);
+    call->x_type = (snnc_type)core_type(j->x);
     call->x.held = j->x_axis < 0 || PyArray_STRIDE(j->x, j->x_axis) == 0;
     if (!call->x.held)
         call->x.step = PyArray_STRIDE(j->x, j->x_axis) / size;
@@ -859,45 +1019,69 @@ static void describe_layout(job *j)
         if (own >= 0 && PyArray_DIM(j->x, axis) != 1)
             x_stride = PyArray_STRIDE(j->x, axis) / size;
         if (d + 1 == j->out_axis) {
-            out_step = out_stride;
-            out_stride *= j->num_steps;
+            spk_step = spk_stride;
+            spk_stride *= j->num_steps;
+            record_step = record_stride;
+            record_stride *= j->num_recorded;
         }
         if (length != 1) {
-            if (kept < NPY_MAXDIMS &&
-                x_stride == j->x_strides[kept] * (ptrdiff_t)j->dims[kept] &&
-                out_stride == j->out_strides[kept] * (ptrdiff_t)j->dims[kept]) {
+            const ptrdiff_t inner = kept < NPY_MAXDIMS ? (ptrdiff_t)j->dims[kept] : 0;
+            if (inner && x_stride == j->x_strides[kept] * inner &&
+                spk_stride == j->spk_strides[kept] * inner &&
+                record_stride == j->record_strides[kept] * inner) {
                 j->dims[kept] *= (size_t)length;
             }
             else {
                 kept--;
                 j->dims[kept] = (size_t)length;
                 j->x_strides[kept] = x_stride;
-                j->out_strides[kept] = out_stride;
+                j->spk_strides[kept] = spk_stride;
+                j->record_strides[kept] = record_stride;
             }
         }
-        out_stride *= length;
+        spk_stride *= length;
+        record_stride *= length;
     }
-    if (j->out_axis == 0)
-        out_step = out_stride;
+    if (j->out_axis == 0) {
+        spk_step = spk_stride;
+        record_step = record_stride;
+    }
 
     call->ndim = NPY_MAXDIMS - kept;
     call->shape = j->dims + kept;
-    const int single = call->ndim == 0; /* one neuron: only its steps are apart */
-    const int line = call->ndim == 1;
-    if (!single && !(line && j->x_strides[kept] == 1))
-        call->x.strides = j->x_strides + kept;
-    for (int k = -1; k < j->cell->info->num_states; k++) {
-        snnc_output *output = k < 0 ? &call->spk : &call->record[k];
-        output->step = out_step;
-        if (!single && !(line && j->out_strides[kept] == 1))
-            output->strides = j->out_strides + kept;
+    if (call->ndim == 0) { /* one neuron: only its steps are apart */
+        call->spk.step = spk_step;
+        for (int k = 0; k < SNNC_MAX_STATES; k++)
+            call->record[k].step = j->select ? 0 : record_step;
+        return;
     }
+    const int line = call->ndim == 1;
+    if (!(line && j->x_strides[kept] == 1))
+        call->x.strides = j->x_strides + kept;
+    call->spk.step = spk_step;
+    if (!(line && j->spk_strides[kept] == 1))
+        call->spk.strides = j->spk_strides + kept;
+    for (int k = 0; k < SNNC_MAX_STATES && !j->select; k++) {
+        call->record[k].step = record_step;
+        if (!(line && j->record_strides[kept] == 1))
+            call->record[k].strides = j->record_strides + kept;
+    }
+}
+
+/* A run is done in pieces of so many steps, between which signals are checked. */
+static size_t piece_of(const job *j)
+{
+    const size_t n = j->n > 0 ? (size_t)j->n : 1;
+    const size_t steps = STEPS_PER_CALL * (j->num_ranges ? j->num_ranges : 1) / n;
+    const size_t all = (size_t)j->num_steps;
+    return j->n == 0 || steps > all ? all : steps ? steps : 1;
 }
 
 /* The core's view of it all. */
 static int describe(job *j)
 {
     const cell *c = j->cell;
+    PyArrayObject *const *out = j->out;
     snnc_call *call = &j->call;
 
     memset(call, 0, sizeof *call);
@@ -905,21 +1089,43 @@ static int describe(job *j)
     call->reset = (snnc_reset)c->reset;
     call->type = j->type == NPY_FLOAT ? SNNC_F32 : SNNC_F64;
     call->undelayed = c->undelayed;
+    call->graded = c->graded;
     call->num_steps = (size_t)j->num_steps;
     call->num_neurons = (size_t)j->n;
+    call->every = (size_t)j->request->every;
+    call->first_step = (size_t)j->request->first_step;
+    if (out[MARSHAL_COUNT])
+        memset(PyArray_DATA(out[MARSHAL_COUNT]), 0,
+               (size_t)PyArray_NBYTES(out[MARSHAL_COUNT]));
+    if (out[MARSHAL_FIRST_SPIKE]) /* -1 */
+        memset(PyArray_DATA(out[MARSHAL_FIRST_SPIKE]), 0xff,
+               (size_t)PyArray_NBYTES(out[MARSHAL_FIRST_SPIKE]));
     if (j->n == 0)
         return 0;
     describe_layout(j);
-    if (j->spk) {
-        call->spk.data = PyArray_DATA(j->spk);
+    if (out[MARSHAL_SPK] && j->packed) {
+        call->bits = PyArray_DATA(out[MARSHAL_SPK]);
+        call->spk.step = 0;
+        call->spk.strides = NULL;
+    }
+    else if (out[MARSHAL_SPK]) {
+        call->spk.data = PyArray_DATA(out[MARSHAL_SPK]);
         call->spk_type = j->spk_type == NPY_FLOAT    ? SNNC_F32
                          : j->spk_type == NPY_DOUBLE ? SNNC_F64
                                                      : SNNC_U8;
     }
+    if (out[MARSHAL_COUNT])
+        call->count = PyArray_DATA(out[MARSHAL_COUNT]);
+    if (out[MARSHAL_FIRST_SPIKE])
+        call->first_spike = PyArray_DATA(out[MARSHAL_FIRST_SPIKE]);
+    call->select = j->select;
+    call->select_at = j->select_at;
+    call->num_selected = (size_t)j->num_selected;
     for (int k = 0; k < c->info->num_states; k++) {
         call->state_in[k] = j->start[k] ? PyArray_DATA(j->start[k]) : NULL;
-        call->state_out[k] = PyArray_DATA(j->state[k]);
-        call->record[k].data = j->record[k] ? PyArray_DATA(j->record[k]) : NULL;
+        call->state_out[k] = PyArray_DATA(out[MARSHAL_STATE + k]);
+        if (out[MARSHAL_RECORD + k] && PyArray_SIZE(out[MARSHAL_RECORD + k]) > 0)
+            call->record[k].data = PyArray_DATA(out[MARSHAL_RECORD + k]);
     }
     if (c->uniform) {
         for (int k = 0; k < c->info->num_params; k++)
@@ -927,7 +1133,7 @@ static int describe(job *j)
                                                      : (const void *)&c->value64[k];
     }
     else {
-        LOCK(j->request->cell)
+        LOCK(j->capsule)
         j->params = expand(j->cell, (int)call->type, &j->neurons);
         UNLOCK()
         if (!j->params)
@@ -941,43 +1147,188 @@ static int describe(job *j)
     if (c->inhibition) {
         call->rivals = (size_t)j->neurons.dims[1];
         call->rival_stride = (size_t)product(j->neurons.ndim - 2, j->neurons.dims + 2);
-        call->workspace = j->workspace = PyMem_Malloc(snnc_workspace_size(call));
-        if (!j->workspace) {
-            PyErr_NoMemory();
-            return -1;
-        }
     }
     return 0;
 }
 
-/* Runs the core in pieces of about 10 ms, and asks for signals between them. */
-static int execute(const snnc_isa *isa, const snnc_call *call)
-{
-    const size_t n = call->num_neurons, total = n * call->num_steps;
-    const size_t steps = n == 0               ? call->num_steps
-                         : n < STEPS_PER_CALL ? STEPS_PER_CALL / n
-                                              : 1;
-    snnc_status status = SNNC_OK;
-    size_t t0 = 0, t1;
+/* ---- its execution ---- */
 
-    do {
-        t1 = call->num_steps - t0 < steps ? call->num_steps : t0 + steps;
-        if (t0 > 0 && PyErr_CheckSignals() < 0)
-            return -1;
-        if (total > STEPS_UNDER_GIL) {
-            Py_BEGIN_ALLOW_THREADS
-            status = snnc_run(isa, call, t0, t1, 0, n);
-            Py_END_ALLOW_THREADS
-        }
-        else
-            status = snnc_run(isa, call, t0, t1, 0, n);
-        t0 = t1;
-    } while (status == SNNC_OK && t0 < call->num_steps);
-    if (status != SNNC_OK) {
-        PyErr_Format(PyExc_SystemError, "snnc_run: %s", snnc_strerror(status));
+/* Cuts the neurons into ranges for the threads, where they are worth their wake-up: at
+ * multiples of a byte of packed spikes, of a cache line, and of a row of rivals. */
+static int share(job *j)
+{
+    const size_t n = (size_t)j->n, total = n * (size_t)j->num_steps;
+    size_t unit = 64, threads = (size_t)j->request->num_threads;
+
+    if (j->cell->inhibition) {
+        unit = j->call.rivals * j->call.rival_stride;
+        while (unit % 8)
+            unit *= 2;
+    }
+    if (threads > total / STEPS_PER_THREAD)
+        threads = total / STEPS_PER_THREAD;
+    if (threads > n / unit)
+        threads = n / unit;
+    j->num_ranges = threads > 1 ? threads : 1;
+    if (j->cell->inhibition) {
+        j->workspace_size = (snnc_workspace_size(&j->call) + 63) / 64 * 64;
+        j->workspace = PyMem_Calloc(j->num_ranges, j->workspace_size);
+    }
+    j->ranges = PyMem_Calloc(j->num_ranges, sizeof *j->ranges);
+    if (!j->ranges || (j->cell->inhibition && !j->workspace)) {
+        PyErr_NoMemory();
         return -1;
     }
+    for (size_t i = 0; i < j->num_ranges; i++) {
+        const size_t units = n / unit;
+        j->ranges[i].n0 = i ? j->ranges[i - 1].n1 : 0;
+        j->ranges[i].n1 =
+            i + 1 < j->num_ranges ? units * (i + 1) / j->num_ranges * unit : n;
+    }
     return 0;
+}
+
+/* Range i of the piece at hand; without the GIL where that pays. */
+static snnc_status run_range(const job *j, size_t i)
+{
+    snnc_call call = j->call;
+    const range r = j->ranges[i];
+    snnc_status status;
+
+    if (j->workspace)
+        call.workspace = j->workspace + i * j->workspace_size;
+    if ((r.n1 - r.n0) * (j->t1 - j->t0) > STEPS_UNDER_GIL) {
+        Py_BEGIN_ALLOW_THREADS
+        status = snnc_run(j->isa, &call, j->t0, j->t1, r.n0, r.n1);
+        Py_END_ALLOW_THREADS
+    }
+    else
+        status = snnc_run(j->isa, &call, j->t0, j->t1, r.n0, r.n1);
+    return status;
+}
+
+static const char job_name[] = "snnc.job";
+
+static void free_job(job *j)
+{
+    drop(j->x);
+    for (int k = 0; k < SNNC_MAX_STATES; k++)
+        drop(j->start[k]);
+    for (int o = 0; o < MARSHAL_NUM_OUTPUTS; o++)
+        drop(j->out[o]);
+    drop(j->event_step);
+    drop(j->event_neuron);
+    Py_XDECREF(j->params);
+    Py_XDECREF(j->capsule);
+    PyMem_Free(j->select);
+    PyMem_Free(j->select_at);
+    PyMem_Free(j->bits);
+    PyMem_Free(j->workspace);
+    PyMem_Free(j->ranges);
+    PyMem_Free(j);
+}
+
+static void free_job_capsule(PyObject *capsule)
+{
+    free_job(PyCapsule_GetPointer(capsule, job_name));
+}
+
+static PyObject *fail_run(snnc_status status)
+{
+    return PyErr_Format(PyExc_SystemError, "snnc_run: %s", snnc_strerror(status));
+}
+
+static PyObject *work(PyObject *capsule, PyObject *index)
+{
+    const job *j = PyCapsule_GetPointer(capsule, job_name);
+    const Py_ssize_t i = PyLong_AsSsize_t(index);
+    if (!j || i < 0 || (size_t)i >= j->num_ranges)
+        return j ? PyErr_Format(PyExc_IndexError, "no range %R", index) : NULL;
+    const snnc_status status = run_range(j, (size_t)i);
+    if (status != SNNC_OK)
+        return fail_run(status);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef work_definition = {"work", work, METH_O, NULL};
+
+/* Appends the events of the piece at hand. */
+static int gather_events(job *j, const uint8_t *bits)
+{
+    const size_t n = (size_t)j->n, num_steps = j->t1 - j->t0;
+    const npy_intp first = (npy_intp)(j->call.first_step + j->t0);
+    const npy_intp found =
+        (npy_intp)snnc_events(bits, num_steps, n, first, NULL, NULL, 0);
+    npy_intp room = PyArray_SIZE(j->event_step);
+
+    if (j->num_events + found > room) {
+        room = j->num_events + found + room / 2;
+        PyArray_Dims dims = {&room, 1};
+        PyArrayObject *const arrays[2] = {j->event_step, j->event_neuron};
+        for (int i = 0; i < 2; i++) {
+            PyObject *none = PyArray_Resize(arrays[i], &dims, 0, NPY_CORDER);
+            if (!none)
+                return -1;
+            Py_DECREF(none);
+        }
+    }
+    snnc_events(bits, num_steps, n, first,
+                (int64_t *)PyArray_DATA(j->event_step) + j->num_events,
+                (int64_t *)PyArray_DATA(j->event_neuron) + j->num_events,
+                (size_t)found);
+    j->num_events += found;
+    return 0;
+}
+
+/* Runs the core in pieces of about 10 ms, and asks for signals between them. */
+static int execute(job *j, PyObject *capsule)
+{
+    const size_t num_steps = (size_t)j->num_steps, piece = piece_of(j);
+    const size_t width = (size_t)j->n / 8 + (j->n % 8 != 0);
+    PyObject *worker = NULL;
+    int failed = -1;
+
+    if (j->event_step && !j->packed) {
+        j->bits = PyMem_Malloc(piece * width + 1);
+        if (!j->bits) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        j->call.bits = j->bits;
+        j->call.bits_rows = piece;
+    }
+    if (j->num_ranges > 1) {
+        worker = PyCFunction_New(&work_definition, capsule);
+        if (!worker)
+            return -1;
+    }
+    do {
+        j->t1 = num_steps - j->t0 < piece ? num_steps : j->t0 + piece;
+        if (j->t0 > 0 && PyErr_CheckSignals() < 0)
+            goto done;
+        if (worker) {
+            PyObject *none = PyObject_CallFunction(j->request->spread, "On", worker,
+                                                   (Py_ssize_t)j->num_ranges);
+            if (!none)
+                goto done;
+            Py_DECREF(none);
+        }
+        else {
+            const snnc_status status = run_range(j, 0);
+            if (status != SNNC_OK) {
+                fail_run(status);
+                goto done;
+            }
+        }
+        if (j->event_step && j->n > 0 &&
+            gather_events(j, j->packed ? j->call.bits + j->t0 * width : j->bits) < 0)
+            goto done;
+        j->t0 = j->t1;
+    } while (j->t0 < num_steps);
+    failed = 0;
+done:
+    Py_XDECREF(worker);
+    return failed;
 }
 
 /* Hands an output over: the caller's array as it is, a 0-d one of ours as a scalar. */
@@ -989,49 +1340,207 @@ static int hand_over(PyArrayObject **array, int given, PyObject **result)
     return a && !*result ? -1 : 0;
 }
 
+static int hand_over_events(job *j, PyObject **result)
+{
+    PyArray_Dims dims = {&j->num_events, 1};
+    PyArrayObject *const arrays[2] = {j->event_step, j->event_neuron};
+    for (int i = 0; i < 2; i++) {
+        PyObject *none = PyArray_Resize(arrays[i], &dims, 0, NPY_CORDER);
+        if (!none)
+            return -1;
+        Py_DECREF(none);
+    }
+    *result = PyTuple_Pack(2, j->event_step, j->event_neuron);
+    return *result ? 0 : -1;
+}
+
 int marshal_run(const snnc_isa *isa, const marshal_request *request,
                 marshal_result *result)
 {
-    job j;
     int failed = -1;
 
-    memset(&j, 0, offsetof(job, neurons));
     memset(result, 0, sizeof *result);
-    j.request = request;
-    j.cell = get_cell(request->cell);
-    if (!j.cell)
+    job *j = PyMem_Malloc(sizeof *j);
+    if (!j) {
+        PyErr_NoMemory();
         return -1;
-    const int num_states = j.cell->info->num_states;
-
-    if (take_operands(&j) < 0 || take_num_steps(&j) < 0 || find_neurons(&j) < 0 ||
-        take_outputs(&j) < 0 || separate(&j) < 0 || take_starts(&j) < 0 ||
-        describe(&j) < 0 || execute(isa, &j.call) < 0)
+    }
+    memset(j, 0, offsetof(job, neurons));
+    PyObject *capsule = PyCapsule_New(j, job_name, free_job_capsule);
+    if (!capsule) {
+        PyMem_Free(j);
+        return -1;
+    }
+    j->isa = isa;
+    j->request = request;
+    j->sequence = request->sequence;
+    j->cell = get_cell(request->cell);
+    if (!j->cell)
         goto done;
-    result->num_steps = j.num_steps;
-    failed = hand_over(&j.spk, j.given_spk, &result->spk);
-    for (int k = 0; k < num_states && !failed; k++)
-        failed = hand_over(&j.record[k], j.given_record[k], &result->record[k]) ||
-                 hand_over(&j.state[k], j.given_state[k], &result->state[k]);
+    Py_INCREF(request->cell);
+    j->capsule = request->cell;
+
+    if (take_operands(j) < 0 || take_num_steps(j) < 0 || find_neurons(j) < 0 ||
+        take_outputs(j) < 0 || separate(j) < 0 || take_starts(j) < 0 ||
+        describe(j) < 0 || share(j) < 0 || execute(j, capsule) < 0)
+        goto done;
+    result->num_steps = j->num_steps;
+    failed = j->event_step ? hand_over_events(j, &result->out[MARSHAL_EVENTS]) : 0;
+    for (int o = 0; o < MARSHAL_NUM_OUTPUTS && !failed; o++)
+        if (o != MARSHAL_EVENTS)
+            failed = hand_over(&j->out[o], j->given[o], &result->out[o]);
 done:
     if (failed)
         marshal_clear(result);
-    drop(j.x);
-    drop(j.spk);
-    for (int k = 0; k < num_states; k++) {
-        drop(j.start[k]);
-        drop(j.record[k]);
-        drop(j.state[k]);
-    }
-    Py_XDECREF(j.params);
-    PyMem_Free(j.workspace);
+    Py_DECREF(capsule); /* a thread that is still at it keeps it */
     return failed ? -1 : 0;
 }
 
 void marshal_clear(marshal_result *result)
 {
-    Py_CLEAR(result->spk);
-    for (int k = 0; k < SNNC_MAX_STATES; k++) {
-        Py_CLEAR(result->record[k]);
-        Py_CLEAR(result->state[k]);
+    for (int o = 0; o < MARSHAL_NUM_OUTPUTS; o++)
+        Py_CLEAR(result->out[o]);
+}
+
+PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
+                         Py_ssize_t first_step)
+{
+    const npy_intp width = num_neurons / 8 + (num_neurons % 8 != 0);
+    PyArrayObject *bits =
+        (PyArrayObject *)PyArray_FROMANY(packed, NPY_UINT8, 2, 2, NPY_ARRAY_CARRAY_RO);
+    PyArrayObject *step = NULL, *neuron = NULL;
+    PyObject *events = NULL;
+
+    if (!bits)
+        return NULL;
+    if (num_neurons < 0 || PyArray_DIM(bits, 1) != width) {
+        PyErr_Format(PyExc_ValueError,
+                     "packed spikes of %zd neurons have %zd bytes a row", num_neurons,
+                     (Py_ssize_t)width);
+        goto done;
     }
+    const size_t n = (size_t)num_neurons, num_steps = (size_t)PyArray_DIM(bits, 0);
+    const uint8_t *data = PyArray_DATA(bits);
+    npy_intp found = (npy_intp)snnc_events(data, num_steps, n, 0, NULL, NULL, 0);
+    step = (PyArrayObject *)PyArray_SimpleNew(1, &found, NPY_INT64);
+    neuron = (PyArrayObject *)PyArray_SimpleNew(1, &found, NPY_INT64);
+    if (step && neuron) {
+        snnc_events(data, num_steps, n, first_step, PyArray_DATA(step),
+                    PyArray_DATA(neuron), (size_t)found);
+        events = PyTuple_Pack(2, step, neuron);
+    }
+done:
+    drop(step);
+    drop(neuron);
+    drop(bits);
+    return events;
+}
+
+/* ---- a plain step ---- */
+
+/* Whether the object is an array that can be read (or also written) as it is. */
+static int is_ready(PyObject *object, int type, int flags)
+{
+    PyArrayObject *array = (PyArrayObject *)object;
+    return PyArray_CheckExact(object) && PyArray_TYPE(array) == type &&
+           PyArray_CHKFLAGS(array, flags) && !PyArray_ISBYTESWAPPED(array);
+}
+
+static int apart(const void *a, const void *b, size_t size)
+{
+    return (uintptr_t)a - (uintptr_t)b + size - 1 >= 2 * size - 1;
+}
+
+PyObject *marshal_plain_step(const snnc_isa *isa, PyObject *capsule, PyObject *input,
+                             PyObject *const *states, PyObject *out)
+{
+    const cell *c = get_cell(capsule);
+    PyArrayObject *const x = (PyArrayObject *)input;
+    const int num_states = c->info->num_states;
+    void *written[1 + SNNC_MAX_STATES];
+    snnc_call call = SNNC_CALL_INIT;
+    size_t n = 1, size;
+    PyObject *result = NULL;
+    snnc_status status;
+
+    if (!c->uniform || c->inhibition || !PyArray_CheckExact(input))
+        return NULL;
+    const int type = PyArray_TYPE(x), ndim = PyArray_NDIM(x);
+    const npy_intp *dims = PyArray_DIMS(x);
+    if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 ||
+        ndim < c->shape.ndim || !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
+        return NULL;
+    for (int k = 0; k < num_states; k++)
+        if (!is_ready(states[k], type, NPY_ARRAY_CARRAY_RO) ||
+            !same_shape((PyArrayObject *)states[k], ndim, dims))
+            return NULL;
+    for (int d = 0; d < ndim; d++)
+        n *= (size_t)dims[d]; /* an array of that shape exists: no overflow */
+    size = n * (type == NPY_FLOAT ? sizeof(float) : sizeof(double));
+    if (n == 0)
+        return NULL;
+
+    if (out) {
+        for (int i = 0; i < 1 + num_states; i++) {
+            PyObject *given = PyTuple_GetItem(out, i);
+            if (!is_ready(given, type, NPY_ARRAY_CARRAY) ||
+                !same_shape((PyArrayObject *)given, ndim, dims))
+                return NULL;
+            written[i] = PyArray_DATA((PyArrayObject *)given);
+            for (int b = 0; b < i; b++)
+                if (!apart(written[i], written[b], size))
+                    return NULL;
+            if (!apart(written[i], PyArray_DATA(x), size))
+                return NULL;
+            for (int k = 0; k < num_states; k++) {
+                const void *read = PyArray_DATA((PyArrayObject *)states[k]);
+                if (!apart(written[i], read, size) &&
+                    !(i == 1 + k && written[i] == read))
+                    return NULL;
+            }
+        }
+        Py_INCREF(out);
+        result = out;
+    }
+    else {
+        result = PyTuple_New(1 + num_states);
+        for (int i = 0; result && i < 1 + num_states; i++) {
+            PyObject *array = PyArray_SimpleNew(ndim, (npy_intp *)dims, type);
+            if (!array || PyTuple_SetItem(result, i, array) < 0)
+                Py_CLEAR(result);
+            else
+                written[i] = PyArray_DATA((PyArrayObject *)array);
+        }
+        if (!result)
+            return NULL;
+    }
+
+    call.model = (snnc_model)c->model;
+    call.reset = (snnc_reset)c->reset;
+    call.type = call.x_type = call.spk_type = type == NPY_FLOAT ? SNNC_F32 : SNNC_F64;
+    call.undelayed = c->undelayed;
+    call.graded = c->graded;
+    call.num_steps = 1;
+    call.num_neurons = n;
+    call.x.data = PyArray_DATA(x);
+    call.spk.data = written[0];
+    for (int k = 0; k < num_states; k++) {
+        call.state_in[k] = PyArray_DATA((PyArrayObject *)states[k]);
+        call.state_out[k] = written[1 + k];
+    }
+    for (int k = 0; k < c->info->num_params; k++)
+        call.params[k] = type == NPY_FLOAT ? (const void *)&c->value32[k]
+                                           : (const void *)&c->value64[k];
+    if (n > STEPS_UNDER_GIL) {
+        Py_BEGIN_ALLOW_THREADS
+        status = snnc_run(isa, &call, 0, 1, 0, n);
+        Py_END_ALLOW_THREADS
+    }
+    else
+        status = snnc_run(isa, &call, 0, 1, 0, n);
+    if (status != SNNC_OK) {
+        Py_CLEAR(result);
+        fail_run(status);
+    }
+    return result;
 }

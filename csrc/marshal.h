@@ -15,6 +15,21 @@
 
 #include "snnc.h"
 
+/* What may come out of a call. MARSHAL_RECORD + k and MARSHAL_STATE + k: state k of the
+ * model, at each recorded step and after the last one. */
+enum {
+    MARSHAL_SPK,
+    MARSHAL_COUNT,
+    MARSHAL_FIRST_SPIKE,
+    MARSHAL_EVENTS, /* a tuple of two arrays, the others are arrays */
+    MARSHAL_RECORD,
+    MARSHAL_STATE = MARSHAL_RECORD + SNNC_MAX_STATES,
+    MARSHAL_NUM_OUTPUTS = MARSHAL_STATE + SNNC_MAX_STATES
+};
+
+/* The names of those before the states. */
+extern const char *const marshal_records[MARSHAL_RECORD];
+
 /* What a call asks for; all references are borrowed. */
 typedef struct {
     PyObject *cell;      /* what marshal_cell returned */
@@ -22,21 +37,26 @@ typedef struct {
     PyObject *input;     /* any array-like */
     PyObject *num_steps; /* None: the input has a time axis */
     PyObject *dtype;     /* to compute in; None: as the operands say */
-    PyObject *spk_dtype; /* None: the computing dtype */
+    PyObject *spk_dtype; /* None: the computing dtype; "packed" */
     Py_ssize_t time_axis;
-    PyObject *const *states; /* array-likes; None: at rest, or in a step an error */
-    int held;                /* the neuron's own states: they must fit as they are */
-    int spk; /* whether spikes are wanted, and which states after each step */
-    int record[SNNC_MAX_STATES];
+    PyObject *const *states;   /* array-likes; None: at rest, or in a step an error */
+    int held;                  /* the neuron's own states: they must fit as they are */
+    int wanted[MARSHAL_STATE]; /* of the outputs; final states always are */
+    Py_ssize_t every, first_step;
+    PyObject *neurons; /* whose states are recorded: None (all), a slice, or indices */
     /* Arrays to fill. NULL or None: allocate; so does a scalar as a single neuron's
      * state after a run. */
-    PyObject *out_spk, *out_record[SNNC_MAX_STATES], *out_state[SNNC_MAX_STATES];
+    PyObject *out[MARSHAL_NUM_OUTPUTS];
+    /* spread(work, count): calls work(i) for every i below count, in any threads, and
+     * returns when all have. */
+    PyObject *spread;
+    Py_ssize_t num_threads;
 } marshal_request;
 
 /* New references, NULL where nothing was asked for. A result without dimensions is a
  * NumPy scalar, unless its array was given. */
 typedef struct {
-    PyObject *spk, *record[SNNC_MAX_STATES], *state[SNNC_MAX_STATES];
+    PyObject *out[MARSHAL_NUM_OUTPUTS];
     Py_ssize_t num_steps;
 } marshal_result;
 
@@ -54,5 +74,15 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
                 marshal_result *result);
 
 void marshal_clear(marshal_result *result);
+
+/* The events in packed spikes, as MARSHAL_EVENTS. */
+PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
+                         Py_ssize_t first_step);
+
+/* One step where nothing needs to be converted, checked at length or copied: as
+ * marshal_run, but returns 0 and does nothing where that is not so. `out` is the tuple
+ * of the caller's arrays, or NULL. */
+PyObject *marshal_plain_step(const snnc_isa *isa, PyObject *cell, PyObject *input,
+                             PyObject *const *states, PyObject *out);
 
 #endif

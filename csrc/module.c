@@ -2,6 +2,7 @@
  * marshal, and the tables that Python reads. Keywords, defaults and docstrings live in
  * Python. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "marshal.h"
 
@@ -70,7 +71,7 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
                            Py_ssize_t nargs)
 {
     enum { CELL, INPUT, OUT, DTYPE, HELD, STATES };
-    marshal_request request = {0};
+    marshal_request request;
     marshal_result result;
     const snnc_model_info *info;
     PyObject *tuple, *out;
@@ -80,27 +81,31 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     info = marshal_model(args[CELL]);
     if (!info || check_count("step", nargs, STATES + info->num_states) < 0)
         return NULL;
+    out = args[OUT] == Py_None ? NULL : args[OUT];
+    if (out && (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + info->num_states)) {
+        PyErr_Format(PyExc_TypeError,
+                     "out must be a tuple of %d, (spk, *states) as they are returned, "
+                     "not %R",
+                     1 + info->num_states, out);
+        return NULL;
+    }
+    if (args[DTYPE] == Py_None) {
+        tuple = marshal_plain_step(isa, args[CELL], args[INPUT], args + STATES, out);
+        if (tuple || PyErr_Occurred())
+            return tuple;
+    }
+
+    memset(&request, 0, sizeof request);
     request.cell = args[CELL];
     request.input = args[INPUT];
     request.num_steps = request.spk_dtype = Py_None;
     request.dtype = args[DTYPE];
     request.held = args[HELD] == Py_True;
     request.states = args + STATES;
-    request.spk = 1;
-    out = args[OUT];
-    if (out != Py_None) {
-        if (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + info->num_states) {
-            PyErr_Format(
-                PyExc_TypeError,
-                "out must be a tuple of %d, (spk, *states) as they are returned, "
-                "not %R",
-                1 + info->num_states, out);
-            return NULL;
-        }
-        request.out_spk = PyTuple_GetItem(out, 0);
-        for (int k = 0; k < info->num_states; k++)
-            request.out_state[k] = PyTuple_GetItem(out, 1 + k);
-    }
+    request.wanted[MARSHAL_SPK] = 1;
+    for (int k = -1; out && k < info->num_states; k++)
+        request.out[k < 0 ? MARSHAL_SPK : MARSHAL_STATE + k] =
+            PyTuple_GetItem(out, 1 + k);
     if (marshal_run(isa, &request, &result) < 0)
         return NULL;
     tuple = PyTuple_New(1 + info->num_states);
@@ -108,10 +113,22 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
         marshal_clear(&result);
         return NULL;
     }
-    PyTuple_SetItem(tuple, 0, result.spk);
+    PyTuple_SetItem(tuple, 0, result.out[MARSHAL_SPK]);
     for (int k = 0; k < info->num_states; k++)
-        PyTuple_SetItem(tuple, 1 + k, result.state[k]);
+        PyTuple_SetItem(tuple, 1 + k, result.out[MARSHAL_STATE + k]);
     return tuple;
+}
+
+/* A number of steps or threads, or -1 with an exception. */
+static Py_ssize_t index_argument(PyObject *object, const char *name, Py_ssize_t least)
+{
+    const Py_ssize_t value =
+        PyIndex_Check(object) ? PyNumber_AsSsize_t(object, NULL) : -1;
+    if (value >= least)
+        return value;
+    PyErr_Format(PyIndex_Check(object) ? PyExc_ValueError : PyExc_TypeError,
+                 "%s=%R; expected an integer of at least %zd", name, object, least);
+    return -1;
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -125,25 +142,29 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         NUM_STEPS,
         TIME_AXIS,
         RECORD,
+        EVERY,
+        FIRST_STEP,
+        NEURONS,
         SPK_DTYPE,
         OUT,
         DTYPE,
+        NUM_THREADS,
+        SPREAD,
         COUNT
     };
-    marshal_request request = {0};
+    marshal_request request;
     marshal_result result;
     const snnc_model_info *info;
     PyObject *states[SNNC_MAX_STATES], *out_recorded = NULL, *out_states = NULL;
     PyObject *recorded, *final, *results = NULL;
-    Py_ssize_t num_recorded, index[1 + SNNC_MAX_STATES];
+    Py_ssize_t num_recorded, index[MARSHAL_STATE];
 
     if (check_count("run", nargs, COUNT) < 0)
         return NULL;
     info = marshal_model(args[CELL]);
     if (!info || !is_tuple(args[STATES], info->num_states, "states"))
         return NULL;
-    if (!PyTuple_Check(args[RECORD]) ||
-        PyTuple_Size(args[RECORD]) > 1 + info->num_states) {
+    if (!PyTuple_Check(args[RECORD]) || PyTuple_Size(args[RECORD]) > MARSHAL_STATE) {
         PyErr_Format(PyExc_TypeError, "record=%R", args[RECORD]);
         return NULL;
     }
@@ -157,6 +178,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
             !is_tuple(out_states, info->num_states, "out[1]"))
             return NULL;
     }
+    memset(&request, 0, sizeof request);
     request.cell = args[CELL];
     request.sequence = 1;
     request.input = args[X];
@@ -164,6 +186,8 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.num_steps = args[NUM_STEPS];
     request.dtype = args[DTYPE];
     request.spk_dtype = args[SPK_DTYPE];
+    request.neurons = args[NEURONS];
+    request.spread = args[SPREAD];
     request.time_axis = PyNumber_AsSsize_t(args[TIME_AXIS], NULL);
     if (request.time_axis == -1 && PyErr_Occurred()) {
         PyErr_Clear();
@@ -171,27 +195,30 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
                      args[TIME_AXIS]);
         return NULL;
     }
+    request.every = index_argument(args[EVERY], "every", 1);
+    if (request.every < 0)
+        return NULL;
+    request.first_step = index_argument(args[FIRST_STEP], "first_step", 0);
+    if (request.first_step < 0)
+        return NULL;
+    request.num_threads = index_argument(args[NUM_THREADS], "num_threads", 1);
+    if (request.num_threads < 0)
+        return NULL;
     request.states = states;
     for (int k = 0; k < info->num_states; k++) {
         states[k] = PyTuple_GetItem(args[STATES], k);
-        request.out_state[k] = out_states ? PyTuple_GetItem(out_states, k) : NULL;
+        request.out[MARSHAL_STATE + k] =
+            out_states ? PyTuple_GetItem(out_states, k) : NULL;
     }
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
-        PyObject *given = out_recorded ? PyTuple_GetItem(out_recorded, i) : NULL;
         index[i] = PyLong_AsSsize_t(PyTuple_GetItem(args[RECORD], i));
-        if (index[i] < 0 || index[i] > info->num_states) {
+        if (index[i] < 0 || index[i] >= MARSHAL_RECORD + info->num_states) {
             PyErr_Clear();
             PyErr_Format(PyExc_ValueError, "record=%R", args[RECORD]);
             return NULL;
         }
-        if (index[i] == 0) {
-            request.spk = 1;
-            request.out_spk = given;
-        }
-        else {
-            request.record[index[i] - 1] = 1;
-            request.out_record[index[i] - 1] = given;
-        }
+        request.wanted[index[i]] = 1;
+        request.out[index[i]] = out_recorded ? PyTuple_GetItem(out_recorded, i) : NULL;
     }
 
     if (marshal_run(isa, &request, &result) < 0)
@@ -200,13 +227,13 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     final = PyTuple_New(info->num_states);
     if (recorded && final) {
         for (Py_ssize_t i = 0; i < num_recorded; i++) {
-            PyObject *array = index[i] ? result.record[index[i] - 1] : result.spk;
+            PyObject *array = result.out[index[i]];
             Py_XINCREF(array);
             PyTuple_SetItem(recorded, i, array);
         }
         for (int k = 0; k < info->num_states; k++) {
-            Py_INCREF(result.state[k]);
-            PyTuple_SetItem(final, k, result.state[k]);
+            Py_INCREF(result.out[MARSHAL_STATE + k]);
+            PyTuple_SetItem(final, k, result.out[MARSHAL_STATE + k]);
         }
         results = Py_BuildValue("OOn", recorded, final, result.num_steps);
     }
@@ -216,6 +243,18 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     return results;
 }
 
+static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
+                             Py_ssize_t nargs)
+{
+    Py_ssize_t num_neurons, first_step;
+
+    if (check_count("events", nargs, 3) < 0)
+        return NULL;
+    num_neurons = index_argument(args[1], "num_neurons", 0);
+    first_step = num_neurons < 0 ? -1 : index_argument(args[2], "first_step", 0);
+    return first_step < 0 ? NULL : marshal_events(args[0], num_neurons, first_step);
+}
+
 static PyMethodDef methods[] = {
     {"cell", (PyCFunction)(void (*)(void))core_cell, METH_FASTCALL,
      PyDoc_STR("cell(model, reset, undelayed, inhibition, constants32, constants64, "
@@ -223,9 +262,10 @@ static PyMethodDef methods[] = {
     {"step", (PyCFunction)(void (*)(void))core_step, METH_FASTCALL,
      PyDoc_STR("step(cell, input, out, dtype, held, /, *states)")},
     {"run", (PyCFunction)(void (*)(void))core_run, METH_FASTCALL,
-     PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, spk_dtype, "
-               "out, dtype, "
-               "/)")},
+     PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, every, "
+               "first_step, neurons, spk_dtype, out, dtype, num_threads, spread, /)")},
+    {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
+     PyDoc_STR("events(packed, num_neurons, first_step, /)")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -327,6 +367,7 @@ static int core_exec(PyObject *module)
         add(module, "isa", PyUnicode_FromString(snnc_isa_name(isa))) < 0 ||
         add(module, "isas", isa_names()) < 0 ||
         add(module, "resets", tuple_of_names(reset_names, SNNC_NUM_RESETS)) < 0 ||
+        add(module, "records", tuple_of_names(marshal_records, MARSHAL_RECORD)) < 0 ||
         add(module, "models", model_table()) < 0)
         return -1;
     return 0;

@@ -48,27 +48,64 @@
 #define SNNC_EXPAND(a, b) SNNC_PASTE(a, b)
 #define NAME(name) SNNC_EXPAND(name, SNNC_SUFFIX)
 
-/* One strip of n neurons: all pointers are to the first of them. */
+enum { SNNC_SWEEP_STEPS = 4 }; /* of a sweep: more need more registers than there are */
+
+/* One strip of n neurons: all pointers are to the first of them. Steps between steps
+ * count elements. */
 typedef struct {
     size_t n;
+    size_t num_steps; /* of a chain */
     const void *x;
-    const void *state_in[SNNC_MAX_STATES];
-    void *state_out[SNNC_MAX_STATES];
-    const void *params[SNNC_MAX_PARAMS];
     void *spk;
-    ptrdiff_t x_step, spk_step; /* elements from a step to the next, for STEPS > 1 */
+    ptrdiff_t x_step, spk_step;
+    const void *state_in[SNNC_MAX_STATES]; /* a sweep is in place: it uses state_out */
+    void *state_out[SNNC_MAX_STATES];
+    ptrdiff_t state_step[SNNC_MAX_STATES]; /* of state_out, in a chain */
+    const void *params[SNNC_MAX_PARAMS];
 } snnc_row;
 
 typedef void snnc_row_fn(const snnc_row *row);
 
-/* Row functions by model, reset, whether the reset is undelayed, and whether each
- * neuron has parameters of its own. NULL: the model has no such reset, or (for
- * SNNC_NONE) it is the same as the delayed one. */
-typedef snnc_row_fn *const snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2][2];
+/* How a row writes its spikes: in the type of the call, or as bytes. */
+enum { SNNC_REALS, SNNC_BYTES, SNNC_NUM_SPIKES };
+
+/* Of one model and reset, by how spikes are written, and by whether each neuron has
+ * parameters of its own. NULL: the model has no such reset, or (for SNNC_NONE) the
+ * undelayed one is the same as the delayed one. */
+typedef struct {
+    snnc_row_fn *step[SNNC_NUM_SPIKES][2];  /* n neurons, one step */
+    snnc_row_fn *sweep[SNNC_NUM_SPIKES][2]; /* n neurons, SNNC_SWEEP_STEPS steps */
+    snnc_row_fn *chain[SNNC_NUM_SPIKES];    /* one neuron, num_steps steps */
+} snnc_row_fns;
+
+/* By model, reset, and whether the reset is undelayed. */
+typedef snnc_row_fns snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2];
+
+/* What moves tiles (of num_steps rows, `width` values apart) to and from the caller's
+ * arrays (whose strides count elements). */
+typedef struct {
+    void (*load)(void *tile, size_t width, const void *src, snnc_type type,
+                 ptrdiff_t step, ptrdiff_t stride, size_t num_steps, size_t n);
+    void (*store)(void *dst, ptrdiff_t step, ptrdiff_t stride, const void *tile,
+                  size_t width, size_t num_steps, size_t n);
+    /* Bytes of 0 and 1 as spikes of the type; times `weight` (not NULL), one for each
+     * neuron or for all. */
+    void (*store_spikes)(void *dst, snnc_type type, ptrdiff_t step, ptrdiff_t stride,
+                         const uint8_t *tile, size_t width, size_t num_steps, size_t n,
+                         const void *weight, int per_neuron);
+} snnc_tile_fns;
 
 struct snnc_isa {
     const char *name;
     const snnc_row_table *rows[2]; /* by type: float, double */
+    const snnc_tile_fns *tiles[2];
+    /* Of num_steps rows of n bytes of 0 and 1. pack: the first is bit number `bit` (<
+     * 8) of the byte dst, of which an earlier strip has written the lower ones. */
+    void (*pack)(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,
+                 size_t num_steps, size_t n);
+    void (*count)(int64_t *count, const uint8_t *tile, size_t num_steps, size_t n);
+    void (*first)(int64_t *first, int64_t step, const uint8_t *tile, size_t num_steps,
+                  size_t n);
 };
 
 extern const snnc_isa snnc_isa_baseline;

@@ -1,9 +1,7 @@
-/* The only loop over neurons: a strip of them over STEPS consecutive steps, states in
- * registers. Included by a stub once per type, with `real` and SNNC_SUFFIX set. A
- * template in the manner of an inlined function whose constant arguments vanish. */
-#ifndef STEPS
-#define STEPS 1
-#endif
+/* The only loop over neurons: a strip of them over one or several consecutive steps,
+ * states in registers. Included by a stub once per type, with `real` and SNNC_SUFFIX
+ * set. A template in the manner of an inlined function whose constant arguments vanish.
+ */
 
 #include "cells/spike.h"
 
@@ -12,8 +10,8 @@
 #include "cells/leaky.h"
 #include "cells/synaptic.h"
 
-SNNC_INLINE real NAME(cell)(int model, real x, real *state, const real *param,
-                            int reset, int undelayed)
+SNNC_INLINE int NAME(cell)(int model, real x, real *state, const real *param, int reset,
+                           int undelayed)
 {
     switch (model) {
 #define SNNC_MODEL(name, states, params, has_undelayed) \
@@ -21,22 +19,28 @@ SNNC_INLINE real NAME(cell)(int model, real x, real *state, const real *param,
 #include "models.def"
 #undef SNNC_MODEL
     }
-    return (real)0;
+    return 0;
 }
 
-SNNC_INLINE void NAME(sweep)(const snnc_row *row, int model, int num_states,
-                             int num_params, int reset, int undelayed, int per_neuron)
+/* All inputs are read before a spike is written, and a sweep's states are updated in
+ * place: so compilers see by themselves that steps and neurons don't interfere. */
+SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
+                             int num_params, int reset, int undelayed, int spikes,
+                             int per_neuron, int steps)
 {
     const size_t n = row->n;
-    const ptrdiff_t x_step = row->x_step, spk_step = row->spk_step;
-    const real *const x = row->x;
-    real *const spk = row->spk;
-    const real *in[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS];
-    real *out[SNNC_MAX_STATES], shared[SNNC_MAX_PARAMS];
+    const real *x[SNNC_SWEEP_STEPS], *in[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS];
+    real *out[SNNC_MAX_STATES], shared[SNNC_MAX_PARAMS], *reals[SNNC_SWEEP_STEPS];
+    uint8_t *bytes[SNNC_SWEEP_STEPS];
 
+    for (int t = 0; t < steps; t++) {
+        x[t] = (const real *)row->x + t * row->x_step;
+        reals[t] = (real *)row->spk + t * row->spk_step;
+        bytes[t] = (uint8_t *)row->spk + t * row->spk_step;
+    }
     for (int k = 0; k < num_states; k++) {
-        in[k] = row->state_in[k];
         out[k] = row->state_out[k];
+        in[k] = steps > 1 ? out[k] : row->state_in[k];
     }
     for (int k = 0; k < num_params; k++) {
         params[k] = row->params[k];
@@ -44,16 +48,58 @@ SNNC_INLINE void NAME(sweep)(const snnc_row *row, int model, int num_states,
     }
     SNNC_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
-        real state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS];
+        real state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS], input[SNNC_SWEEP_STEPS];
+        int fired[SNNC_SWEEP_STEPS];
         for (int k = 0; k < num_states; k++)
             state[k] = in[k][i];
         for (int k = 0; k < num_params; k++)
             param[k] = per_neuron ? params[k][i] : shared[k];
-        for (int t = 0; t < STEPS; t++)
-            spk[t * spk_step + (ptrdiff_t)i] = NAME(cell)(
-                model, x[t * x_step + (ptrdiff_t)i], state, param, reset, undelayed);
+        for (int t = 0; t < steps; t++)
+            input[t] = x[t][i];
+        for (int t = 0; t < steps; t++)
+            fired[t] = NAME(cell)(model, input[t], state, param, reset, undelayed);
+        for (int t = 0; t < steps; t++)
+            if (spikes == SNNC_BYTES)
+                bytes[t][i] = (uint8_t)fired[t];
+            else
+                reals[t][i] = NAME(spike)(fired[t]);
         for (int k = 0; k < num_states; k++)
             out[k][i] = state[k];
+    }
+}
+
+/* One neuron: nothing to sweep over, only the latency of its own steps. */
+SNNC_INLINE void NAME(chain)(const snnc_row *row, int model, int num_states,
+                             int num_params, int reset, int undelayed, int spikes)
+{
+    const size_t num_steps = row->num_steps;
+    const ptrdiff_t x_step = row->x_step, spk_step = row->spk_step;
+    const real *x = row->x;
+    real *reals = row->spk, *out[SNNC_MAX_STATES];
+    uint8_t *bytes = row->spk;
+    real state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS];
+    ptrdiff_t state_step[SNNC_MAX_STATES];
+
+    for (int k = 0; k < num_states; k++) {
+        state[k] = *(const real *)row->state_in[k];
+        out[k] = row->state_out[k];
+        state_step[k] = row->state_step[k];
+    }
+    for (int k = 0; k < num_params; k++)
+        param[k] = *(const real *)row->params[k];
+    for (size_t t = 0; t < num_steps; t++) {
+        const int fired = NAME(cell)(model, *x, state, param, reset, undelayed);
+        if (spikes == SNNC_BYTES)
+            *bytes = (uint8_t)fired;
+        else
+            *reals = NAME(spike)(fired);
+        x += x_step;
+        reals += spk_step;
+        bytes += spk_step;
+        for (int k = 0; k < num_states; k++) {
+            *out[k] = state[k];
+            out[k] += state_step[k];
+        }
     }
 }
 
@@ -64,28 +110,51 @@ SNNC_INLINE void NAME(sweep)(const snnc_row *row, int model, int num_states,
 #define ROW_IF_0(a)
 #define ROW_IF_1(a) a
 
-#define ROW_NAME(name, reset, undelayed, per_neuron) \
-    NAME(row_##name##_##reset##_##undelayed##per_neuron)
-#define ROW(name, states, params, reset, undelayed, per_neuron)                   \
-    static void ROW_NAME(name, reset, undelayed, per_neuron)(const snnc_row *row) \
-    {                                                                             \
-        NAME(sweep)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,    \
-                    per_neuron);                                                  \
+#define ROW_NAME(kind, spikes, name, reset, undelayed) \
+    NAME(kind##_##spikes##_##name##_##reset##_##undelayed)
+#define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps) \
+    static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)  \
+    {                                                                                \
+        NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,       \
+                    SNNC_##spikes, per_neuron, steps);                               \
     }
-#define ROW_PAIR(name, states, params, reset, undelayed) \
-    ROW(name, states, params, reset, undelayed, 0)       \
-    ROW(name, states, params, reset, undelayed, 1)
-#define SNNC_MODEL(name, states, params, has_undelayed)                \
-    ROW_PAIR(name, states, params, SUBTRACT, 0)                        \
-    ROW_PAIR(name, states, params, ZERO, 0)                            \
-    ROW_PAIR(name, states, params, NONE, 0)                            \
-    ROW_IF_##has_undelayed(ROW_PAIR(name, states, params, SUBTRACT, 1) \
-                               ROW_PAIR(name, states, params, ZERO, 1))
+#define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
+    ROW(step, spikes, name, states, params, reset, undelayed, 0, 1)                  \
+    ROW(step_each, spikes, name, states, params, reset, undelayed, 1, 1)             \
+    ROW(sweep, spikes, name, states, params, reset, undelayed, 0, SNNC_SWEEP_STEPS)  \
+    ROW(sweep_each, spikes, name, states, params, reset, undelayed, 1,               \
+        SNNC_SWEEP_STEPS)                                                            \
+    static void ROW_NAME(chain, spikes, name, reset, undelayed)(const snnc_row *row) \
+    {                                                                                \
+        NAME(chain)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,       \
+                    SNNC_##spikes);                                                  \
+    }
+#define ROWS(name, states, params, reset, undelayed)            \
+    ROWS_WRITING(REALS, name, states, params, reset, undelayed) \
+    ROWS_WRITING(BYTES, name, states, params, reset, undelayed)
+#define SNNC_MODEL(name, states, params, has_undelayed)            \
+    ROWS(name, states, params, SUBTRACT, 0)                        \
+    ROWS(name, states, params, ZERO, 0)                            \
+    ROWS(name, states, params, NONE, 0)                            \
+    ROW_IF_##has_undelayed(ROWS(name, states, params, SUBTRACT, 1) \
+                               ROWS(name, states, params, ZERO, 1))
 #include "models.def"
 #undef SNNC_MODEL
 
-#define ROW_NAMES(name, reset, undelayed) \
-    {ROW_NAME(name, reset, undelayed, 0), ROW_NAME(name, reset, undelayed, 1)}
+#define ROW_PAIR(kind, spikes, name, reset, undelayed) \
+    {ROW_NAME(kind, spikes, name, reset, undelayed),   \
+     ROW_NAME(kind##_each, spikes, name, reset, undelayed)}
+#define ROW_NAMES(name, reset, undelayed)                      \
+    {                                                          \
+        {ROW_PAIR(step, REALS, name, reset, undelayed),        \
+         ROW_PAIR(step, BYTES, name, reset, undelayed)},       \
+            {ROW_PAIR(sweep, REALS, name, reset, undelayed),   \
+             ROW_PAIR(sweep, BYTES, name, reset, undelayed)},  \
+        {                                                      \
+            ROW_NAME(chain, REALS, name, reset, undelayed),    \
+                ROW_NAME(chain, BYTES, name, reset, undelayed) \
+        }                                                      \
+    }
 static const snnc_row_table NAME(row_table) = {
 #define SNNC_MODEL(name, states, params, has_undelayed)                           \
     [SNNC_##name] = {                                                             \
@@ -100,6 +169,8 @@ static const snnc_row_table NAME(row_table) = {
 
 #undef ROW_NAMES
 #undef ROW_PAIR
+#undef ROWS
+#undef ROWS_WRITING
 #undef ROW
 #undef ROW_NAME
 #undef ROW_IF_1

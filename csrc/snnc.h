@@ -35,6 +35,7 @@
 #define SNNC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,9 +56,10 @@ typedef enum {
 
 typedef enum { SNNC_SUBTRACT, SNNC_ZERO, SNNC_NONE, SNNC_NUM_RESETS } snnc_reset;
 
-/* SNNC_F32 and SNNC_F64 are types of computing; spikes may be stored as any of these.
- */
-typedef enum { SNNC_F32, SNNC_F64, SNNC_U8, SNNC_NUM_TYPES } snnc_type;
+/* SNNC_F32 and SNNC_F64 are types of computing. Inputs may be stored as SNNC_U8 and
+ * SNNC_F16 (IEEE half precision) too, spikes as SNNC_U8 (1 where a neuron spiked, else
+ * 0). */
+typedef enum { SNNC_F32, SNNC_F64, SNNC_U8, SNNC_F16, SNNC_NUM_TYPES } snnc_type;
 
 typedef enum {
     SNNC_OK,
@@ -71,6 +73,7 @@ typedef enum {
     SNNC_BAD_STATE,
     SNNC_BAD_PARAMETER,
     SNNC_BAD_OUTPUT,
+    SNNC_BAD_SELECTION,
     SNNC_BAD_INHIBITION,
     SNNC_TOO_LARGE,
     SNNC_NUM_STATUSES
@@ -104,10 +107,11 @@ const snnc_isa *snnc_isa_find(const char *name);
 const char *snnc_isa_name_at(int index);
 const char *snnc_isa_name(const snnc_isa *isa);
 
-/* One value per step and neuron, inside the caller's memory. Strides count elements. */
+/* One value per step and neuron, inside the caller's memory. Strides count elements
+ * (of SNNC_BITS: bytes, without strides over the neurons). */
 typedef struct {
     void *data;               /* NULL: not wanted */
-    ptrdiff_t step;           /* from one step to the next; 0: num_neurons */
+    ptrdiff_t step;           /* from one step to the next; 0: a row's elements */
     const ptrdiff_t *strides; /* of the call's `shape`; NULL: neurons are contiguous */
 } snnc_output;
 
@@ -123,7 +127,7 @@ typedef struct {
 typedef struct {
     snnc_model model;
     snnc_reset reset; /* 0: subtract */
-    snnc_type type;   /* of everything but `spk`; 0: float */
+    snnc_type type;   /* of everything but x and spk; 0: float */
     int undelayed;    /* 0: a spike resets its neuron at the next step */
 
     size_t num_steps, num_neurons;
@@ -131,6 +135,7 @@ typedef struct {
     const size_t *shape;
 
     snnc_input x;
+    snnc_type x_type;
 
     /* The states before and after the run, contiguous. The two may be the same buffer;
      * a NULL state_in means that state_out holds the state before the run as well. */
@@ -142,9 +147,27 @@ typedef struct {
     const void *params[SNNC_MAX_PARAMS];
     size_t period;
 
-    snnc_output spk; /* of spk_type; SNNC_U8: 1 where a neuron spiked, else 0 */
+    snnc_output spk;
     snnc_type spk_type;
-    snnc_output record[SNNC_MAX_STATES]; /* the states after each step */
+    int graded; /* nonzero: spikes are worth graded_spikes_factor; 0: it must be 1 */
+    /* Spikes as rows of (num_neurons + 7) / 8 bytes: neuron i is bit i % 8 (1, 2, 4,
+     * ...) of byte i / 8. NULL: not wanted. If bits_rows isn't 0, there are so many
+     * rows only, and step t goes to row t % bits_rows. */
+    uint8_t *bits;
+    size_t bits_rows;
+    int64_t *count;       /* one per neuron: its spikes are added; NULL: not wanted */
+    int64_t *first_spike; /* one per neuron: where negative, its first spike is put */
+
+    /* The states after every `every`-th step (0: each one), beginning with step every -
+     * 1, in rows one after the other. A call that goes on from earlier ones says in
+     * `first_step` how many steps there were: `every` and first_spike count them too.
+     */
+    snnc_output record[SNNC_MAX_STATES];
+    size_t every, first_step;
+    /* If not NULL: only these neurons' states, in ascending order (one may come more
+     * than once), each at its place (NULL: in that order) of rows of num_selected. */
+    const size_t *select, *select_at;
+    size_t num_selected;
 
     /* Inhibition: of `rivals` neurons only one may fire in a step, the one with the
      * largest mem - thr (the first of several; a NaN is largest). 0: none. Rivals are
@@ -162,7 +185,8 @@ size_t snnc_workspace_size(const snnc_call *call);
 
 /* Does steps [t0, t1) of neurons [n0, n1) of a call. A call may be cut into any such
  * ranges: those of the same neurons in the order of time, those of different neurons in
- * any order or at the same time (with a workspace each; inhibition: cut between rows).
+ * any order or at the same time (with a workspace each; inhibition: cut between rows;
+ * bits: cut at multiples of 8 neurons, and of bits_rows steps).
  * state_out holds the states after step t1 - 1 then, or, of an empty range at t0 = 0,
  * the states before.
  *
@@ -170,6 +194,12 @@ size_t snnc_workspace_size(const snnc_call *call);
  * state_in. */
 snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                      size_t n0, size_t n1);
+
+/* Lists the spikes in num_steps rows of SNNC_BITS of num_neurons, sorted by step, then
+ * by neuron: the step of each, from first_step on, and its neuron. Returns how many
+ * there are; writes those that there is room for. */
+size_t snnc_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
+                   int64_t first_step, int64_t *step, int64_t *neuron, size_t room);
 
 /* Nonzero if `isa` was compiled as THE NUMBERS promise: no multiply-add was fused. */
 int snnc_self_check(const snnc_isa *isa);

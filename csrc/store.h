@@ -1,46 +1,114 @@
-/* Moves blocks of values between the caller's arrays and scratch tiles: transposes,
- * narrows and widens. Included once per type; knows nothing of neurons. */
+/* Tiles to and from the caller's arrays: widens, transposes, weighs. Included by a stub
+ * once per type; knows nothing of neurons. Loops run along the shorter stride of the
+ * caller's array, so that each of its cache lines is used up at once. */
 
-/* Element i of dst, an array of `type`. Spikes narrow to 0 and 1. */
+/* Element i of an array of `type`. */
+SNNC_INLINE real NAME(get)(const void *src, snnc_type type, ptrdiff_t i)
+{
+    switch (type) {
+    case SNNC_F32: return (real)((const float *)src)[i];
+    case SNNC_F64: return (real)((const double *)src)[i];
+    case SNNC_F16: return (real)half_to_float(((const uint16_t *)src)[i]);
+    default: return (real)((const uint8_t *)src)[i];
+    }
+}
+
 SNNC_INLINE void NAME(put)(void *dst, snnc_type type, ptrdiff_t i, real value)
 {
-    if (type == SNNC_F32)
-        ((float *)dst)[i] = (float)value;
-    else if (type == SNNC_F64)
-        ((double *)dst)[i] = (double)value;
-    else
-        ((uint8_t *)dst)[i] = value != (real)0;
-}
-
-SNNC_INLINE void NAME(copy_as)(void *dst, snnc_type type, ptrdiff_t dst_outer,
-                               ptrdiff_t dst_inner, const real *src,
-                               ptrdiff_t src_outer, ptrdiff_t src_inner,
-                               ptrdiff_t num_outer, ptrdiff_t num_inner)
-{
-    for (ptrdiff_t i = 0; i < num_outer; i++)
-        for (ptrdiff_t j = 0; j < num_inner; j++)
-            NAME(put)(dst, type, i * dst_outer + j * dst_inner,
-                      src[i * src_outer + j * src_inner]);
-}
-
-/* Copies num_steps x n values; strides count elements. Runs along the array's shorter
- * stride, so that each of its cache lines is used up at once. */
-static void NAME(copy_block)(void *dst, snnc_type type, ptrdiff_t dst_step,
-                             ptrdiff_t dst_stride, const real *src, ptrdiff_t src_step,
-                             ptrdiff_t src_stride, ptrdiff_t num_steps, ptrdiff_t n)
-{
-    if (dst_stride == 1 && src_stride == 1) {
-        if (type == SNNC_F32)
-            NAME(copy_as)(dst, SNNC_F32, dst_step, 1, src, src_step, 1, num_steps, n);
-        else if (type == SNNC_F64)
-            NAME(copy_as)(dst, SNNC_F64, dst_step, 1, src, src_step, 1, num_steps, n);
-        else
-            NAME(copy_as)(dst, SNNC_U8, dst_step, 1, src, src_step, 1, num_steps, n);
+    switch (type) {
+    case SNNC_F32: ((float *)dst)[i] = (float)value; break;
+    case SNNC_F64: ((double *)dst)[i] = (double)value; break;
+    default: ((uint8_t *)dst)[i] = (uint8_t)value;
     }
-    else if (dst_step == 1 || src_step == 1)
-        NAME(copy_as)(dst, type, dst_stride, dst_step, src, src_stride, src_step, n,
-                      num_steps);
-    else
-        NAME(copy_as)(dst, type, dst_step, dst_stride, src, src_step, src_stride,
-                      num_steps, n);
 }
+
+SNNC_INLINE void NAME(load_as)(real *tile, ptrdiff_t width, const void *src,
+                               snnc_type type, ptrdiff_t step, ptrdiff_t stride,
+                               ptrdiff_t num_steps, ptrdiff_t n)
+{
+    if (stride == 1)
+        for (ptrdiff_t t = 0; t < num_steps; t++)
+            for (ptrdiff_t i = 0; i < n; i++)
+                tile[t * width + i] = NAME(get)(src, type, t * step + i);
+    else if (step == 1)
+        for (ptrdiff_t i = 0; i < n; i++)
+            for (ptrdiff_t t = 0; t < num_steps; t++)
+                tile[t * width + i] = NAME(get)(src, type, t + i * stride);
+    else
+        for (ptrdiff_t t = 0; t < num_steps; t++)
+            for (ptrdiff_t i = 0; i < n; i++)
+                tile[t * width + i] = NAME(get)(src, type, t * step + i * stride);
+}
+
+static void NAME(load)(void *tile, size_t width, const void *src, snnc_type type,
+                       ptrdiff_t step, ptrdiff_t stride, size_t num_steps, size_t n)
+{
+#define AS(type)                                                   \
+    NAME(load_as)(tile, (ptrdiff_t)width, src, type, step, stride, \
+                  (ptrdiff_t)num_steps, (ptrdiff_t)n)
+    switch (type) {
+    case SNNC_F32: AS(SNNC_F32); break;
+    case SNNC_F64: AS(SNNC_F64); break;
+    case SNNC_F16: AS(SNNC_F16); break;
+    default: AS(SNNC_U8);
+    }
+#undef AS
+}
+
+static void NAME(store)(void *dst, ptrdiff_t step, ptrdiff_t stride, const void *tile,
+                        size_t width, size_t num_steps, size_t n)
+{
+    const real *const src = tile;
+    real *const to = dst;
+    const ptrdiff_t rows = (ptrdiff_t)num_steps, columns = (ptrdiff_t)n;
+    const ptrdiff_t pitch = (ptrdiff_t)width;
+
+    if (step == 1)
+        for (ptrdiff_t i = 0; i < columns; i++)
+            for (ptrdiff_t t = 0; t < rows; t++)
+                to[t + i * stride] = src[t * pitch + i];
+    else
+        for (ptrdiff_t t = 0; t < rows; t++)
+            for (ptrdiff_t i = 0; i < columns; i++)
+                to[t * step + i * stride] = src[t * pitch + i];
+}
+
+SNNC_INLINE void NAME(store_spikes_as)(void *dst, snnc_type type, ptrdiff_t step,
+                                       ptrdiff_t stride, const uint8_t *tile,
+                                       ptrdiff_t width, ptrdiff_t num_steps,
+                                       ptrdiff_t n, const real *weight,
+                                       ptrdiff_t weight_stride)
+{
+    if (step == 1)
+        for (ptrdiff_t i = 0; i < n; i++)
+            for (ptrdiff_t t = 0; t < num_steps; t++)
+                NAME(put)(dst, type, t + i * stride,
+                          (real)tile[t * width + i] * weight[i * weight_stride]);
+    else
+        for (ptrdiff_t t = 0; t < num_steps; t++)
+            for (ptrdiff_t i = 0; i < n; i++)
+                NAME(put)(dst, type, t * step + i * stride,
+                          (real)tile[t * width + i] * weight[i * weight_stride]);
+}
+
+static void NAME(store_spikes)(void *dst, snnc_type type, ptrdiff_t step,
+                               ptrdiff_t stride, const uint8_t *tile, size_t width,
+                               size_t num_steps, size_t n, const void *weight,
+                               int per_neuron)
+{
+    static const real one = 1;
+    const real *const factor = weight ? (const real *)weight : &one;
+    const ptrdiff_t factor_stride = weight ? per_neuron : 0;
+#define AS(type)                                                           \
+    NAME(store_spikes_as)(dst, type, step, stride, tile, (ptrdiff_t)width, \
+                          (ptrdiff_t)num_steps, (ptrdiff_t)n, factor, factor_stride)
+    switch (type) {
+    case SNNC_F32: AS(SNNC_F32); break;
+    case SNNC_F64: AS(SNNC_F64); break;
+    default: AS(SNNC_U8);
+    }
+#undef AS
+}
+
+static const snnc_tile_fns NAME(tile_fns) = {NAME(load), NAME(store),
+                                             NAME(store_spikes)};

@@ -25,8 +25,9 @@ except ImportError as error:
 
 from snnc import utils
 from snnc._config import show_config
+from snnc._threads import set_num_threads
 from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
-from snnc.recording import Recording
+from snnc.recording import Recording, unpack_spikes
 
 if TYPE_CHECKING:
     from snnc import spikeplot
@@ -40,8 +41,10 @@ __all__ = [
     "Recording",
     "SpikingNeuron",
     "Synaptic",
+    "set_num_threads",
     "show_config",
     "spikeplot",
+    "unpack_spikes",
     "utils",
 ]
 

@@ -8,7 +8,7 @@ from typing import Literal, overload
 
 import numpy as np
 
-from snnc import _core
+from snnc import _core, _threads
 
 
 @overload
@@ -40,13 +40,14 @@ def show_config(mode: str = "stdout") -> dict[str, str] | None:
     --------
     >>> import snnc
     >>> sorted(snnc.show_config("dicts"))
-    ['NumPy', 'Python', 'compiler', 'instruction set', 'platform', 'snnc']
+    ['NumPy', 'Python', 'compiler', 'instruction set', 'platform', 'snnc', 'threads']
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode={mode!r}; expected 'stdout' or 'dicts'")
     config = {
         "snnc": _core.version,
         "instruction set": f"{_core.isa} (available: {', '.join(_core.isas)})",
+        "threads": str(_threads.num_threads),
         "NumPy": np.__version__,
         "compiler": _core.compiler,
         "Python": sys.version.replace("\n", " "),

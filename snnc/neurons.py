@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc import _core
+from snnc import _core, _threads
 from snnc.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any, ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -186,6 +186,9 @@ class SpikingNeuron:
 
     State: ClassVar[Any]
 
+    _everything: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # spikes and all states
+    _nothing: ClassVar[tuple[None, ...]]
+
     threshold = _Parameter("The membrane potential above which a neuron fires.")
     init_hidden = _Option("Whether the neuron holds its states itself.")
     inhibition = _Option("Whether only one neuron of a row (axis 1) may fire in a step.")
@@ -210,6 +213,9 @@ class SpikingNeuron:
                 setattr(cls, name, _State(name, index))
             state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
             cls.State = state
+            states = tuple(range(len(_core.records), len(_core.records) + len(cls.states)))
+            cls._everything = (("spk", *cls.states), (0, *states))
+            cls._nothing = (None,) * len(cls.states)
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
             example = f"{cls.__name__}({'0.9, 0.8' if len(cls.states) > 1 else '0.9'})"
             step: Any = cls.__call__
@@ -396,9 +402,12 @@ class SpikingNeuron:
         num_steps: int | None = None,
         time_axis: int = 0,
         record: str | Iterable[str] | None = None,
+        every: int = 1,
+        neurons: slice | ArrayLike | None = None,
         spk_dtype: DTypeLike | None = None,
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
+        num_threads: int | None = None,
         **named_states: ArrayLike | None,
     ) -> Recording:
         """Run a whole sequence in one call: the same bits as one call a step.
@@ -406,8 +415,8 @@ class SpikingNeuron:
         Parameters
         ----------
         x : array_like, shape (T, ...)
-            The input, time first. Any layout will do and is not copied; of the dtypes only
-            float32 and float64 are used as they are.
+            The input, time first. Any layout will do, and float32, float64, float16, uint8
+            and bool are read as they are; other dtypes are converted first.
         *states, **named_states : array_like, optional
             The states to start from, by position (in the order of ``states``) or by name.
             They broadcast to the neuron shape; missing ones are at rest. A neuron that holds
@@ -418,17 +427,31 @@ class SpikingNeuron:
             Where time is in `x`, and in all arrays of neuron shape with a time axis that
             come out of the run or are given as `out`.
         record : str or iterable of str, optional
-            What to record: any of ``"spk"`` and the names in ``states``; by default all.
-        spk_dtype : {float32, float64, uint8, bool}, optional
-            The dtype of the recorded spikes; by default that of the states.
+            What to record: any of ``"spk"``, the names in ``states``, ``"count"`` (spikes of
+            each neuron), ``"first_spike"`` (the step of each neuron's first, or -1) and
+            ``"events"`` (for ``events()`` and ``spike_times()`` without an array of spikes);
+            by default ``"spk"`` and all states. The less is recorded, the faster: a long
+            run's time goes into memory.
+        every : int, default 1
+            Record the states only after steps every - 1, 2 every - 1, ...; spikes, counts and
+            events see every step.
+        neurons : slice or sequence of int, optional
+            Record the states of these neurons only, by index into the flattened (C order)
+            neuron shape, as arrays of shape (T, number of them).
+        spk_dtype : {float32, float64, uint8, bool, "packed"}, optional
+            The dtype of the recorded spikes; by default that of the states. ``"packed"`` is
+            eight neurons a byte: uint8 of shape (T, ceil(n/8)), for `snnc.unpack_spikes`.
         out : Recording or dict, optional
             Arrays to fill: an earlier recording of the same shape, or a dict with names out
             of `record` and ``"state"`` (a tuple of final states) as keys. They must have
             exactly the shape and dtype of the result and be C-contiguous. After an
-            interrupt their contents are unspecified.
+            interrupt their contents are unspecified. Fresh arrays beyond the caches often
+            cost more than the computing: where runs are repeated, hand the last one over.
         dtype : {float32, float64}, optional
             The dtype to compute in; by default float64 if `x` or a state is, else float32.
             Python's own numbers and the parameters have no say in it.
+        num_threads : int, optional
+            How many threads may share the run; by default what `snnc.set_num_threads` says.
 
         Returns
         -------
@@ -452,8 +475,102 @@ class SpikingNeuron:
         >>> rec = lif.run(0.3, num_steps=100, record="spk", spk_dtype=np.uint8)
         >>> rec.spk.shape, rec.spk.sum(axis=0)
         ((100, 3), array([ 0, 23, 29], dtype=uint64))
-        >>> more = lif.run(0.3, *rec.state, num_steps=100)
+        >>> more = lif.run(0.3, *rec.state, num_steps=100, record=("count", "mem"), every=50)
+        >>> more.count, more.mem.shape
+        (array([ 0, 23, 29]), (2, 3))
         """
+        if states or named_states:
+            begin = self._start(states, named_states)
+        else:
+            begin = self._held or self._nothing
+        if hasattr(x, "__next__"):
+            raise TypeError(
+                f"x is an iterator ({type(x).__name__}): run needs the whole sequence, e.g. "
+                "np.stack(list(x)); run_chunks takes it chunk by chunk"
+            )
+        return self._run(
+            x, begin, num_steps, time_axis, record, every, 0, neurons, spk_dtype, out, dtype,
+            num_threads,
+        )  # fmt: skip
+
+    def run_chunks(
+        self,
+        chunks: Iterable[ArrayLike],
+        *states: ArrayLike | None,
+        num_steps: int | None = None,
+        time_axis: int = 0,
+        record: str | Iterable[str] | None = None,
+        every: int = 1,
+        neurons: slice | ArrayLike | None = None,
+        spk_dtype: DTypeLike | None = None,
+        out: Recording | Mapping[str, Any] | None = None,
+        dtype: DTypeLike | None = None,
+        num_threads: int | None = None,
+        **named_states: ArrayLike | None,
+    ) -> Iterator[Recording]:
+        """Run a sequence that comes in chunks: the same bits as one run over the whole.
+
+        Each chunk is run when its recording is asked for, so neither the input nor the
+        output is ever whole in memory.
+
+        Parameters
+        ----------
+        chunks : iterable of array_like, each of shape (T, ...)
+            The input: a list, a generator, slices of an ``np.memmap``. T may differ from one
+            chunk to the next.
+        *states, num_steps, time_axis, record, every, neurons, spk_dtype, out, dtype, \
+num_threads, **named_states
+            As for `run`; the states are those before the first chunk.
+
+        Yields
+        ------
+        Recording
+            One for each chunk. Steps (``steps``, ``first_spike``, ``events()``,
+            ``spike_times()``, and the phase of `every`) count from the start of the first
+            chunk; ``count`` is the chunk's own.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `run`: at once for states that are refused, else with the first chunk that is.
+
+        Examples
+        --------
+        A long recording on disk, a thousand steps at a time:
+
+        >>> import numpy as np
+        >>> import snnc
+        >>> x = np.full((5000, 3), [0.1, 0.2, 0.3], np.float32)  # or np.load(f, mmap_mode="r")
+        >>> lif = snnc.Leaky(beta=0.9)
+        >>> count = 0
+        >>> for rec in lif.run_chunks((x[t : t + 1000] for t in range(0, 5000, 1000)),
+        ...                           record="count"):
+        ...     count = count + rec.count
+        >>> count
+        array([   0,  681, 1153])
+
+        With a progress bar: ``for rec in tqdm(lif.run_chunks(chunks), total=5):``.
+        """
+        begin = self._start(states, named_states)
+
+        def run_each() -> Iterator[Recording]:
+            first_step = 0
+            state = begin
+            for chunk in chunks:
+                rec = self._run(
+                    chunk, state, num_steps, time_axis, record, every, first_step, neurons,
+                    spk_dtype, out, dtype, num_threads,
+                )  # fmt: skip
+                state = self._held or rec.state
+                first_step += rec.num_steps
+                yield rec
+
+        return run_each()
+
+    def _start(
+        self, states: tuple[ArrayLike | None, ...], named_states: dict[str, ArrayLike | None]
+    ) -> tuple[Any, ...]:
+        """Sort out the states to start from."""
         if len(states) > len(self.states):
             raise TypeError(
                 f"run takes at most {len(self.states)} states ({', '.join(self.states)}), "
@@ -468,16 +585,25 @@ class SpikingNeuron:
             start[name] = state
         if self._held is not None:
             self._refuse_states(start.items())
-            begin = self._held
-        else:
-            begin = tuple(start.get(name) for name in self.states)
-        if hasattr(x, "__next__"):
-            raise TypeError(
-                f"x is an iterator ({type(x).__name__}): run needs the whole sequence, e.g. "
-                "np.stack(list(x)); or loop over it and go on from rec.state"
-            )
-        names = self._recorded(record)
-        order = ("spk", *self.states)
+            return self._held
+        return tuple(start.get(name) for name in self.states)
+
+    def _run(
+        self,
+        x: Any,
+        begin: tuple[Any, ...],
+        num_steps: int | None,
+        time_axis: int,
+        record: str | Iterable[str] | None,
+        every: int,
+        first_step: int,
+        neurons: Any,
+        spk_dtype: DTypeLike | None,
+        out: Recording | Mapping[str, Any] | None,
+        dtype: DTypeLike | None,
+        num_threads: int | None,
+    ) -> Recording:
+        names, indices = self._everything if record is None else self._recorded(record)
         arrays, state, steps = _core.run(
             self._cell,
             x,
@@ -485,41 +611,47 @@ class SpikingNeuron:
             begin,
             num_steps,
             time_axis,
-            tuple(order.index(name) for name in names),
+            indices,
+            every,
+            first_step,
+            neurons,
             spk_dtype,
             None if out is None else self._given(out, names),
             dtype,
+            _threads.num_threads if num_threads is None else num_threads,
+            _threads.spread,
         )
         if self._held is not None:
             self._held = tuple(np.copy(s) for s in state)
         return Recording(
             dict(zip(names, arrays, strict=True)),
-            self.State(*state),
+            self.State._make(state),
             num_steps=steps,
             time_axis=time_axis,
             dt=self._dt(),
+            every=every,
+            first_step=first_step,
+            packed=type(spk_dtype) is str and spk_dtype == "packed",
         )
 
     def _dt(self) -> Any:
         return 1
 
-    def _recorded(self, record: str | Iterable[str] | None) -> tuple[str, ...]:
-        """Check the names to record."""
-        valid = ("spk", *self.states)
-        if record is None:
-            return valid
+    def _recorded(self, record: str | Iterable[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Check the names to record; with each one's place in the core's order."""
         if isinstance(record, str):
             record = (record,)
+        order = (*_core.records, *self.states)
         try:
             names = tuple(record)
         except TypeError:
-            raise TypeError(f"record={record!r}; expected names out of {valid}") from None
+            raise TypeError(f"record={record!r}; expected names out of {order}") from None
         for name in names:
-            if name not in valid:
-                raise ValueError(f"record: {name!r} is none of {', '.join(valid)}")
+            if name not in order:
+                raise ValueError(f"record: {name!r} is none of {', '.join(order)}")
         if len(set(names)) < len(names):
             raise ValueError(f"record={record!r} names something twice")
-        return names
+        return names, tuple(order.index(name) for name in names)
 
     def _given(
         self, out: Recording | Mapping[str, Any], names: tuple[str, ...]
@@ -536,6 +668,8 @@ class SpikingNeuron:
                         f"out: {name!r} is none of what is recorded ({', '.join(names)}), "
                         "nor 'state'"
                     )
+                if name == "events":
+                    raise ValueError("out: 'events' can't be given, as their number isn't known")
         else:
             raise TypeError(f"out={out!r}; expected a Recording or a dict of arrays")
         if state is None:
@@ -545,7 +679,8 @@ class SpikingNeuron:
                 f"out: 'state' must be a tuple of {len(self.states)} "
                 f"({', '.join(self.states)}), not {state!r}"
             )
-        return tuple(arrays.get(name) for name in names), tuple(state)
+        given = (None if name == "events" else arrays.get(name) for name in names)
+        return tuple(given), tuple(state)
 
 
 class Lapicque(SpikingNeuron):

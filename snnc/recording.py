@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from snnc import _core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "unpack_spikes"]
 
 
 class Recording:
@@ -24,12 +27,16 @@ class Recording:
     Attributes
     ----------
     spk, syn, mem, ... : ndarray, shape (T, *neuron shape)
-        What was recorded: spikes, and states after each step. Time is on the axis that
-        ``run`` was given as ``time_axis``.
+        What was recorded: spikes, and states after each step (of those that ``every`` and
+        ``neurons`` chose). Time is on the axis that ``run`` was given as ``time_axis``.
+    count, first_spike : ndarray of int64, shape (*neuron shape)
+        How many spikes each neuron fired, and the step of its first one, or -1.
     state : named tuple of ndarray, shape (*neuron shape)
         The states after the last step; shares no memory with the recordings.
-    steps : ndarray of int64, shape (T,)
+    steps : ndarray of int64
         The step index of each recorded state.
+    num_steps : int
+        How many steps were run.
     dt : float or ndarray
         The duration of a step: Lapicque's ``time_step``, else 1.
 
@@ -59,23 +66,32 @@ class Recording:
         num_steps: int,
         time_axis: int = 0,
         dt: Any = 1,
+        every: int = 1,
+        first_step: int = 0,
+        packed: bool = False,
     ) -> None:
         self._arrays = arrays
         self._time_axis = time_axis
         self.state = state
-        self._num_steps = num_steps
+        self.num_steps = num_steps
         self.dt = dt
+        self._every = every
+        self._first_step = first_step
+        self._packed = packed
 
     @property
     def steps(self) -> NDArray[np.int64]:
         """The step index of each recorded state."""
-        return np.arange(self._num_steps, dtype=np.int64)
+        first, every = self._first_step, self._every
+        start = first + every - 1 - first % every
+        return np.arange(start, first + self.num_steps, every, dtype=np.int64)
 
     def __getattr__(self, name: str) -> Any:
         arrays = self.__dict__.get("_arrays", {})
         if name in arrays:
             return arrays[name]
-        if name == "spk" or name in getattr(self.__dict__.get("state"), "_fields", ()):
+        known = (*_core.records, *getattr(self.__dict__.get("state"), "_fields", ()))
+        if name in known:
             recorded = ", ".join(map(repr, arrays)) or "nothing"
             raise AttributeError(
                 f"{name!r} was not recorded (only {recorded}): pass a record= with {name!r} "
@@ -92,16 +108,19 @@ class Recording:
         return iter(self._arrays.values())
 
     def __repr__(self) -> str:
-        arrays = (f"{name}={a.dtype} {a.shape}" for name, a in self._arrays.items())
-        return f"Recording({', '.join(arrays)})"
+        shown = (
+            f"{name}={len(a[0])}" if name == "events" else f"{name}={a.dtype} {a.shape}"
+            for name, a in self._arrays.items()
+        )
+        return f"Recording({', '.join(shown)})"
 
-    def _spikes(self) -> NDArray[Any]:
-        """Return the spikes as (T, neurons)."""
-        spk: NDArray[Any] = np.moveaxis(self.spk, self._time_axis, 0)
-        return spk.reshape(len(spk), -1 if spk.size else int(np.prod(spk.shape[1:])))
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """The neuron shape."""
+        return np.shape(self.state[0])
 
     def events(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Say who spiked when.
+        """Say who spiked when, from whatever form of spikes was recorded.
 
         Returns
         -------
@@ -109,8 +128,20 @@ class Recording:
             The step of each spike and the index of its neuron in the flattened (C order)
             neuron shape, sorted by step, then by neuron.
         """
-        step, neuron = np.nonzero(self._spikes())
-        return step.astype(np.int64, copy=False), neuron.astype(np.int64, copy=False)
+        if "events" in self._arrays:
+            step, neuron = self._arrays["events"]
+            return step, neuron
+        spk = self.spk
+        num_neurons = int(np.prod(self._shape))
+        if self._packed:
+            step, neuron = _core.events(spk, num_neurons, self._first_step)
+            return step, neuron
+        spk = np.moveaxis(spk, self._time_axis, 0)
+        step, neuron = np.nonzero(spk.reshape(len(spk), num_neurons))
+        return (
+            step.astype(np.int64, copy=False) + self._first_step,
+            neuron.astype(np.int64, copy=False),
+        )
 
     def spike_times(self, dt: Any = None) -> NDArray[Any] | list[NDArray[Any]]:
         """List when each neuron spiked.
@@ -126,14 +157,12 @@ class Recording:
             The times of the spikes: one array if the recording is of a single neuron, else
             one for each neuron, in C order.
         """
-        spk = np.moveaxis(self.spk, self._time_axis, 0)
         dt = self.dt if dt is None else dt
         try:
-            each = np.broadcast_to(dt, spk.shape[1:]).ravel()
+            each = np.broadcast_to(dt, self._shape).ravel()
         except ValueError:
             raise ValueError(
-                f"dt of shape {np.shape(dt)} does not broadcast to the neuron shape "
-                f"{spk.shape[1:]}"
+                f"dt of shape {np.shape(dt)} does not broadcast to the neuron shape {self._shape}"
             ) from None
         step, neuron = self.events()
         order = np.argsort(neuron, kind="stable")
@@ -141,3 +170,52 @@ class Recording:
         parts = np.split(step[order], ends)[: each.size]  # behind the last end is nothing
         times = [k * d for k, d in zip(parts, each, strict=True)]
         return times[0] if len(times) == 1 else times
+
+
+def unpack_spikes(packed: ArrayLike, shape: int | tuple[int, ...]) -> NDArray[np.uint8]:
+    """Unpack spikes that were recorded with ``spk_dtype="packed"``.
+
+    Parameters
+    ----------
+    packed : array_like of uint8, shape (..., ceil(n/8))
+        Eight neurons a byte: neuron i is bit i % 8, from the least significant on, of byte
+        i // 8.
+    shape : int or tuple of int
+        The neuron shape, of n neurons.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., *shape)
+        1 where a neuron spiked, else 0.
+
+    Raises
+    ------
+    TypeError
+        If `packed` is not of uint8.
+    ValueError
+        If `packed` has not as many bytes a step as `shape` asks for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Leaky(beta=0.9)
+    >>> rec = lif.run(np.ones((2, 3, 4), np.float32), record="spk", spk_dtype="packed")
+    >>> rec.spk
+    array([[  0,   0],
+           [255,  15]], dtype=uint8)
+    >>> snnc.unpack_spikes(rec.spk, (3, 4)).shape
+    (2, 3, 4)
+    """
+    packed = np.asarray(packed)
+    if packed.dtype != np.uint8 or packed.ndim == 0:
+        raise TypeError(f"packed has dtype {packed.dtype}; expected an array of uint8")
+    shape = tuple(np.atleast_1d(np.asarray(shape, np.intp)).tolist())
+    num_neurons = math.prod(shape)
+    if min(shape, default=0) < 0 or packed.shape[-1] != (num_neurons + 7) // 8:
+        raise ValueError(
+            f"packed of shape {packed.shape} does not fit a neuron shape of {shape}, which "
+            f"takes {(num_neurons + 7) // 8} bytes a step"
+        )
+    bits = np.unpackbits(packed, axis=-1, count=num_neurons, bitorder="little")
+    return bits.reshape(packed.shape[:-1] + shape)

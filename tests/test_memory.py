@@ -127,16 +127,25 @@ def test_references_of_arguments_are_returned():
 def test_private_functions_check_their_arguments():
     lif = snnc.Synaptic(0.9, 0.8)
     constants = (np.ones(3),) * 3
+    none = (None, None)
+    rest = (1, 0, None, None, None, None, 1, None)
     for call in (
         lambda: _core.step(),
         lambda: _core.step(lif._cell, 0.0, None, None, False, 0.0),
         lambda: _core.step(None, 0.0, None, None, False, 0.0, 0.0),
         lambda: _core.step(object(), 0.0, None, None, False, 0.0, 0.0),
         lambda: _core.run(lif._cell),
-        lambda: _core.run(lif._cell, [0.0], False, (), None, 0, (0,), None, None, None),
-        lambda: _core.run(lif._cell, [0.0], False, (None, None), None, 0, (7,), None, None, None),
-        lambda: _core.run(lif._cell, [0.0], False, (None, None), None, 0, [0], None, None, None),
-        lambda: _core.run(lif._cell, [0.0], False, (None, None), None, 0, (0,), None, (), None),
+        lambda: _core.run(lif._cell, [0.0], False, (), None, 0, (0,), *rest),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (9,), *rest),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, [0], *rest),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), 0, *rest[1:]),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), 1, -1, *rest[2:]),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], 0, None),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], "1", None),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:4], (), *rest[5:]),
+        lambda: _core.events(np.zeros((2, 2), np.uint8), 7, 0),
+        lambda: _core.events(np.zeros((2, 2), np.uint8), -1, 0),
+        lambda: _core.events(np.zeros(2, np.uint8), 16, 0),
         lambda: _core.cell(),
         lambda: _core.cell("Wrong", "zero", False, False, constants, constants, ()),
         lambda: _core.cell("Synaptic", "wrong", False, False, constants, constants, ()),

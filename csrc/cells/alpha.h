@@ -6,11 +6,11 @@
  *                                                  with the incoming syn_inh)
  *     syn_exc = e - e r,         syn_inh = i - i r, mem = v - v r            (zero)
  *     syn_exc = e,               syn_inh = i,       mem = v                  (none) */
-SNNC_INLINE real NAME(Alpha)(real x, real *state, const real *param, int reset,
-                             int undelayed)
+SNNC_INLINE int NAME(Alpha)(real x, real *state, const real *param, int reset,
+                            int undelayed)
 {
     const real threshold = param[0], alpha = param[1], beta = param[2], tau = param[3];
-    const real r = NAME(heaviside)(state[2] - threshold);
+    const real r = NAME(reset_signal)(state[2], threshold);
     real exc = alpha * state[0] + x;
     real inh = beta * state[1] - x;
     real mem = tau * (exc + inh);
@@ -29,5 +29,5 @@ SNNC_INLINE real NAME(Alpha)(real x, real *state, const real *param, int reset,
     state[0] = exc;
     state[1] = inh;
     state[2] = mem;
-    return NAME(heaviside)(mem - threshold);
+    return NAME(fires)(mem, threshold);
 }

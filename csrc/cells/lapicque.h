@@ -2,12 +2,12 @@
  *
  *     v   = ((x R) q) dt + keep mem
  *     mem = v - r threshold (subtract), v - r v (zero), v (none) */
-SNNC_INLINE real NAME(Lapicque)(real x, real *state, const real *param, int reset,
-                                int undelayed)
+SNNC_INLINE int NAME(Lapicque)(real x, real *state, const real *param, int reset,
+                               int undelayed)
 {
     const real threshold = param[0], R = param[1], q = param[2], dt = param[3],
                keep = param[4];
-    const real r = NAME(heaviside)(state[0] - threshold);
+    const real r = NAME(reset_signal)(state[0], threshold);
     real mem = ((x * R) * q) * dt + keep * state[0];
 
     (void)undelayed;
@@ -16,5 +16,5 @@ SNNC_INLINE real NAME(Lapicque)(real x, real *state, const real *param, int rese
     else if (reset == SNNC_ZERO)
         mem = mem - r * mem;
     state[0] = mem;
-    return NAME(heaviside)(mem - threshold);
+    return NAME(fires)(mem, threshold);
 }

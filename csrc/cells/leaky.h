@@ -3,11 +3,11 @@
  *     mem = (beta mem + x) - r threshold   (subtract)
  *     mem = beta ((1 - r) mem) + x         (zero: the input survives the reset)
  *     mem = beta mem + x                   (none) */
-SNNC_INLINE real NAME(Leaky)(real x, real *state, const real *param, int reset,
-                             int undelayed)
+SNNC_INLINE int NAME(Leaky)(real x, real *state, const real *param, int reset,
+                            int undelayed)
 {
     const real threshold = param[0], beta = param[1], graded = param[2];
-    const real r = NAME(heaviside)(state[0] - threshold);
+    const real r = NAME(reset_signal)(state[0], threshold);
     real mem = state[0];
 
     if (reset == SNNC_SUBTRACT)
@@ -16,9 +16,10 @@ SNNC_INLINE real NAME(Leaky)(real x, real *state, const real *param, int reset,
         mem = beta * (((real)1 - r) * mem) + x;
     else
         mem = beta * mem + x;
-    const real spk = NAME(heaviside)(mem - threshold) * graded;
+    const int fired = NAME(fires)(mem, threshold);
     if (undelayed)
-        mem = NAME(undelayed_reset)(mem, spk, graded, r, threshold, reset);
+        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired) * graded, graded, r,
+                                    threshold, reset);
     state[0] = mem;
-    return spk;
+    return fired;
 }

@@ -1,10 +1,24 @@
 /* What the cells share: the firing condition and the reset that follows its spike
  * within the step. Included once per type; knows nothing of arrays. */
 
-/* 1 if y > 0, else 0: strict, and 0 for NaN. */
-SNNC_INLINE real NAME(heaviside)(real y)
+/* H(mem - threshold): 1 if positive, else 0, also for NaN. As differences underflow
+ * gradually, one is positive exactly if mem > threshold, which saves computing it. */
+SNNC_INLINE int NAME(fires)(real mem, real threshold)
 {
-    return y > (real)0 ? (real)1 : (real)0;
+    return mem > threshold;
+}
+
+/* The same as a number. */
+SNNC_INLINE real NAME(spike)(int fired)
+{
+    return fired ? (real)1 : (real)0;
+}
+
+/* H as a factor. Asked in the negative, as GCC would turn it round by itself,
+ * once a step in a sweep, and compare twice. */
+SNNC_INLINE real NAME(reset_signal)(real mem, real threshold)
+{
+    return !NAME(fires)(mem, threshold) ? (real)0 : (real)1;
 }
 
 /* mem after the undelayed reset: of a neuron that fired and had not been reset already.

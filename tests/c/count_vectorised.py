@@ -1,4 +1,5 @@
-"""Counts the row functions of object files that became vector code: all of them must.
+"""Counts the row functions of object files that became vector code: all of them must (chains
+are one neuron's).
 
 A row function counts if it multiplies and compares whole vectors: of the width that the file's
 instruction set has on x86-64, of any width elsewhere.
@@ -16,7 +17,7 @@ def row_functions(path):
         ["objdump", "-d", "--no-show-raw-insn", path], check=True, capture_output=True, text=True
     ).stdout
     for part in re.split(r"\n(?=[0-9a-f]+ <)", text):
-        if found := re.match(r"[0-9a-f]+ <_?(row_\w+)>:\n", part):
+        if found := re.match(r"[0-9a-f]+ <_?((?:step|sweep)_\w+)>:\n", part):
             yield found[1], part
 
 

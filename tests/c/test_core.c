@@ -12,7 +12,7 @@
 
 #include "snnc.h"
 
-enum { STEPS = 5, LONGEST = 130, MAX_REALS = STEPS * LONGEST };
+enum { STEPS = 9, LONGEST = 130, MAX_REALS = STEPS * LONGEST };
 
 static int failures, checks;
 
@@ -99,7 +99,8 @@ static snnc_call make_call(const snnc_model_info *info, int model, int reset,
     call.model = (snnc_model)model;
     call.reset = (snnc_reset)reset;
     call.undelayed = undelayed;
-    call.type = call.spk_type = type;
+    call.type = call.x_type = call.spk_type = type;
+    call.graded = n % 3 == 0;
     call.num_steps = STEPS;
     call.num_neurons = n;
     call.x.data = guarded_at(&buffers[X], STEPS * n * size, at_end);
@@ -205,7 +206,7 @@ static void test_layouts(const snnc_isa *isa, int model, snnc_type type)
         snnc_call other = call;
         CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
 
-        for (int spk_type = SNNC_F32; spk_type < SNNC_NUM_TYPES; spk_type++) {
+        for (int spk_type = SNNC_F32; spk_type <= SNNC_U8; spk_type++) {
             const size_t item = size_of((snnc_type)spk_type);
             redirect(&other, &transposed);
             other.spk_type = (snnc_type)spk_type;
@@ -239,6 +240,130 @@ static void test_layouts(const snnc_isa *isa, int model, snnc_type type)
                 }
             for (int k = 0; k < info->num_states; k++)
                 CHECK(memcmp(other.state_out[k], call.state_out[k], n * size) == 0);
+        }
+    }
+}
+
+static double real_at(const void *data, snnc_type type, size_t i)
+{
+    return type == SNNC_F32 ? (double)((const float *)data)[i]
+                            : ((const double *)data)[i];
+}
+
+/* Input in other types, packed spikes, counts, first spikes, and samples of the states:
+ * all as the plain call says. */
+static void test_options(const snnc_isa *isa, int model, snnc_type type, int per_neuron)
+{
+    static results sampled;
+    static uint8_t bytes[MAX_REALS], bits[STEPS * (LONGEST / 8 + 1)];
+    static uint16_t halves[MAX_REALS];
+    static const uint16_t half[3] = {0, 0x3c00, 0x4000}; /* 0, 1, 2 */
+    static int64_t count[LONGEST], first[LONGEST], event[2][MAX_REALS];
+    const snnc_model_info *info = snnc_model_at(model);
+    const size_t size = size_of(type);
+
+    for (size_t n = 1; n <= LONGEST; n += 3) {
+        snnc_call call =
+            make_call(info, model, SNNC_SUBTRACT, 0, type, per_neuron, n, 1);
+        snnc_call other = call;
+        const size_t every = 1 + n % 4, first_step = n % 5, width = (n + 7) / 8;
+        size_t select[LONGEST], select_at[LONGEST], num_selected = 0, events = 0;
+
+        for (size_t i = 0; i < STEPS * n; i++) {
+            bytes[i] = (uint8_t)(3 * draw());
+            halves[i] = half[bytes[i]];
+            if (type == SNNC_F32)
+                ((float *)guarded_at(&buffers[X], STEPS * n * size, 1))[i] = bytes[i];
+            else
+                ((double *)guarded_at(&buffers[X], STEPS * n * size, 1))[i] = bytes[i];
+        }
+        for (size_t i = 0; i < n; i++)
+            for (int twice = draw() < 0.3 ? 2 : 1; twice > 0 && num_selected < n;
+                 twice--)
+                if (draw() < 0.5)
+                    select[num_selected++] = i;
+        for (size_t j = 0; j < num_selected; j++)
+            select_at[j] = num_selected - 1 - j;
+        CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
+
+        redirect(&other, &sampled);
+        memset(bits, 0xff, sizeof bits);
+        for (size_t i = 0; i < n; i++) {
+            count[i] = (int64_t)i;
+            first[i] = -1;
+        }
+        other.x_type = n % 2 ? SNNC_U8 : SNNC_F16;
+        other.x.data = n % 2 ? (void *)bytes : (void *)halves;
+        other.spk.data = NULL;
+        other.bits = bits;
+        other.count = count;
+        other.first_spike = first;
+        other.every = every;
+        other.first_step = first_step;
+        if (n % 3) {
+            other.select = select;
+            other.select_at = n % 3 == 1 ? select_at : NULL;
+            other.num_selected = num_selected;
+        }
+        for (size_t i = 0; i < n; i += 40)
+            for (size_t t = 0; t < STEPS; t += 7)
+                CHECK(snnc_run(isa, &other, t, t + 7 < STEPS ? t + 7 : STEPS, i,
+                               i + 40 < n ? i + 40 : n) == SNNC_OK);
+
+        for (size_t t = 0; t < STEPS; t++)
+            for (size_t i = 0; i < width * 8; i++) {
+                const int bit = bits[t * width + i / 8] >> i % 8 & 1;
+                const int fired = i < n && real_at(call.spk.data, type, t * n + i) != 0;
+                CHECK(bit == fired);
+                if (fired) {
+                    event[0][events] = (int64_t)(first_step + t);
+                    event[1][events++] = (int64_t)i;
+                }
+            }
+        for (size_t i = 0; i < n; i++) {
+            int64_t spikes = 0, earliest = -1;
+            for (size_t e = events; e-- > 0;)
+                if (event[1][e] == (int64_t)i) {
+                    spikes++;
+                    earliest = event[0][e];
+                }
+            CHECK(count[i] == (int64_t)i + spikes && first[i] == earliest);
+        }
+
+        int64_t step[MAX_REALS], neuron[MAX_REALS];
+        CHECK(snnc_events(bits, STEPS, n, (int64_t)first_step, step, neuron, 0) ==
+              events);
+        CHECK(snnc_events(bits, STEPS, n, (int64_t)first_step, step, neuron,
+                          MAX_REALS) == events);
+        CHECK(memcmp(step, event[0], events * sizeof *step) == 0);
+        CHECK(memcmp(neuron, event[1], events * sizeof *neuron) == 0);
+
+        size_t row = 0;
+        for (size_t t = 0; t < STEPS; t++) {
+            if ((first_step + t + 1) % every)
+                continue;
+            for (int k = 0; k < info->num_states; k++) {
+                const char *all = (const char *)call.record[k].data + t * n * size;
+                if (!other.select)
+                    CHECK(memcmp(sampled.record[k] + row * n * size, all, n * size) ==
+                          0);
+                else
+                    for (size_t j = 0; j < num_selected; j++)
+                        CHECK(memcmp(sampled.record[k] +
+                                         (row * num_selected +
+                                          (other.select_at ? select_at[j] : j)) *
+                                             size,
+                                     all + select[j] * size, size) == 0);
+            }
+            row++;
+        }
+        for (int k = 0; k < info->num_states; k++) {
+            CHECK(memcmp(call.state_out[k], other.state_out[k], n * size) == 0);
+            const size_t used =
+                row * (other.select ? num_selected : n) * size; /* and nothing behind */
+            static const char zeros[LONGEST * 8];
+            CHECK(used == sizeof sampled.record[k] ||
+                  memcmp(sampled.record[k] + used, zeros, size) == 0);
         }
     }
 }
@@ -292,7 +417,7 @@ static void test_inhibition(const snnc_isa *isa, int model, int undelayed,
 static void test_wrong_arguments(const snnc_isa *isa)
 {
     static results r;
-    static const size_t five = 5;
+    static const size_t five = 5, six = 6, falling[] = {2, 1};
     static const ptrdiff_t one = 1;
     const snnc_model_info *info = snnc_model_at(SNNC_Leaky);
     snnc_call good = make_call(info, SNNC_Leaky, SNNC_SUBTRACT, 0, SNNC_F32, 1, 6, 1);
@@ -319,6 +444,14 @@ static void test_wrong_arguments(const snnc_isa *isa)
     REFUSED(call.state_out[0] = NULL, SNNC_BAD_STATE);
     REFUSED(call.params[2] = NULL, SNNC_BAD_PARAMETER);
     REFUSED(call.record[1].data = r.record[1], SNNC_BAD_OUTPUT);
+    REFUSED(call.x_type = SNNC_NUM_TYPES, SNNC_BAD_TYPE);
+    REFUSED(call.spk_type = SNNC_F16, SNNC_BAD_TYPE);
+    REFUSED(call.first_step = SIZE_MAX, SNNC_TOO_LARGE);
+    REFUSED((call.bits = (uint8_t *)r.spk, call.bits_rows = 3), SNNC_BAD_RANGE);
+    REFUSED((call.select = &six, call.num_selected = 1), SNNC_BAD_SELECTION);
+    REFUSED((call.select = falling, call.num_selected = 2), SNNC_BAD_SELECTION);
+    REFUSED((call.select = &five, call.select_at = &five, call.num_selected = 1),
+            SNNC_BAD_SELECTION);
     REFUSED(call.x.strides = &one, SNNC_BAD_SHAPE);
     REFUSED((call.x.strides = &one, call.ndim = 1), SNNC_BAD_SHAPE);
     REFUSED((call.x.strides = &one, call.ndim = 1, call.shape = &five), SNNC_BAD_SHAPE);
@@ -333,6 +466,9 @@ static void test_wrong_arguments(const snnc_isa *isa)
     CHECK(snnc_run(NULL, &good, 0, STEPS, 0, 6) == SNNC_BAD_ISA);
     CHECK(snnc_run(isa, &good, 2, 1, 0, 6) == SNNC_BAD_RANGE);
     CHECK(snnc_run(isa, &good, 0, STEPS, 4, 3) == SNNC_BAD_RANGE);
+    good.bits = (uint8_t *)r.spk;
+    CHECK(snnc_run(isa, &good, 0, STEPS, 1, 6) == SNNC_BAD_RANGE);
+    CHECK(snnc_run(isa, &good, 0, STEPS, 0, 5) == SNNC_BAD_RANGE);
     good.model = SNNC_Lapicque;
     good.undelayed = 1;
     CHECK(snnc_run(isa, &good, 0, STEPS, 0, 6) == SNNC_BAD_RESET);
@@ -398,6 +534,8 @@ int main(void)
             for (int model = 0; model < SNNC_NUM_MODELS; model++) {
                 const int may_be_undelayed = snnc_model_at(model)->undelayed;
                 test_layouts(isa, model, (snnc_type)type);
+                test_options(isa, model, (snnc_type)type, 0);
+                test_options(isa, model, (snnc_type)type, 1);
                 for (int undelayed = 0; undelayed <= may_be_undelayed; undelayed++) {
                     test_inhibition(isa, model, undelayed, (snnc_type)type);
                     for (int reset = 0; reset < SNNC_NUM_RESETS; reset++)

@@ -1,0 +1,478 @@
+"""The options of run and run_chunks: whatever is recorded, and how, the spikes are the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from support import assert_same, make
+from test_properties import DIMS, assert_equal_records, relaid, runs
+
+import snnc
+from snnc import _core, _threads
+
+SPK_DTYPES = st.sampled_from([None, np.float32, np.float64, np.uint8, np.bool_, "packed"])
+
+
+def expected_events(spk, first_step=0):
+    step, neuron = np.nonzero(spk.reshape(len(spk), int(np.prod(spk.shape[1:]))))
+    return step.astype(np.int64) + first_step, neuron.astype(np.int64)
+
+
+def expected_count(spk):
+    return (spk != 0).sum(axis=0, dtype=np.int64)
+
+
+def expected_first(spk):
+    if len(spk) == 0:
+        return np.full(spk.shape[1:], -1, np.int64)
+    return np.where((spk != 0).any(axis=0), (spk != 0).argmax(axis=0), -1).astype(np.int64)
+
+
+@st.composite
+def options(draw, n):
+    """Options of a run of n neurons, with what they choose: every, and neurons as indices."""
+    every = draw(st.integers(1, 7))
+    neurons = draw(
+        st.one_of(
+            st.none(),
+            st.lists(st.integers(-n, max(n - 1, 0)), max_size=8 if n else 0),
+            st.slices(n),
+        )
+    )
+    chosen = None
+    if isinstance(neurons, slice):
+        chosen = np.arange(n)[neurons]
+    elif neurons is not None:
+        chosen = np.arange(n)[np.asarray(neurons, int)]
+    names = draw(st.permutations(["spk", "count", "first_spike", "events"]))
+    names = names[: draw(st.integers(0, 4))]
+    return every, neurons, chosen, names, draw(SPK_DTYPES)
+
+
+def check(rec, plain, neuron, every, chosen, names, spk_dtype):
+    """A recording with options says what the plain one does."""
+    for name in neuron.states:
+        whole = getattr(plain, name)[every - 1 :: every]
+        if chosen is not None:
+            n = int(np.prod(whole.shape[1:]))
+            whole = whole.reshape(len(whole), n)[:, chosen]
+        assert_same(getattr(rec, name), whole)
+    assert_same(rec.steps, np.arange(every - 1, rec.num_steps, every, dtype=np.int64))
+    for one, other in zip(rec.state, plain.state, strict=True):
+        assert_same(one, other)
+    spk = plain.spk
+    if "spk" in names and spk_dtype == "packed":
+        assert_same(snnc.unpack_spikes(rec.spk, spk.shape[1:]), spk.astype(np.uint8))
+    elif "spk" in names:
+        assert_same(rec.spk, spk.astype(spk_dtype or spk.dtype))
+    if "count" in names:
+        assert_same(rec.count, expected_count(spk))
+    if "first_spike" in names:
+        assert_same(rec.first_spike, expected_first(spk))
+    if "spk" in names or "events" in names:
+        for one, other in zip(rec.events(), expected_events(spk), strict=True):
+            assert_same(one, other)
+    if "events" in names and spk.shape[1:] == (1,):
+        assert_same(rec.spike_times(), expected_events(spk)[0])
+
+
+@given(runs(steps=st.integers(0, 30)), st.data())
+def test_options_change_no_spike(case, data):
+    neuron, x, states = case
+    plain = neuron.run(x, *states)
+    n = int(np.prod(x.shape[1:]))
+    every, neurons, chosen, names, spk_dtype = data.draw(options(n))
+    rec = neuron.run(
+        data.draw(relaid(x)), *states, every=every, neurons=neurons, spk_dtype=spk_dtype,
+        record=[*names, *neuron.states],
+    )  # fmt: skip
+    check(rec, plain, neuron, every, chosen, names, spk_dtype)
+    again = neuron.run(
+        x, *states, every=every, neurons=neurons, spk_dtype=spk_dtype,
+        record=[*names, *neuron.states], out=rec,
+    )  # fmt: skip
+    check(again, plain, neuron, every, chosen, names, spk_dtype)
+    if x.shape[1:]:
+        for name in ("count", "first_spike", *neuron.states):
+            if name in rec._arrays:
+                assert getattr(again, name) is getattr(rec, name)
+
+
+@given(runs(steps=st.integers(0, 30)), st.data())
+def test_every_with_a_time_axis(case, data):
+    neuron, x, states = case
+    axis = data.draw(st.integers(0, x.ndim - 1))
+    every = data.draw(st.integers(1, 7))
+    plain = neuron.run(x, *states)
+    rec = neuron.run(
+        np.moveaxis(x, 0, axis), *states, every=every, time_axis=axis, spk_dtype=np.uint8
+    )
+    assert_same(np.moveaxis(rec.spk, axis, 0), plain.spk.astype(np.uint8))
+    for name in neuron.states:
+        moved = np.moveaxis(getattr(rec, name), axis, 0)
+        assert_same(moved, getattr(plain, name)[every - 1 :: every])
+    packed = neuron.run(np.moveaxis(x, 0, axis), *states, time_axis=axis, spk_dtype="packed")
+    assert_same(snnc.unpack_spikes(packed.spk, x.shape[1:]), plain.spk.astype(np.uint8))
+    for one, other in zip(packed.events(), plain.events(), strict=True):
+        assert_same(one, other)
+
+
+@given(runs(steps=st.integers(0, 30)), st.data(), st.booleans())
+def test_chunks_equal_the_whole(case, data, hidden):
+    neuron, x, states = case
+    every, neurons, _, _, spk_dtype = data.draw(options(int(np.prod(x.shape[1:]))))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(x)), max_size=5)))
+    chunks = np.split(x, cuts)
+    record = ("spk", "count", "first_spike", "events", *neuron.states)
+    arguments = {"every": every, "neurons": neurons, "spk_dtype": spk_dtype, "record": record}
+    whole = neuron.run(x, *states, **arguments)
+    if hidden:
+        neuron.init_hidden = True
+        for name, state in zip(neuron.states, states, strict=True):
+            setattr(neuron, name, np.broadcast_to(state, x.shape[1:]))
+        if x.dtype == np.float32 or x.shape[1:]:
+            states = ()
+        else:
+            return  # a held scalar is a Python number's weak float there
+    parts = list(neuron.run_chunks(iter(chunks), *states, **arguments))
+    for name in ("spk", *neuron.states):
+        assert_same(np.concatenate([getattr(p, name) for p in parts]), getattr(whole, name))
+    assert_same(np.concatenate([p.steps for p in parts]), whole.steps)
+    for i in range(2):
+        assert_same(np.concatenate([p.events()[i] for p in parts]), whole.events()[i])
+    assert_same(np.asarray(sum(p.count for p in parts), np.int64), whole.count)
+    firsts = np.array([p.first_spike for p in parts])
+    earliest = np.where(firsts < 0, len(x) + 1, firsts).min(axis=0)
+    assert_same(np.where(earliest > len(x), -1, earliest).astype(np.int64), whole.first_spike)
+    for one, other in zip(parts[-1].state, whole.state, strict=True):
+        assert_same(one, other)
+    if hidden:
+        for name, other in zip(neuron.states, whole.state, strict=True):
+            assert_same(getattr(neuron, name), other)
+
+
+def test_chunks_come_one_by_one():
+    lif = snnc.Leaky(0.9)
+    asked = []
+
+    def chunks():
+        for t in range(3):
+            asked.append(t)
+            yield np.full((2, 4), 0.5, np.float32)
+
+    recs = lif.run_chunks(chunks(), record="spk")
+    assert asked == []
+    assert next(recs).spk.shape == (2, 4)
+    assert asked == [0]
+    assert [rec.steps.tolist() for rec in recs] == [[2, 3], [4, 5]]
+    assert list(lif.run_chunks([])) == []
+
+
+def test_chunks_of_a_file(tmp_path):
+    x = np.random.default_rng(0).uniform(0, 0.4, (100, 6)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    file = np.load(tmp_path / "x.npy", mmap_mode="r")
+    lif = snnc.Synaptic(0.9, 0.8)
+    parts = [rec.spk for rec in lif.run_chunks(file[t : t + 30] for t in range(0, 100, 30))]
+    assert_same(np.concatenate(parts), lif.run(x).spk)
+    three_d = file.reshape(4, 25, 6)  # an array is iterated like any other sequence
+    assert_same(np.concatenate([rec.spk for rec in lif.run_chunks(three_d)]), lif.run(x).spk)
+
+
+def test_chunks_reuse_arrays():
+    lif = snnc.Leaky(0.9)
+    x = np.random.default_rng(1).uniform(0, 0.4, (40, 5)).astype(np.float32)
+    out = lif.run(x[:10], record=("spk", "count"))
+    copies = []
+    for rec in lif.run_chunks(np.split(x, 4), record=("spk", "count"), out=out):
+        assert rec.spk is out.spk
+        assert rec.count is out.count
+        copies.append(rec.spk.copy())
+    assert_same(np.concatenate(copies), lif.run(x).spk)
+
+
+def test_chunks_refuse_wrong_states_at_once():
+    with pytest.raises(TypeError, match="at most 1 states"):
+        snnc.Leaky(0.9).run_chunks([], 0.0, 0.0)
+    with pytest.raises(TypeError, match="init_hidden"):
+        snnc.Leaky(0.9, init_hidden=True).run_chunks([], 0.0)
+    with pytest.raises(ValueError, match="reset_mem"):
+        list(snnc.Leaky(0.9, init_hidden=True).run_chunks([np.zeros((2, 3)), np.zeros((2, 4))]))
+
+
+@given(
+    runs(),
+    st.sampled_from([np.float16, np.uint8, np.bool_, np.int8, np.int64, np.uint16]),
+    st.data(),
+)
+def test_input_of_other_dtypes(case, dtype, data):
+    neuron, x, states = case
+    y = np.abs(x).astype(dtype)
+    plain = neuron.run(y.astype(np.float64), *states, dtype=x.dtype)
+    assert_equal_records(plain, neuron.run(data.draw(relaid(y)), *states, dtype=x.dtype))
+    axis = data.draw(st.integers(0, x.ndim - 1))
+    moved = neuron.run(np.moveaxis(y, 0, axis), *states, dtype=x.dtype, time_axis=axis)
+    assert_same(np.moveaxis(moved.spk, axis, 0), plain.spk)
+    if len(y):
+        held = neuron.run(y[0], *states, dtype=x.dtype, num_steps=3)
+        assert_equal_records(held, neuron.run(np.stack([y[0]] * 3), *states, dtype=x.dtype))
+
+
+def test_every_half_precision_number():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    lif = snnc.Leaky(0.0, reset_mechanism="none")
+    for dtype in (np.float32, np.float64):
+        with np.errstate(invalid="ignore"):
+            expected = dtype(0) + halves.astype(dtype)
+        assert_same(lif.run(halves, num_steps=1, dtype=dtype).mem[0], expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 7, 8, 63, 64, 65, 1000, 4099, 70_001])
+def test_sizes_beyond_a_strip(n, dtype):
+    rng = np.random.default_rng(n)
+    x = rng.uniform(0, 0.5, (37, n)).astype(dtype)
+    lif = snnc.Leaky(rng.uniform(0.5, 1, n), threshold=rng.uniform(0.5, 1, n))
+    plain = lif.run(x)
+    rec = lif.run(
+        x, record=("spk", "count", "first_spike", "events", "mem"), spk_dtype="packed", every=5,
+        neurons=slice(None, None, -3),
+    )  # fmt: skip
+    check(rec, plain, lif, 5, np.arange(n)[::-3], ("spk", "count", "first_spike", "events"),
+          "packed")  # fmt: skip
+    for one, other in zip(
+        lif.run(x, record="spk", spk_dtype="packed").events(), rec.events(), strict=True
+    ):
+        assert_same(one, other)
+    for t in range(3):
+        assert_same(lif.run(x[: t + 1]).spk[t], plain.spk[t])
+    assert_same(lif.run(np.asfortranarray(x)).mem, plain.mem)
+
+
+@pytest.mark.parametrize("factor", [0.5, -2.0, 0.0, np.inf, np.nan])
+def test_counts_count_spikes_not_their_weights(factor):
+    x = np.random.default_rng(2).uniform(0, 0.5, (50, 9)).astype(np.float32)
+    plain = snnc.Leaky(0.9).run(x)
+    names = ("spk", "count", "first_spike", "events")
+    rec = snnc.Leaky(0.9, graded_spikes_factor=factor).run(x, record=names)
+    assert_same(rec.count, expected_count(plain.spk))
+    assert_same(rec.first_spike, expected_first(plain.spk))
+    for one, other in zip(rec.events(), plain.events(), strict=True):
+        assert_same(one, other)
+    with np.errstate(invalid="ignore"):
+        assert_same(rec.spk, plain.spk * np.float32(factor))
+    with pytest.raises(ValueError, match="packed.*graded_spikes_factor"):
+        snnc.Leaky(0.9, graded_spikes_factor=factor).run(x, spk_dtype="packed")
+
+
+def test_weights_per_neuron_in_any_layout():
+    x = np.random.default_rng(3).uniform(0, 0.5, (20, 3, 5)).astype(np.float32)
+    factor = np.linspace(0.5, 2, 5).astype(np.float32)
+    plain = snnc.Leaky(0.9).run(x)
+    lif = snnc.Leaky(0.9, graded_spikes_factor=factor)
+    for spk_dtype in (None, np.float64):
+        expected = (plain.spk * factor).astype(spk_dtype or np.float32)
+        assert_same(lif.run(x, spk_dtype=spk_dtype).spk, expected)
+        moved = lif.run(np.moveaxis(x, 0, 2), time_axis=2, spk_dtype=spk_dtype)
+        assert_same(np.moveaxis(moved.spk, 2, 0), expected)
+
+
+def test_wrong_options():
+    lif = snnc.Leaky(0.9)
+    x = np.zeros((4, 5), np.float32)
+    for every in (0, -1, 1.5, "2", None):
+        with pytest.raises((TypeError, ValueError), match="every="):
+            lif.run(x, every=every)
+    for neurons in ([5], [-6], [0, 99]):
+        with pytest.raises(ValueError, match="neurons: index .* 5 neurons"):
+            lif.run(x, neurons=neurons)
+    for neurons in (1, [[0]], [0.5], np.ones(5, bool), "all"):
+        with pytest.raises(TypeError, match="neurons="):
+            lif.run(x, neurons=neurons)
+    for number in (0, -1, 1.5):
+        with pytest.raises((TypeError, ValueError), match="num_threads="):
+            lif.run(x, num_threads=number)
+    with pytest.raises(TypeError, match="spk_dtype='bits' is not a dtype; .*packed"):
+        lif.run(x, spk_dtype="bits")
+    rec = lif.run(x, record=("events", "count"))
+    with pytest.raises(ValueError, match="events"):
+        lif.run(x, record=("events", "count"), out={"events": None})
+    again = lif.run(x, record=("events", "count"), out=rec)
+    assert again.count is rec.count
+    assert again.events()[0] is not rec.events()[0]
+    with pytest.raises(AttributeError, match="'first_spike' was not recorded"):
+        rec.first_spike  # noqa: B018
+    with pytest.raises(AttributeError, match="'spk' was not recorded"):
+        lif.run(x, record="mem").events()
+
+
+def test_wrong_packed_spikes():
+    packed = np.zeros((3, 2), np.uint8)
+    with pytest.raises(TypeError, match="float64"):
+        snnc.unpack_spikes([0.0], 1)
+    for shape in (8, (4, 5), -1, ()):
+        with pytest.raises(ValueError, match="packed of shape"):
+            snnc.unpack_spikes(packed, shape)
+    assert snnc.unpack_spikes(packed, (3, 5)).shape == (3, 3, 5)
+    assert snnc.unpack_spikes(packed, 12).shape == (3, 12)
+    assert snnc.unpack_spikes(np.zeros((3, 0), np.uint8), (0, 4)).shape == (3, 0, 4)
+
+
+# ---- threads ----
+
+
+@pytest.fixture
+def threads_pay():
+    """Input of a run that is long enough to be shared: more than a million neuron-steps."""
+    return np.random.default_rng(4).uniform(0, 0.5, (60, 40_000)).astype(np.float32)
+
+
+@pytest.mark.parametrize("num_threads", [2, 3, 7])
+def test_threads_change_no_bit(threads_pay, num_threads):
+    x = threads_pay
+    record = ("spk", "count", "first_spike", "events", "mem")
+    beta = np.random.default_rng(5).uniform(0.8, 1, 40_000)
+    for lif in (snnc.Leaky(0.9), snnc.Leaky(beta)):
+        one = lif.run(x, record=record, spk_dtype="packed", every=7, num_threads=1)
+        more = lif.run(x, record=record, spk_dtype="packed", every=7, num_threads=num_threads)
+        for name in ("spk", "count", "first_spike", "mem"):
+            assert_same(getattr(one, name), getattr(more, name))
+        for a, b in zip((*one.events(), *one.state), (*more.events(), *more.state), strict=True):
+            assert_same(a, b)
+    names = {thread.name for thread in threading.enumerate()}
+    assert any(name.startswith("snnc") for name in names)
+
+
+@pytest.mark.parametrize("shape", [(20, 2_000), (2_000, 20), (500, 10, 8)])
+def test_threads_and_inhibition(threads_pay, shape):
+    x = threads_pay.reshape(60, *shape)
+    lif = snnc.Synaptic(0.5, 0.9, inhibition=True)
+    one = lif.run(x, spk_dtype="packed", num_threads=1)
+    more = lif.run(x, spk_dtype="packed", num_threads=3)
+    assert_equal_records(one, more)
+    moved = lif.run(np.moveaxis(x, 0, -1), time_axis=-1, num_threads=2)
+    assert_same(np.moveaxis(moved.mem, -1, 0), one.mem)
+
+
+def test_set_num_threads(threads_pay):
+    lif = snnc.Leaky(0.9)
+    one = lif.run(threads_pay)
+    try:
+        snnc.set_num_threads(2)
+        assert snnc.show_config("dicts")["threads"] == "2"
+        assert_equal_records(one, lif.run(threads_pay))
+    finally:
+        snnc.set_num_threads(1)
+    for number in (0, 65, True, 1.0, "2", None):
+        with pytest.raises((TypeError, ValueError), match="n="):
+            snnc.set_num_threads(number)
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+def test_the_environment_sets_the_number_of_threads():
+    code = "import snnc; print(snnc.show_config('dicts')['threads'])"
+    assert python(code, SNNC_NUM_THREADS="3").stdout == "3\n"
+    assert python(code).stdout == "1\n"
+    for wrong in ("0", "many", "65", ""):
+        result = python(code, SNNC_NUM_THREADS=wrong)
+        assert result.returncode
+        assert f"ImportError: SNNC_NUM_THREADS='{wrong}'; expected an integer" in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_threads_of_its_own():
+    code = """if True:
+        import os, warnings
+        import numpy as np, snnc
+        warnings.simplefilter("ignore")  # of forking a process with threads
+        x = np.full((60, 40_000), 0.3, np.float32)
+        lif = snnc.Leaky(0.9)
+        one = lif.run(x, record="spk")
+        lif.run(x, num_threads=2)
+        pid = os.fork()
+        same = np.array_equal(lif.run(x, num_threads=2).spk, one.spk)
+        if pid == 0:
+            os._exit(0 if same else 1)
+        assert same and os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    """
+    result = python(code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_interrupt_stops_all_threads():
+    lif = snnc.Leaky(0.9, init_hidden=True)
+    held = lif.mem
+    x = np.float32(0.3)
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    shape = np.zeros(100_000, np.float32)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        lif.run(x + shape, num_steps=10**6, record="count", num_threads=2)
+    timer.join()
+    assert_same(lif.mem, held)
+    assert lif.run(x + shape, num_steps=3, num_threads=2).spk.shape == (3, 100_000)
+
+
+def test_a_failing_pool_is_an_error(threads_pay, monkeypatch):
+    def fail(work, count):
+        raise RuntimeError("no threads")
+
+    monkeypatch.setattr(_threads, "spread", fail)
+    with pytest.raises(RuntimeError, match="no threads"):
+        snnc.Leaky(0.9).run(threads_pay, num_threads=2)
+    assert snnc.Leaky(0.9).run(threads_pay).spk.shape == threads_pay.shape
+
+
+def test_workers_check_their_index(threads_pay, monkeypatch):
+    def spread(work, count):
+        for wrong in (-1, count, "0"):
+            with pytest.raises((IndexError, TypeError)):
+                work(wrong)
+        for i in range(count):
+            work(i)
+
+    monkeypatch.setattr(_threads, "spread", spread)
+    lif = snnc.Leaky(0.9)
+    assert_equal_records(lif.run(threads_pay, num_threads=2), lif.run(threads_pay))
+
+
+@given(runs(dims=DIMS), st.integers(1, 5))
+def test_threads_of_short_runs(case, num_threads):
+    neuron, x, states = case
+    assert_equal_records(neuron.run(x, *states), neuron.run(x, *states, num_threads=num_threads))
+
+
+def test_plain_steps_equal_general_ones():
+    """Every model's short way through a step, and the long way, give the same arrays."""
+    rng = np.random.default_rng(6)
+    for model in _core.models:
+        for dtype in (np.float32, np.float64):
+            for shape in ((1,), (7,), (3, 5), (9000,)):
+                neuron = make(model)
+                x = rng.uniform(-1, 2, shape).astype(dtype)
+                states = [rng.uniform(-1, 2, shape).astype(dtype) for _ in neuron.states]
+                short = neuron(x, *states)
+                long = neuron(x, *states, dtype=dtype)
+                for a, b in zip(short, long, strict=True):
+                    assert_same(a, b)
+                spk = np.empty_like(x)
+                held = [state.copy() for state in states]
+                out = (spk, *held)
+                assert neuron(x, *held, out=out) is out
+                for a, b in zip(out, long, strict=True):
+                    assert_same(a, b)
