@@ -1,0 +1,114 @@
+"""What is measured, as data. Knows no peer and no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+MODELS = ("Leaky", "Lapicque", "Synaptic", "Alpha")
+OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
+"""What a sequence records: spikes in the computing dtype, as uint8 or eight to a byte; and mem."""
+
+GROUPS = ("calls", "steps", "sequences", "models", "parameters", "float64", "isa", "memory")
+"""What ``--only`` selects; "calls", "isa" and "memory" have ways of their own to be measured."""
+
+SIZES = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))
+QUICK_SIZES = ((1, 100), (100, 100), (1000, 100), (10_000, 100), (65_536, 25))
+SOME_SIZES = ((1000, 100), (10_000, 100))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing to compute, which every peer does in its own ways.
+
+    Attributes
+    ----------
+    n, steps : int
+        How many neurons, and steps in one call; with steps=0 the call is a single step of a
+        loop over time in Python.
+    model : str
+        One of `MODELS`.
+    output : str
+        One of `OUTPUTS`; a single step always returns float spikes and the states.
+    dtype : {"float32", "float64"}
+        What is computed in.
+    per_neuron : bool
+        Whether each neuron has parameters of its own.
+    """
+
+    n: int
+    steps: int = 0
+    model: str = "Leaky"
+    output: str = "float"
+    dtype: Literal["float32", "float64"] = "float32"
+    per_neuron: bool = False
+
+    @property
+    def neuron_steps(self) -> int:
+        """How often the equations of a neuron are computed in one call."""
+        return self.n * max(self.steps, 1)
+
+    @property
+    def record_mem(self) -> bool:
+        """Whether the membrane after each step is recorded."""
+        return self.output.endswith("+mem")
+
+    @property
+    def packed(self) -> bool:
+        """Whether spikes are eight to a byte."""
+        return self.output == "packed"
+
+    @property
+    def spk_dtype(self) -> str:
+        """The dtype of the array of spikes."""
+        return self.dtype if self.output.startswith("float") else "uint8"
+
+    def __str__(self) -> str:
+        size = f"N={self.n}, T={self.steps}" if self.steps else f"step N={self.n}"
+        kind = "per-neuron " if self.per_neuron else ""
+        return f"{self.model} {size}, {kind}{self.dtype}, {self.output}"
+
+
+def cells(group: str, *, threads: int = 1, quick: bool = False) -> tuple[Cell, ...]:
+    """List the cells of a group; empty for groups that are not measured cell by cell."""
+    one_thread = threads == 1
+    if group == "steps":
+        sizes = (1, 100, 10_000) if quick else (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
+        return tuple(Cell(n) for n in sizes if one_thread or n >= 100_000)
+    if group == "sequences":
+        outputs = ("float", "uint8", "float+mem") if quick else OUTPUTS
+        return tuple(
+            Cell(n, steps, output=output)
+            for n, steps in (QUICK_SIZES if quick else SIZES)
+            for output in outputs
+            if one_thread or not quick or n >= 10_000
+        )
+    if not one_thread:
+        return ()
+    step_sizes = (1, 1000) if quick else (1, 1000, 100_000)
+    some = (*((n, 0) for n in step_sizes), *(SOME_SIZES[:1] if quick else SOME_SIZES))
+    if group == "models":
+        return tuple(Cell(n, steps, model) for model in MODELS for n, steps in some)
+    if group == "parameters":
+        return tuple(
+            Cell(n, steps, model, per_neuron=per_neuron)
+            for model in (("Leaky",) if quick else MODELS)
+            for n, steps in some[1:]
+            for per_neuron in (False, True)
+        )
+    if group == "float64":
+        return tuple(
+            Cell(n, steps, model, dtype=dtype)
+            for model in (("Leaky",) if quick else MODELS)
+            for n, steps in some[1:]
+            for dtype in ("float32", "float64")
+        )
+    if group == "isa":  # snnc alone, once with each instruction set
+        return tuple(
+            Cell(n, steps, model, output)
+            for model in MODELS
+            for n, steps in SOME_SIZES
+            for output in OUTPUTS
+        )
+    return ()

@@ -1,0 +1,127 @@
+"""JAX: ``jax.lax.scan``, compiled by XLA, which contracts to fused multiply-adds.
+
+So a few spikes differ. Inputs are on the device and results stay there.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.problem import Outputs, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from benchmarks.problem import Contenders, Problem
+
+DISTRIBUTION = "jax"
+EXACT = False
+
+UNROLLS = (1, 4)
+
+
+def leaky(x, states, threshold, beta):
+    """Return the states of Leaky neurons after a step."""
+    (mem,) = states
+    return (beta * mem + x - jnp.where(mem > threshold, threshold, 0),)
+
+
+def lapicque(x, states, threshold, R, q, dt, keep):
+    """Return the states of Lapicque neurons after a step."""
+    (mem,) = states
+    return (x * R * q * dt + keep * mem - jnp.where(mem > threshold, threshold, 0),)
+
+
+def synaptic(x, states, threshold, alpha, beta):
+    """Return the states of Synaptic neurons after a step."""
+    syn, mem = states
+    syn = alpha * syn + x
+    return syn, beta * mem + syn - jnp.where(mem > threshold, threshold, 0)
+
+
+def alpha(x, states, threshold, alpha, beta, tau):
+    """Return the states of Alpha neurons after a step."""
+    exc, inh, mem = states
+    keep = mem <= threshold
+    exc = alpha * exc + x
+    inh = beta * inh - x
+    return tuple(jnp.where(keep, v, 0) for v in (exc, inh, tau * (exc + inh)))
+
+
+MODELS = {f.__name__.capitalize(): f for f in (leaky, lapicque, synaptic, alpha)}
+
+
+@cache
+def compiled_step(model: str) -> Callable[..., Any]:
+    """Compile a step: spikes and states."""
+
+    @jax.jit
+    def step(x, states, parameters):
+        states = MODELS[model](x, states, *parameters)
+        return (states[-1] > parameters[0]).astype(x.dtype), states
+
+    return step
+
+
+@cache
+def compiled_scan(model: str, spk_dtype: str, record_mem: bool, unroll: int) -> Callable[..., Any]:
+    """Compile a scan: spikes, mem or None, and final states."""
+
+    @jax.jit
+    def scan(x, states, parameters):
+        def body(states, x_t):
+            states = MODELS[model](x_t, states, *parameters)
+            spk = (states[-1] > parameters[0]).astype(spk_dtype)
+            return states, (spk, states[-1] if record_mem else None)
+
+        states, (spk, mem) = jax.lax.scan(body, states, x, unroll=unroll)
+        return spk, mem, states
+
+    return scan
+
+
+def wait(function: Callable[..., Any], *args: Any) -> Any:
+    """Call, and wait for the spikes, with which all results come: JAX returns before."""
+    returned = function(*args)
+    returned[0].block_until_ready()
+    return returned
+
+
+def outputs(returned: Any) -> Outputs:
+    """Return the spikes alone: mem differs in its last bits."""
+    return Outputs(np.asarray(returned[0]), None)
+
+
+def contenders(problem: Problem) -> Contenders:
+    """Offer the scan for float32 and all outputs but packed ones and uint8 with mem."""
+    cell = problem.cell
+    if cell.dtype != "float32" or cell.output in ("packed", "uint8+mem"):
+        return {}
+    x, states, parameters = jax.device_put(
+        (problem.x, problem.initial_states(), tuple(problem.constants.values()))
+    )
+    if not cell.steps:
+        call = partial(wait, compiled_step(cell.model), x, states, parameters)
+        return {"JAX": {"": Way(call, outputs)}}
+    return {
+        "JAX": {
+            f"unroll={unroll}": Way(
+                partial(
+                    wait,
+                    compiled_scan(cell.model, cell.spk_dtype, cell.record_mem, unroll),
+                    x,
+                    states,
+                    parameters,
+                ),
+                outputs,
+            )
+            for unroll in UNROLLS
+            if unroll <= cell.steps
+        }
+    }

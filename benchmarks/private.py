@@ -1,0 +1,84 @@
+"""All that the benchmarks know of snnc's private parts: one place to follow its changes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import snnc
+from snnc import _core
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def state_names(model: str) -> tuple[str, ...]:
+    """Return the names of a model's states; the last is "mem"."""
+    return _core.models[model][0]
+
+
+def constants(neuron: Any, dtype: str) -> dict[str, Array]:
+    """Derive what the equations of a neuron use; the threshold comes first."""
+    parameters = {name: np.asarray(p, dtype) for name, p in neuron._parameters.items()}
+    derived = neuron._constants(parameters)
+    names = _core.models[type(neuron).__name__][1]
+    return {
+        name: np.asarray(derived[name], dtype)
+        for name in names
+        if name != "graded_spikes_factor"  # 1 in all cells
+    }
+
+
+def step(neuron: Any, x: Array, states: tuple[Array, ...], spk: Array) -> partial[Any]:
+    """Return the private call of one step in place."""
+    return partial(_core.step, neuron._cell, x, (spk, *states), None, False, *states)
+
+
+def run(
+    neuron: Any, x: Array, states: tuple[Array, ...], spk: Array, mem: Array | None, spk_dtype: Any
+) -> partial[Any]:
+    """Return the private call of a sequence, in place and into given arrays."""
+    record: tuple[int, ...] = (0,)
+    arrays: tuple[Array, ...] = (spk,)
+    if mem is not None:
+        record += (len(states),)
+        arrays += (mem,)
+    return partial(
+        _core.run,
+        neuron._cell,
+        x,
+        False,  # the neuron holds no states
+        states,
+        None,  # num_steps
+        0,  # time_axis
+        record,
+        spk_dtype,
+        (arrays, states),
+        None,  # dtype
+    )
+
+
+def packs_spikes() -> bool:
+    """Whether this snnc can record eight spikes to a byte."""
+    try:
+        snnc.Leaky(0.9).run(np.ones((1, 8), np.float32), record="spk", spk_dtype="packed")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def set_num_threads(threads: int) -> int:
+    """Set how many threads snnc uses; return how many it does."""
+    if not hasattr(snnc, "set_num_threads"):
+        return 1
+    snnc.set_num_threads(threads)
+    return threads
+
+
+def counts_chunks() -> bool:
+    """Whether this snnc can run over chunks and count spikes."""
+    return hasattr(snnc.Leaky, "run_chunks")

@@ -1,0 +1,312 @@
+"""The benchmarks' own parts: the grid, that the peers agree, the report and the picture.
+
+Nothing here asserts a time.
+"""
+
+import json
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import cells, measure, overhead, picture, private, report, timing
+from benchmarks.cells import Cell
+from benchmarks.peers import careful_numpy, plain_numpy, snnc_calls
+from benchmarks.problem import Problem
+
+NUMPY_PEERS = {"careful": careful_numpy, "plain": plain_numpy, "snnc": snnc_calls}
+ONCE = timing.Budget(seconds=0, least=2, least_slow=2)
+
+VARIED = [
+    Cell(5, 30, model, output, dtype, per_neuron)
+    for model in cells.MODELS
+    for output in cells.OUTPUTS
+    for dtype, per_neuron in (("float32", False), ("float64", True))
+]
+STEPS = [Cell(13, model=model, per_neuron=own) for model in cells.MODELS for own in (False, True)]
+
+
+def differing(peer, cell, threads=1):
+    """The differing values of each way."""
+    problem = Problem(cell, threads)
+    assert problem._spk.any()
+    assert not problem._spk.all()
+    return {
+        (column, variant): measure.check(problem, way)[1]
+        for column, variants in peer.contenders(problem).items()
+        for variant, way in variants.items()
+    }
+
+
+# ---- the grid ----
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("group", cells.GROUPS)
+def test_grid(group, threads, quick):
+    listed = cells.cells(group, threads=threads, quick=quick)
+    assert len(set(listed)) == len(listed)
+    assert bool(listed) == (
+        group in ("steps", "sequences") or (threads == 1 and group not in ("calls", "memory"))
+    ) or (group, threads, quick) == ("steps", 2, True)
+    for cell in listed:
+        assert cell.model in cells.MODELS
+        assert cell.output in cells.OUTPUTS
+        assert cell.n >= 1
+        assert cell.neuron_steps <= 100_000_000
+
+
+def test_grid_covers_what_is_promised():
+    steps = cells.cells("steps")
+    assert {cell.n for cell in steps} == {10**k for k in range(7)}
+    sequences = cells.cells("sequences")
+    assert {cell.output for cell in sequences} == {*cells.OUTPUTS}
+    assert {(cell.n, cell.steps) for cell in sequences} == {
+        *((n, steps) for n in (1, 100, 1000, 10_000, 65_536) for steps in (25, 100, 1000)),
+        (1_000_000, 25),
+    }
+    assert {cell.model for cell in cells.cells("models")} == {*cells.MODELS}
+
+
+def test_a_cell_says_what_it_is():
+    cell = Cell(1000, 100, output="uint8+mem")
+    assert str(cell) == "Leaky N=1000, T=100, float32, uint8+mem"
+    assert (cell.neuron_steps, cell.record_mem, cell.packed) == (100_000, True, False)
+    assert (cell.spk_dtype, Cell(1, dtype="float64").spk_dtype) == ("uint8", "float64")
+    assert str(Cell(7, per_neuron=True)) == "Leaky step N=7, per-neuron float32, float"
+
+
+# ---- the peers agree ----
+
+
+@pytest.mark.parametrize("peer", NUMPY_PEERS)
+@pytest.mark.parametrize("cell", [*VARIED, *STEPS], ids=str)
+def test_numpy_and_snnc_agree(peer, cell):
+    found = differing(NUMPY_PEERS[peer], cell)
+    assert not any(found.values()), found
+    if peer == "careful" or (peer == "snnc" and not cell.packed):
+        assert found
+
+
+def test_a_wrong_spike_is_found():
+    problem = Problem(Cell(5, 30))
+    way = careful_numpy.contenders(problem)["careful NumPy"][""]
+    measure.check(problem, way)
+    assert problem.differing(way, None) == 0
+    problem.spk[3, 2] = 1 - problem.spk[3, 2]
+    assert problem.differing(way, None) == 1
+
+    late = replace(way, late=1)
+    problem.spk[:] = np.roll(problem._spk, 1, axis=0)
+    assert problem.differing(late, None) == 0
+    assert problem.differing(way, None) > 0
+
+
+def test_wrong_spikes_are_not_timed():
+    def contenders(problem):
+        def nothing():
+            problem.spk[:] = 0
+
+        way = snnc_calls.contenders(problem)["snnc run"][""]
+        return {"wrong": {"": replace(way, call=partial(nothing))}}
+
+    peer = SimpleNamespace(EXACT=True, contenders=contenders)
+    entries = measure.measure_cell(Cell(5, 30), {"wrong": peer, "snnc": snnc_calls}, ONCE)
+    assert entries["wrong"].timing is None
+    assert entries["wrong"].note.startswith("WRONG: ")
+    assert entries["snnc run"].timing.repeats >= 2
+
+
+def test_numba_agrees():
+    pytest.importorskip("numba")
+    from benchmarks.peers import numba_nests
+
+    for cell in (Cell(300), Cell(300, 10, output="uint8")):
+        found = differing(numba_nests, cell, threads=2)
+        assert not any(found.values()), found
+        assert len(found) >= 3
+
+
+# ---- timing ----
+
+
+def test_arguments_are_passed_as_they_are():
+    seen = []
+
+    def function(*args, **kwargs):
+        seen.append((args, kwargs))
+
+    loop = timing.loop_of(partial(function, 1, "two", out=(3,), f=4))
+    assert loop(3) >= 0
+    assert seen == [((1, "two"), {"out": (3,), "f": 4})] * 3
+
+
+def test_all_calls_are_timed_in_turn():
+    order = []
+    calls = {name: partial(order.append, name) for name in "ab"}
+    timings = timing.measure(calls, ONCE)
+    assert timings.keys() == {"a", "b"}
+    for found in timings.values():
+        assert found.repeats >= 2
+        assert 0 <= found.low <= found.median <= found.high
+
+
+def test_empty_calls():
+    rows = overhead.measure_calls(ONCE)
+    assert [row["cell"]["model"] for row in rows] == [*cells.MODELS]
+    for row in rows:
+        assert row["ns"].keys() == row["spread_ns"].keys()
+        assert row["ns"].keys() >= {"snnc _core.step", "snnc out=", "empty __call__"}
+
+
+# ---- report and picture ----
+
+
+@pytest.fixture(scope="module")
+def results():
+    """A made-up result: snnc wins against the one peer, ties with the other, and loses."""
+
+    def columns(**us):
+        return {
+            name.replace("_", " "): {
+                "variant": "strips of 256" if name == "Numba" else "",
+                "differing": 2 if name == "JAX" else 0,
+                "median_us": value,
+                "low_us": value * 0.9,
+                "high_us": value * 1.1,
+                "repeats": 15,
+                "inner": 1,
+                "first_call_us": 2e6,
+            }
+            for name, value in us.items()
+        }
+
+    def row(cell, threads=1, **us):
+        return measure.as_json(cell, {}, threads) | {"columns": columns(**us)}
+
+    step = columns(snnc=2.0, JAX=30.0, Numba_in_place=0.5, careful_NumPy=5.0)
+    step |= {"snnc out=": columns(x=1.0)["x"], "snnc _core.step": columns(x=0.125)["x"]}
+    short = columns(snnc_run=15.0, Numba=10.0)
+    short["snnc _core.run"] = columns(x=5.0)["x"]
+    machine = {"load": [0.1], "environment": {"SNNC_ISA": "unset"}, "processor": "a made-up one"}
+    worker = {
+        "threads": 1,
+        "snnc_threads": 1,
+        "processors": [0],
+        "missing": {"spyx_scan": "No module named 'spyx'"},
+        "machine": machine,
+        "cells": [
+            measure.as_json(Cell(100), {}, 1) | {"columns": step},
+            measure.as_json(Cell(10, 25), {}, 1) | {"columns": short},
+            row(Cell(1000, 100), snnc_run=100.0, Numba=50.0, JAX=110.0, careful_NumPy=1000.0),
+            row(Cell(1000, 100, "Alpha"), snnc_run=200.0, Numba=200.0),
+            row(Cell(1000, 100, per_neuron=True), snnc_run=150.0, Numba=100.0),
+        ],
+    }
+    two = worker | {"threads": 2, "cells": [row(Cell(1000, 100), 2, snnc_run=60.0, Numba=30.0)]}
+    return json.loads(
+        json.dumps(
+            {
+                "quick": False,
+                "groups": [*cells.GROUPS],
+                "workers": [worker, two],
+                "memory": {"n": 1, "steps": 2, "chunk": 3, "note": "not there"},
+            }
+        )
+    )
+
+
+def test_marks():
+    assert [report.mark(r) for r in (0.5, 0.79, 0.8, 1, 1.25, 1.26, 40)] == [
+        "0.50 LOSS", "0.79 LOSS", "0.80 tie", "1.00 tie", "1.25 tie", "1.26 win", "40 win",
+    ]  # fmt: skip
+
+
+def test_report_shows_losses_as_losses(results):
+    text = report.render(results)
+    assert "a made-up one" in text
+    assert "spyx_scan is missing: No module named 'spyx'" in text
+    assert "this snnc has no threads" in text
+    assert (
+        "- 0.50 against Numba (snnc run): Leaky, N=1000, T=100, spikes as float32, 1 thread"
+        in text
+    )
+    assert "2 threads" in text
+    assert "0.50 LOSS" in text
+    assert "1.10 tie" in text
+    assert "10 win" in text
+    assert "(2 differ)" in text
+    assert "strips of 256" in text
+    assert "not there" in text
+
+
+def test_short_sequences_are_compared_through_the_private_call(results):
+    rows = {(row.cell["n"], row.steps): row for row in report.rows_of(results)}
+    assert rows[10, 25].snnc_column() == "snnc _core.run"
+    assert rows[10, 25].ratio("snnc _core.run", "Numba") == 2
+    assert rows[1000, 100].snnc_column() == "snnc run"
+
+
+def test_relative_tables(results):
+    text = report.render(results)
+    models = text.split("## The models")[1].split("##")[0]
+    assert [line.split("|")[1].strip() for line in models.splitlines() if "1000" in line] == [
+        "Alpha", "Leaky",
+    ]  # fmt: skip
+    parameters = text.split("## Per-neuron parameters")[1].split("##")[0]
+    assert "1.5" in parameters
+
+
+def test_tables_line_up():
+    lines = report.table(("a", "bb"), [("1", "2"), ("333", "4")]).splitlines()
+    assert lines[0] == "|   a | bb |"
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_picture_is_written(results, tmp_path):
+    found = picture.lines(results, steps=True)
+    assert found["snnc", 1] == {10: 25 * 10 / 15e-6, 1000: pytest.approx(1e9)}
+    assert found["Numba", 2] == {1000: pytest.approx(100_000 / 30e-6)}
+    assert picture.lines(results, steps=False)["snnc", 1] == {100: pytest.approx(1e8)}
+    picture.draw(results, tmp_path / "results.png")
+    assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_main_writes_its_files(tmp_path, capsys, monkeypatch, results):
+    from benchmarks import __main__ as main
+
+    monkeypatch.setattr(main, "run_worker", lambda *a, **k: results["workers"][0])
+    assert main.main(["--quick", "--only", "steps,sequences", "--output", str(tmp_path)]) == 0
+    assert "LOSS" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "results.json", "report.md", "results.png",
+    }  # fmt: skip
+    with pytest.raises(SystemExit):
+        main.main(["--only", "nothing"])
+    assert "nothing is none of calls, steps" in capsys.readouterr().err
+
+
+def test_worker_measures(tmp_path, monkeypatch):
+    from benchmarks import machine, worker
+
+    monkeypatch.setattr(worker, "pin", lambda threads: None)
+    monkeypatch.setattr(cells, "cells", lambda group, **_: (Cell(3, 5), Cell(2)))
+    output = tmp_path / "worker.json"
+    assert worker.main(["steps", "--quick", "--only-snnc", "--output", str(output)]) == 0
+    written = json.loads(output.read_text())
+    assert [row["cell"]["n"] for row in written["cells"]] == [3, 2]
+    assert written["machine"]["peers"]["numpy"] == np.__version__
+    assert written["machine"].keys() == machine.describe().keys()
+    assert json.loads(json.dumps(written)) == written
+
+
+def test_private_calls_are_the_public_ones():
+    problem = Problem(Cell(4, 6, output="float+mem"))
+    ways = snnc_calls.contenders(problem)
+    assert private.state_names("Alpha")[-1] == "mem"
+    for column in ("snnc run", "snnc _core.run"):
+        assert measure.check(problem, ways[column][""])[1] == 0
+    assert next(iter(private.constants(problem.neuron, "float32"))) == "threshold"
