@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
+Sizes = tuple[tuple[int, int], ...]
+
 MODELS = ("Leaky", "Lapicque", "Synaptic", "Alpha")
 OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
 """What a sequence records: spikes in the computing dtype, as uint8 or eight to a byte; and mem."""
@@ -13,9 +15,9 @@ OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
 GROUPS = ("calls", "steps", "sequences", "models", "parameters", "float64", "isa", "memory")
 """What ``--only`` selects; "calls", "isa" and "memory" have ways of their own to be measured."""
 
-SIZES = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))
-QUICK_SIZES = ((1, 100), (100, 100), (1000, 100), (10_000, 100), (65_536, 25))
-SOME_SIZES = ((1000, 100), (10_000, 100))
+SIZES: Sizes = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))
+QUICK_SIZES: Sizes = ((1, 100), (100, 100), (1000, 100), (10_000, 100), (65_536, 25))
+SOME_SIZES: Sizes = ((1000, 100), (10_000, 100))
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,15 @@ def cells(group: str, *, threads: int = 1, quick: bool = False) -> tuple[Cell, .
     """List the cells of a group; empty for groups that are not measured cell by cell."""
     one_thread = threads == 1
     if group == "steps":
-        sizes = (1, 100, 10_000) if quick else (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
-        return tuple(Cell(n) for n in sizes if one_thread or n >= 100_000)
+        numbers = (1, 100, 10_000) if quick else tuple(10**k for k in range(7))
+        return tuple(Cell(n) for n in numbers if one_thread or n >= 100_000)
     if group == "sequences":
-        outputs = ("float", "uint8", "float+mem") if quick else OUTPUTS
-        return tuple(
-            Cell(n, steps, output=output)
-            for n, steps in (QUICK_SIZES if quick else SIZES)
-            for output in outputs
-            if one_thread or not quick or n >= 10_000
-        )
+        if quick:
+            outputs = ("float", "uint8", *(("float+mem",) if one_thread else ()))
+            sizes = QUICK_SIZES if one_thread else QUICK_SIZES[-2:]
+        else:
+            outputs, sizes = OUTPUTS, SIZES
+        return tuple(Cell(n, steps, output=output) for n, steps in sizes for output in outputs)
     if not one_thread:
         return ()
     step_sizes = (1, 1000) if quick else (1, 1000, 100_000)
