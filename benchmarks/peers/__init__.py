@@ -1,8 +1,8 @@
 """The peers, one module each: what they are and the ways in which they compute a problem.
 
-A module has ``DISTRIBUTION`` (what pip calls it), ``EXACT`` (whether its spikes must be equal bit
-for bit; else a few may differ, and the table says how many), and ``contenders(problem)``, which
-is empty for problems that the peer can't or shouldn't compute.
+A module has ``EXACT`` (whether its spikes must be equal bit for bit; else a few may differ, and
+the table says how many) and ``contenders(problem)``, which is empty for problems that the peer
+can't or shouldn't compute.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ NAMES = (
 class Peer(Protocol):
     """What the module of a peer offers."""
 
-    DISTRIBUTION: str
     EXACT: bool
 
     def contenders(self, problem: Problem) -> Contenders:

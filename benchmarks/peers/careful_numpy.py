@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from benchmarks.equations import Array, Constants, States
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "numpy"
 EXACT = True
 
 

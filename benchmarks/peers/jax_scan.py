@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "jax"
 EXACT = False
 
 UNROLLS = (1, 4)

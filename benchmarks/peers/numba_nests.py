@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "numba"
 EXACT = True
 
 WIDTHS = (256, 1024, 4096)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from benchmarks.equations import Array, Constants, States
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "numpy"
 EXACT = True
 
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "snnc"
 EXACT = True
 
 

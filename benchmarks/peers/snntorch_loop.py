@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "snntorch"
 EXACT = True
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from benchmarks.problem import Contenders, Problem
 
-DISTRIBUTION = "spyx"
 EXACT = False
 
 
