@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import snnc
-from snnc import _core
+from snnc import _core, _threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def run(
     record: tuple[int, ...] = (0,)
     arrays: tuple[Array, ...] = (spk,)
     if mem is not None:
-        record += (len(states),)
+        record += (len(_core.records) + len(states) - 1,)
         arrays += (mem,)
     return partial(
         _core.run,
@@ -56,9 +56,14 @@ def run(
         None,  # num_steps
         0,  # time_axis
         record,
+        1,  # every
+        0,  # first_step
+        None,  # neurons
         spk_dtype,
         (arrays, states),
         None,  # dtype
+        _threads.num_threads,
+        _threads.spread,
     )
 
 
