@@ -6,6 +6,7 @@ parameter is set. Equations: snnc.h, or each class's docstring.
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -108,6 +109,20 @@ def _refuse(**arguments: Any) -> None:
             else "snnc steps forward only and has no training yet"
         )
         raise ValueError(f"{name}={value!r} is not supported, only {name}={default}: {why}")
+
+
+@functools.lru_cache(64)
+def _columns(
+    states: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Check the names to record; with each one's place in the core's order."""
+    order = (*_core.records, *states)
+    for name in names:
+        if name not in order:
+            raise ValueError(f"record: {name!r} is none of {', '.join(order)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"record={names!r} names something twice")
+    return names, tuple(order.index(name) for name in names)
 
 
 class _Parameter:
@@ -603,7 +618,16 @@ num_threads, **named_states
         dtype: DTypeLike | None,
         num_threads: int | None,
     ) -> Recording:
-        names, indices = self._everything if record is None else self._recorded(record)
+        if record is None:
+            names, indices = self._everything
+        else:
+            try:
+                given = (record,) if isinstance(record, str) else tuple(record)
+                names, indices = _columns(self.states, given)
+            except TypeError:
+                raise TypeError(
+                    f"record={record!r}; expected names out of {(*_core.records, *self.states)}"
+                ) from None
         arrays, state, steps = _core.run(
             self._cell,
             x,
@@ -637,22 +661,6 @@ num_threads, **named_states
     def _dt(self) -> Any:
         return 1
 
-    def _recorded(self, record: str | Iterable[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """Check the names to record; with each one's place in the core's order."""
-        if isinstance(record, str):
-            record = (record,)
-        order = (*_core.records, *self.states)
-        try:
-            names = tuple(record)
-        except TypeError:
-            raise TypeError(f"record={record!r}; expected names out of {order}") from None
-        for name in names:
-            if name not in order:
-                raise ValueError(f"record: {name!r} is none of {', '.join(order)}")
-        if len(set(names)) < len(names):
-            raise ValueError(f"record={record!r} names something twice")
-        return names, tuple(order.index(name) for name in names)
-
     def _given(
         self, out: Recording | Mapping[str, Any], names: tuple[str, ...]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -679,7 +687,7 @@ num_threads, **named_states
                 f"out: 'state' must be a tuple of {len(self.states)} "
                 f"({', '.join(self.states)}), not {state!r}"
             )
-        given = (None if name == "events" else arrays.get(name) for name in names)
+        given = [None if name == "events" else arrays.get(name) for name in names]
         return tuple(given), tuple(state)
 
 
