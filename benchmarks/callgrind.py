@@ -32,7 +32,6 @@ def cases() -> dict[str, tuple[partial[Any], int]]:
     """List what is counted: name -> call, and the neuron-steps to divide by (1: per call)."""
     from dataclasses import replace
 
-    from benchmarks import private
     from benchmarks.peers import snnc_calls
     from benchmarks.problem import Problem
 
@@ -43,8 +42,6 @@ def cases() -> dict[str, tuple[partial[Any], int]]:
                 size = "N=1, T=25" if cell.steps else "N=1"
                 found[f"per call: {model} {size}, {column}"] = (ways[""].call, 1)
         for output in OUTPUTS:
-            if output == "packed" and not private.packs_spikes():
-                continue
             cell = replace(STEPS, model=model, output=output)
             way = snnc_calls.contenders(Problem(cell))["snnc _core.run"][""]
             found[f"per neuron-step: {model} {output}"] = (way.call, cell.neuron_steps)

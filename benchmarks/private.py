@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import snnc
 from snnc import _core, _threads
 
 if TYPE_CHECKING:
@@ -65,25 +64,3 @@ def run(
         _threads.num_threads,
         _threads.spread,
     )
-
-
-def packs_spikes() -> bool:
-    """Whether this snnc can record eight spikes to a byte."""
-    try:
-        snnc.Leaky(0.9).run(np.ones((1, 8), np.float32), record="spk", spk_dtype="packed")
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def set_num_threads(threads: int) -> int:
-    """Set how many threads snnc uses; return how many it does."""
-    if not hasattr(snnc, "set_num_threads"):
-        return 1
-    snnc.set_num_threads(threads)
-    return threads
-
-
-def counts_chunks() -> bool:
-    """Whether this snnc can run over chunks and count spikes."""
-    return hasattr(snnc.Leaky, "run_chunks")

@@ -26,11 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     processors = pin(options.threads)
 
-    from benchmarks import cells, machine, measure, overhead, peers, private, timing
+    import snnc
+    from benchmarks import cells, machine, measure, overhead, peers, timing
 
     budget = timing.QUICK if options.quick else timing.FULL
     result: dict[str, Any] = {"threads": options.threads, "processors": processors}
-    result["snnc_threads"] = private.set_num_threads(options.threads)
+    snnc.set_num_threads(options.threads)
+    result["snnc_threads"] = options.threads
     installed, missing = peers.load(("snnc_calls",) if options.only_snnc else peers.NAMES)
     result["missing"] = missing
     result["machine"] = machine.describe()

@@ -244,6 +244,16 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     return SNNC_OK;
 }
 
+/* The parameter of that name among a model's, or NULL. */
+static const void *param_named(const snnc_model_info *info, const void *const *params,
+                               const char *name)
+{
+    for (int k = 0; k < info->num_params; k++)
+        if (strcmp(info->params[k], name) == 0)
+            return params[k];
+    return NULL;
+}
+
 /* How a checked call is cut into tiles. */
 static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
                       size_t t1)
@@ -275,9 +285,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
                   call->spk_type);
     p->weight = NULL;
     if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
-        for (int k = 0; k < p->num_params; k++)
-            if (strcmp(info->params[k], "graded_spikes_factor") == 0)
-                p->weight = call->params[k];
+        p->weight = param_named(info, call->params, "graded_spikes_factor");
     int transposed = (p->x.tiled && p->x.strides) || (p->spk.tiled && p->spk.strides);
     /* Rows write spikes themselves where they can; else bytes to a tile. */
     if (p->spk.type == SNNC_U8 && !p->spk.strides)
@@ -357,23 +365,15 @@ static void move_tile(const plan *p, const sequence *s, enum move move, char *ti
     }
 }
 
-static const void *param_named(const plan *p, const snnc_row *row, const char *name)
-{
-    const snnc_model_info *info = &models[p->call->model];
-    for (int k = 0; k < info->num_params; k++)
-        if (strcmp(info->params[k], name) == 0)
-            return row->params[k];
-    return NULL;
-}
-
 /* One step of one row of rivals. */
 static void step_inhibited(const plan *p, const snnc_row *row, char *r)
 {
     const snnc_call *call = p->call;
     const int mem = p->num_states - 1, per_neuron = p->period > 0;
     const size_t stride = call->rival_stride ? call->rival_stride : 1;
-    const void *threshold = param_named(p, row, "threshold");
-    const void *graded = param_named(p, row, "graded_spikes_factor");
+    const snnc_model_info *info = &models[call->model];
+    const void *threshold = param_named(info, row->params, "threshold");
+    const void *graded = param_named(info, row->params, "graded_spikes_factor");
 
     if (!call->undelayed)
         r = NULL;
@@ -473,7 +473,7 @@ static void emit_spikes(const plan *p, char *tile, size_t t, size_t num_steps, s
     if (p->spk.data)
         move_tile(p, &p->spk, SPIKES, tile, t, num_steps, i, n);
     if (call->bits) {
-        const size_t width = call->num_neurons / 8 + (call->num_neurons % 8 != 0);
+        const size_t width = snnc_bits_width(call->num_neurons);
         const size_t row = call->bits_rows ? t % call->bits_rows : t;
         p->isa->pack(call->bits + row * width + i / 8, (ptrdiff_t)width, i % 8,
                      (const uint8_t *)tile, num_steps, n);

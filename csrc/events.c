@@ -1,10 +1,15 @@
 /* Packed spikes as a list of events. */
 #include "rows.h"
 
+size_t snnc_bits_width(size_t num_neurons)
+{
+    return num_neurons / 8 + (num_neurons % 8 != 0);
+}
+
 size_t snnc_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
                    int64_t first_step, int64_t *step, int64_t *neuron, size_t room)
 {
-    const size_t row_bytes = num_neurons / 8 + (num_neurons % 8 != 0);
+    const size_t row_bytes = snnc_bits_width(num_neurons);
     size_t found = 0;
 
     for (size_t t = 0; t < num_steps; t++) {

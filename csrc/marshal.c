@@ -878,7 +878,7 @@ static int take_outputs(job *j)
     }
     j->packed = j->packed && wanted[MARSHAL_SPK];
     if (j->packed)
-        spk = (shape){2, {j->num_steps, j->n / 8 + (j->n % 8 != 0)}};
+        spk = (shape){2, {j->num_steps, (npy_intp)snnc_bits_width((size_t)j->n)}};
     if (j->select) {
         const npy_intp both[2] = {j->num_recorded, j->num_selected};
         recorded = (shape){2, {both[0], both[1]}};
@@ -1077,6 +1077,19 @@ static size_t piece_of(const job *j)
     return j->n == 0 || steps > all ? all : steps ? steps : 1;
 }
 
+/* What a cell says of a call; its parameters too, where they are one value each. */
+static void describe_cell(const cell *c, snnc_type type, snnc_call *call)
+{
+    call->model = (snnc_model)c->model;
+    call->reset = (snnc_reset)c->reset;
+    call->type = type;
+    call->undelayed = c->undelayed;
+    call->graded = c->graded;
+    for (int k = 0; c->uniform && k < c->info->num_params; k++)
+        call->params[k] = type == SNNC_F32 ? (const void *)&c->value32[k]
+                                           : (const void *)&c->value64[k];
+}
+
 /* The core's view of it all. */
 static int describe(job *j)
 {
@@ -1085,11 +1098,7 @@ static int describe(job *j)
     snnc_call *call = &j->call;
 
     memset(call, 0, sizeof *call);
-    call->model = (snnc_model)c->model;
-    call->reset = (snnc_reset)c->reset;
-    call->type = j->type == NPY_FLOAT ? SNNC_F32 : SNNC_F64;
-    call->undelayed = c->undelayed;
-    call->graded = c->graded;
+    describe_cell(c, j->type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, call);
     call->num_steps = (size_t)j->num_steps;
     call->num_neurons = (size_t)j->n;
     call->every = (size_t)j->request->every;
@@ -1127,12 +1136,7 @@ static int describe(job *j)
         if (out[MARSHAL_RECORD + k] && PyArray_SIZE(out[MARSHAL_RECORD + k]) > 0)
             call->record[k].data = PyArray_DATA(out[MARSHAL_RECORD + k]);
     }
-    if (c->uniform) {
-        for (int k = 0; k < c->info->num_params; k++)
-            call->params[k] = call->type == SNNC_F32 ? (const void *)&c->value32[k]
-                                                     : (const void *)&c->value64[k];
-    }
-    else {
+    if (!c->uniform) {
         LOCK(j->capsule)
         j->params = expand(j->cell, (int)call->type, &j->neurons);
         UNLOCK()
@@ -1188,23 +1192,27 @@ static int share(job *j)
     return 0;
 }
 
-/* Range i of the piece at hand; without the GIL where that pays. */
+/* Calls the core, without the GIL where that pays. */
+static snnc_status call_core(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                             size_t t1, size_t n0, size_t n1)
+{
+    snnc_status status;
+    if ((n1 - n0) * (t1 - t0) <= STEPS_UNDER_GIL)
+        return snnc_run(isa, call, t0, t1, n0, n1);
+    Py_BEGIN_ALLOW_THREADS
+    status = snnc_run(isa, call, t0, t1, n0, n1);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+/* Range i of the piece at hand. */
 static snnc_status run_range(const job *j, size_t i)
 {
     snnc_call call = j->call;
-    const range r = j->ranges[i];
-    snnc_status status;
 
     if (j->workspace)
         call.workspace = j->workspace + i * j->workspace_size;
-    if ((r.n1 - r.n0) * (j->t1 - j->t0) > STEPS_UNDER_GIL) {
-        Py_BEGIN_ALLOW_THREADS
-        status = snnc_run(j->isa, &call, j->t0, j->t1, r.n0, r.n1);
-        Py_END_ALLOW_THREADS
-    }
-    else
-        status = snnc_run(j->isa, &call, j->t0, j->t1, r.n0, r.n1);
-    return status;
+    return call_core(j->isa, &call, j->t0, j->t1, j->ranges[i].n0, j->ranges[i].n1);
 }
 
 static const char job_name[] = "snnc.job";
@@ -1252,6 +1260,19 @@ static PyObject *work(PyObject *capsule, PyObject *index)
 
 static PyMethodDef work_definition = {"work", work, METH_O, NULL};
 
+static int resize_events(job *j, npy_intp length)
+{
+    PyArray_Dims dims = {&length, 1};
+    PyArrayObject *const arrays[2] = {j->event_step, j->event_neuron};
+    for (int i = 0; i < 2; i++) {
+        PyObject *none = PyArray_Resize(arrays[i], &dims, 0, NPY_CORDER);
+        if (!none)
+            return -1;
+        Py_DECREF(none);
+    }
+    return 0;
+}
+
 /* Appends the events of the piece at hand. */
 static int gather_events(job *j, const uint8_t *bits)
 {
@@ -1259,19 +1280,11 @@ static int gather_events(job *j, const uint8_t *bits)
     const npy_intp first = (npy_intp)(j->call.first_step + j->t0);
     const npy_intp found =
         (npy_intp)snnc_events(bits, num_steps, n, first, NULL, NULL, 0);
-    npy_intp room = PyArray_SIZE(j->event_step);
+    const npy_intp room = PyArray_SIZE(j->event_step);
 
-    if (j->num_events + found > room) {
-        room = j->num_events + found + room / 2;
-        PyArray_Dims dims = {&room, 1};
-        PyArrayObject *const arrays[2] = {j->event_step, j->event_neuron};
-        for (int i = 0; i < 2; i++) {
-            PyObject *none = PyArray_Resize(arrays[i], &dims, 0, NPY_CORDER);
-            if (!none)
-                return -1;
-            Py_DECREF(none);
-        }
-    }
+    if (j->num_events + found > room &&
+        resize_events(j, j->num_events + found + room / 2) < 0)
+        return -1;
     snnc_events(bits, num_steps, n, first,
                 (int64_t *)PyArray_DATA(j->event_step) + j->num_events,
                 (int64_t *)PyArray_DATA(j->event_neuron) + j->num_events,
@@ -1284,7 +1297,7 @@ static int gather_events(job *j, const uint8_t *bits)
 static int execute(job *j, PyObject *capsule)
 {
     const size_t num_steps = (size_t)j->num_steps, piece = piece_of(j);
-    const size_t width = (size_t)j->n / 8 + (j->n % 8 != 0);
+    const size_t width = snnc_bits_width((size_t)j->n);
     PyObject *worker = NULL;
     int failed = -1;
 
@@ -1342,14 +1355,8 @@ static int hand_over(PyArrayObject **array, int given, PyObject **result)
 
 static int hand_over_events(job *j, PyObject **result)
 {
-    PyArray_Dims dims = {&j->num_events, 1};
-    PyArrayObject *const arrays[2] = {j->event_step, j->event_neuron};
-    for (int i = 0; i < 2; i++) {
-        PyObject *none = PyArray_Resize(arrays[i], &dims, 0, NPY_CORDER);
-        if (!none)
-            return -1;
-        Py_DECREF(none);
-    }
+    if (resize_events(j, j->num_events) < 0)
+        return -1;
     *result = PyTuple_Pack(2, j->event_step, j->event_neuron);
     return *result ? 0 : -1;
 }
@@ -1405,7 +1412,7 @@ void marshal_clear(marshal_result *result)
 PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
                          Py_ssize_t first_step)
 {
-    const npy_intp width = num_neurons / 8 + (num_neurons % 8 != 0);
+    const npy_intp width = (npy_intp)snnc_bits_width((size_t)num_neurons);
     PyArrayObject *bits =
         (PyArrayObject *)PyArray_FROMANY(packed, NPY_UINT8, 2, 2, NPY_ARRAY_CARRAY_RO);
     PyArrayObject *step = NULL, *neuron = NULL;
@@ -1413,7 +1420,7 @@ PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
 
     if (!bits)
         return NULL;
-    if (num_neurons < 0 || PyArray_DIM(bits, 1) != width) {
+    if (PyArray_DIM(bits, 1) != width) {
         PyErr_Format(PyExc_ValueError,
                      "packed spikes of %zd neurons have %zd bytes a row", num_neurons,
                      (Py_ssize_t)width);
@@ -1515,11 +1522,8 @@ PyObject *marshal_plain_step(const snnc_isa *isa, PyObject *capsule, PyObject *i
             return NULL;
     }
 
-    call.model = (snnc_model)c->model;
-    call.reset = (snnc_reset)c->reset;
-    call.type = call.x_type = call.spk_type = type == NPY_FLOAT ? SNNC_F32 : SNNC_F64;
-    call.undelayed = c->undelayed;
-    call.graded = c->graded;
+    describe_cell(c, type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, &call);
+    call.x_type = call.spk_type = call.type;
     call.num_steps = 1;
     call.num_neurons = n;
     call.x.data = PyArray_DATA(x);
@@ -1528,16 +1532,7 @@ PyObject *marshal_plain_step(const snnc_isa *isa, PyObject *capsule, PyObject *i
         call.state_in[k] = PyArray_DATA((PyArrayObject *)states[k]);
         call.state_out[k] = written[1 + k];
     }
-    for (int k = 0; k < c->info->num_params; k++)
-        call.params[k] = type == NPY_FLOAT ? (const void *)&c->value32[k]
-                                           : (const void *)&c->value64[k];
-    if (n > STEPS_UNDER_GIL) {
-        Py_BEGIN_ALLOW_THREADS
-        status = snnc_run(isa, &call, 0, 1, 0, n);
-        Py_END_ALLOW_THREADS
-    }
-    else
-        status = snnc_run(isa, &call, 0, 1, 0, n);
+    status = call_core(isa, &call, 0, 1, 0, n);
     if (status != SNNC_OK) {
         Py_CLEAR(result);
         fail_run(status);

@@ -150,7 +150,7 @@ typedef struct {
     snnc_output spk;
     snnc_type spk_type;
     int graded; /* nonzero: spikes are worth graded_spikes_factor; 0: it must be 1 */
-    /* Spikes as rows of (num_neurons + 7) / 8 bytes: neuron i is bit i % 8 (1, 2, 4,
+    /* Spikes as rows of snnc_bits_width bytes: neuron i is bit i % 8 (1, 2, 4,
      * ...) of byte i / 8. NULL: not wanted. If bits_rows isn't 0, there are so many
      * rows only, and step t goes to row t % bits_rows. */
     uint8_t *bits;
@@ -194,6 +194,9 @@ size_t snnc_workspace_size(const snnc_call *call);
  * state_in. */
 snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                      size_t n0, size_t n1);
+
+/* Bytes in a row of bits. */
+size_t snnc_bits_width(size_t num_neurons);
 
 /* Lists the spikes in num_steps rows of SNNC_BITS of num_neurons, sorted by step, then
  * by neuron: the step of each, from first_step on, and its neuron. Returns how many

@@ -75,14 +75,16 @@ def _forget_pool() -> None:
     _pool = None
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
 def spread(work: Callable[[int], None], count: int) -> None:
     """Call work(0), ..., work(count - 1), one here and the others in the pool."""
     global _pool
     if _pool is None:
         from concurrent.futures import ThreadPoolExecutor
 
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget_pool)
         _pool = ThreadPoolExecutor(MOST, thread_name_prefix="snnc")
     others = [_pool.submit(work, i) for i in range(1, count)]
     try:

@@ -212,10 +212,11 @@ def unpack_spikes(packed: ArrayLike, shape: int | tuple[int, ...]) -> NDArray[np
         raise TypeError(f"packed has dtype {packed.dtype}; expected an array of uint8")
     shape = tuple(np.atleast_1d(np.asarray(shape, np.intp)).tolist())
     num_neurons = math.prod(shape)
-    if min(shape, default=0) < 0 or packed.shape[-1] != (num_neurons + 7) // 8:
+    width = (num_neurons + 7) // 8
+    if min(shape, default=0) < 0 or packed.shape[-1] != width:
         raise ValueError(
             f"packed of shape {packed.shape} does not fit a neuron shape of {shape}, which "
-            f"takes {(num_neurons + 7) // 8} bytes a step"
+            f"takes {width} bytes a step"
         )
     bits = np.unpackbits(packed, axis=-1, count=num_neurons, bitorder="little")
     return bits.reshape(packed.shape[:-1] + shape)

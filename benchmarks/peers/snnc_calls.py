@@ -28,8 +28,6 @@ def contenders(problem: Problem) -> Contenders:
             "snnc out=": {"": Way(in_place)},
             "snnc": {"": Way(allocating, lambda returned: Outputs(returned[0], None))},
         }
-    if cell.packed and not private.packs_spikes():
-        return {}
     spk_dtype = "packed" if cell.packed else cell.spk_dtype
     out: dict[str, Any] = {"spk": spk, "state": states}
     record: tuple[str, ...] = ("spk",)
