@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy
 from setuptools import Extension, setup
 
-CORE = ["engine.c", "events.c", "cpu.c", "rows_baseline.c", "rows_avx2.c"]
+CORE = ["engine.c", "events.c", "cpu.c", "rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
 BINDING = ["marshal.c", "module.c"]
 HEADERS = [str(path) for path in Path("csrc").rglob("*.h")] + ["csrc/models.def"]
 

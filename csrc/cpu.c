@@ -8,23 +8,43 @@ static int always(void)
     return 1;
 }
 
+/* These ask the system too, which must save the registers. */
 #if defined(SNNC_HAVE_AVX2)
 static int have_avx2(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") !=
-           0; /* asks the system too: saved registers */
+    return __builtin_cpu_supports("avx2") != 0;
 }
 #endif
 
-/* Slowest first. */
+#if defined(SNNC_HAVE_AVX512)
+static int have_avx512(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+/* The first processors with AVX-512 slow down for it, and have no VBMI2. */
+static int prefer_avx512(void)
+{
+    return have_avx512() && __builtin_cpu_supports("avx512vbmi2");
+}
+#endif
+
+/* Slowest first: what is used if it is asked for by name, and if nothing is. */
 static const struct {
     const snnc_isa *isa;
     int (*supported)(void);
+    const snnc_isa *choice;
+    int (*preferred)(void);
 } known[] = {
-    {&snnc_isa_baseline, always},
+    {&snnc_isa_baseline, always, &snnc_isa_baseline, always},
 #if defined(SNNC_HAVE_AVX2)
-    {&snnc_isa_avx2, have_avx2},
+    {&snnc_isa_avx2, have_avx2, &snnc_isa_avx2, have_avx2},
+#endif
+#if defined(SNNC_HAVE_AVX512)
+    {&snnc_isa_avx512, have_avx512, &snnc_isa_avx512_long, prefer_avx512},
 #endif
 };
 
@@ -33,8 +53,10 @@ enum { NUM_KNOWN = sizeof known / sizeof known[0] };
 const snnc_isa *snnc_isa_find(const char *name)
 {
     for (int i = NUM_KNOWN - 1; i >= 0; i--)
-        if ((!name || strcmp(name, known[i].isa->name) == 0) && known[i].supported())
-            return known[i].isa;
+        if (!name && known[i].preferred())
+            return known[i].choice;
+        else if (name && strcmp(name, known[i].isa->name) == 0)
+            return known[i].supported() ? known[i].isa : NULL;
     return NULL;
 }
 

@@ -261,6 +261,8 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
     const snnc_model_info *info = &models[call->model];
     const size_t n = call->num_neurons, steps = t1 - t0;
 
+    if (isa->narrower && n < isa->shortest)
+        isa = isa->narrower;
     p->call = call;
     p->isa = isa;
     p->tiles = isa->tiles[call->type];

@@ -97,6 +97,10 @@ typedef struct {
 
 struct snnc_isa {
     const char *name;
+    /* Runs of fewer than `shortest` neurons are faster with the narrower table: what
+     * its vectors leave over goes one by one. NULL: all runs are this table's. */
+    const snnc_isa *narrower;
+    size_t shortest;
     const snnc_row_table *rows[2]; /* by type: float, double */
     const snnc_tile_fns *tiles[2];
     /* Of num_steps rows of n bytes of 0 and 1. pack: the first is bit number `bit` (<
@@ -111,7 +115,8 @@ struct snnc_isa {
 extern const snnc_isa snnc_isa_baseline;
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
 #define SNNC_HAVE_AVX2 1
-extern const snnc_isa snnc_isa_avx2;
+#define SNNC_HAVE_AVX512 1
+extern const snnc_isa snnc_isa_avx2, snnc_isa_avx512, snnc_isa_avx512_long;
 #endif
 
 #endif

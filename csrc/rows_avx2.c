@@ -9,6 +9,7 @@
 #pragma GCC target("avx2")
 #endif
 
+#define SNNC_VECTOR_BYTES 32
 #include "spikes.h"
 
 #define real float

@@ -1,6 +1,7 @@
 /* The row functions for what every machine of this architecture can run. */
 #include "rows.h"
 
+#define SNNC_VECTOR_BYTES 16
 #include "spikes.h"
 
 #define real float

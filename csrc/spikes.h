@@ -1,22 +1,29 @@
 /* What becomes of a tile of spikes, bytes of 0 and 1, where no array of them is wanted:
- * bits, counts, first spikes. Included by a stub once, before store.h. The only
- * intrinsics: they do the whole vectors, and the loop after them (all there is
- * elsewhere) the rest. */
+ * bits, counts, first spikes. Included by a stub once, before store.h, with
+ * SNNC_VECTOR_BYTES set where there are the only intrinsics: they do the whole vectors,
+ * and the loop after them (all there is elsewhere) the rest. */
 #include <string.h>
 
 #if defined(__x86_64__) || defined(_M_X64)
-#include <emmintrin.h>
+#include <immintrin.h>
 
 /* Packs whole vectors of n spikes; returns how many spikes that were. */
 static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
 {
     size_t i = 0;
-    for (; n - i >= 16; i += 16) {
+    for (; n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES) {
+#if SNNC_VECTOR_BYTES == 64
+        const __m512i spikes = _mm512_loadu_si512(src + i);
+        const uint64_t bits = _mm512_test_epi8_mask(spikes, spikes);
+#elif SNNC_VECTOR_BYTES == 32
+        const __m256i spikes = _mm256_loadu_si256((const __m256i *)(src + i));
+        const uint32_t bits =
+            (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(spikes, 7));
+#else
         const __m128i spikes = _mm_loadu_si128((const __m128i *)(src + i));
-        const int bits =
-            _mm_movemask_epi8(_mm_slli_epi16(spikes, 7)); /* of each byte */
-        dst[i / 8] = (uint8_t)bits;
-        dst[i / 8 + 1] = (uint8_t)(bits >> 8);
+        const uint16_t bits = (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(spikes, 7));
+#endif
+        memcpy(dst + i / 8, &bits, sizeof bits);
     }
     return i;
 }
@@ -27,6 +34,15 @@ static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
     return 0;
 }
 #endif
+
+/* Eight bytes of 0 and 1 as bits: one product gathers them in its highest byte. */
+static uint8_t pack_eight(const uint8_t *src)
+{
+    uint64_t eight = 0;
+    for (int j = 0; j < 8; j++)
+        eight |= (uint64_t)src[j] << 8 * j;
+    return (uint8_t)(eight * 0x0102040810204080 >> 56);
+}
 
 static void pack(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,
                  size_t num_steps, size_t n)
@@ -41,28 +57,53 @@ static void pack(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,
         }
         const size_t vectors = pack_vectors(to, tile + i, n - i);
         to += vectors / 8;
-        for (i += vectors; i < n; to++) {
+        for (i += vectors; n - i >= 8; i += 8)
+            *to++ = pack_eight(tile + i);
+        if (i < n) {
             unsigned byte = 0;
-            for (size_t j = 0; j < 8 && i < n; j++, i++)
+            for (size_t j = 0; i < n; j++, i++)
                 byte |= (unsigned)tile[i] << j;
             *to = (uint8_t)byte;
         }
     }
 }
 
-static void count(int64_t *sum, const uint8_t *tile, size_t num_steps, size_t n)
+/* Sums, and places of first spikes, are gathered in bytes, as many steps as these can
+ * count, of so many neurons at a time; and then widened. */
+enum { GATHERED_STEPS = 255, GATHERED_NEURONS = 256 };
+
+static void count(int64_t *total, const uint8_t *tile, size_t num_steps, size_t n)
 {
-    for (size_t t = 0; t < num_steps; t++, tile += n)
-        for (size_t i = 0; i < n; i++)
-            sum[i] += tile[i];
+    for (size_t i = 0, m; i < n; i += m) {
+        m = n - i < GATHERED_NEURONS ? n - i : GATHERED_NEURONS;
+        for (size_t t = 0; t < num_steps;) {
+            uint8_t sum[GATHERED_NEURONS] = {0};
+            for (size_t s = 0; s < GATHERED_STEPS && t < num_steps; s++, t++)
+                for (size_t j = 0; j < m; j++)
+                    sum[j] = (uint8_t)(sum[j] + tile[t * n + i + j]);
+            for (size_t j = 0; j < m; j++)
+                total[i + j] += sum[j];
+        }
+    }
 }
 
 static void first(int64_t *step_of, int64_t step, const uint8_t *tile, size_t num_steps,
                   size_t n)
 {
-    for (size_t t = 0; t < num_steps; t++, step++, tile += n)
-        for (size_t i = 0; i < n; i++)
-            step_of[i] = tile[i] && step_of[i] < 0 ? step : step_of[i];
+    for (size_t i = 0, m; i < n; i += m) {
+        m = n - i < GATHERED_NEURONS ? n - i : GATHERED_NEURONS;
+        for (size_t t = 0, steps; t < num_steps; t += steps) {
+            uint8_t place[GATHERED_NEURONS];
+            steps = num_steps - t < GATHERED_STEPS ? num_steps - t : GATHERED_STEPS;
+            memset(place, GATHERED_STEPS, sizeof place);
+            for (size_t s = steps; s-- > 0;)
+                for (size_t j = 0; j < m; j++)
+                    place[j] = tile[(t + s) * n + i + j] ? (uint8_t)s : place[j];
+            for (size_t j = 0; j < m; j++)
+                if (place[j] < GATHERED_STEPS && step_of[i + j] < 0)
+                    step_of[i + j] = step + (int64_t)(t + place[j]);
+        }
+    }
 }
 
 /* IEEE half precision: 112 is the difference between the biases of the exponents. */

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
+
 
 def row_functions(path):
     """Yield each row function's name and instructions."""
@@ -35,7 +37,9 @@ def main(paths):
     for path in paths:
         text = subprocess.run(["objdump", "-f", path], check=True, capture_output=True, text=True)
         x86 = "x86-64" in text.stdout
-        register = (r"%ymm" if "avx2" in Path(path).name else r"%xmm") if x86 else r"v\d+\."
+        register = r"v\d+\."
+        if x86:
+            register = REGISTERS[Path(path).stem.removeprefix("rows_")]
         rows = dict(row_functions(path))
         excused = r"_BYTES_.*_f64" if x86 and "baseline" in Path(path).name else r"$."
         bad = [name for name, code in rows.items() if not is_vectorised(code, register)]
