@@ -113,7 +113,9 @@ static size_t least(size_t a, size_t b)
 /* a * b, or SIZE_MAX if that is too large to count. */
 static size_t times(size_t a, size_t b)
 {
-    return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+    const size_t half = (size_t)1
+                        << sizeof(size_t) * 4; /* so small ones don't divide */
+    return (a | b) >= half && b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
 }
 
 static size_t row_of_rivals(const snnc_call *call)
@@ -254,6 +256,20 @@ static const void *param_named(const snnc_model_info *info, const void *const *p
     return NULL;
 }
 
+/* The table for a call: short runs may be another one's. */
+static const snnc_isa *suitable(const snnc_isa *isa, const snnc_call *call)
+{
+    return isa->narrower && call->num_neurons < isa->shortest ? isa->narrower : isa;
+}
+
+/* Its row functions. The undelayed reset of inhibited neurons comes after them; that of
+ * SNNC_NONE does nothing. */
+static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
+{
+    const int undelayed = call->undelayed && !call->rivals && call->reset != SNNC_NONE;
+    return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
+}
+
 /* How a checked call is cut into tiles. */
 static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
                       size_t t1)
@@ -261,8 +277,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
     const snnc_model_info *info = &models[call->model];
     const size_t n = call->num_neurons, steps = t1 - t0;
 
-    if (isa->narrower && n < isa->shortest)
-        isa = isa->narrower;
+    isa = suitable(isa, call);
     p->call = call;
     p->isa = isa;
     p->tiles = isa->tiles[call->type];
@@ -277,10 +292,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
     p->t0 = t0;
     p->t1 = t1;
 
-    /* The undelayed reset of inhibited neurons comes after the row function; that of
-     * SNNC_NONE does nothing. */
-    const int undelayed = call->undelayed && !p->inhibited && call->reset != SNNC_NONE;
-    p->rows = &(*isa->rows[call->type])[call->model][call->reset][undelayed];
+    p->rows = row_fns(isa, call);
 
     make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides, call->x_type);
     make_sequence(p, &p->spk, call->spk.data, call->spk.step, call->spk.strides,
@@ -598,6 +610,50 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
     }
 }
 
+/* One step, or all of one neuron's, where row functions read and write the call's own
+ * arrays and nothing else is wanted: there is nothing to plan then. Returns 0, and does
+ * nothing, where that is not so. */
+static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                        size_t num_steps, size_t n0, size_t n)
+{
+    const snnc_model_info *info = &models[call->model];
+    const int bytes = call->spk_type == SNNC_U8, per_neuron = call->period > 1;
+    const ptrdiff_t size = (ptrdiff_t)size_of(call->type);
+    const size_t at = per_neuron ? n0 % call->period : 0;
+    snnc_row row;
+
+    if ((n > 1 && num_steps > 1) || !call->spk.data || call->x.strides ||
+        call->spk.strides || call->x_type != call->type ||
+        (call->spk_type != call->type && !bytes) || (call->graded && !bytes) ||
+        call->bits || call->count || call->first_spike || call->rivals ||
+        (per_neuron && at + n > call->period))
+        return 0;
+    row.n = n;
+    row.num_steps = num_steps;
+    for (int k = 0; k < info->num_states; k++) {
+        if (call->record[k].data)
+            return 0;
+        row.state_out[k] = (char *)call->state_out[k] + (ptrdiff_t)n0 * size;
+        row.state_in[k] = t0 == 0 && call->state_in[k]
+                              ? (const char *)call->state_in[k] + (ptrdiff_t)n0 * size
+                              : row.state_out[k];
+        row.state_step[k] = 0;
+    }
+    for (int k = 0; k < info->num_params; k++)
+        row.params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
+    const ptrdiff_t step = (ptrdiff_t)call->num_neurons;
+    row.x_step = call->x.held ? 0 : call->x.step ? call->x.step : step;
+    row.spk_step = call->spk.step ? call->spk.step : step;
+    row.x = (const char *)call->x.data +
+            ((ptrdiff_t)t0 * row.x_step + (ptrdiff_t)n0) * size;
+    row.spk = (char *)call->spk.data +
+              ((ptrdiff_t)t0 * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
+    const snnc_row_fns *const rows = row_fns(suitable(isa, call), call);
+    const int spikes = bytes ? SNNC_BYTES : SNNC_REALS;
+    (n == 1 ? rows->chain[spikes] : rows->step[spikes][per_neuron])(&row);
+    return 1;
+}
+
 static size_t next_multiple(size_t i, size_t of)
 {
     return of ? i - i % of + of : SIZE_MAX;
@@ -611,6 +667,8 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
     const snnc_status status = check(isa, call, t0, t1, n0, n1);
 
     if (status != SNNC_OK || n0 == n1)
+        return status;
+    if (t0 < t1 && run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
         return status;
     make_plan(&p, isa, call, t0, t1);
     if (t0 == t1) {

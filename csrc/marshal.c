@@ -96,6 +96,17 @@ static int broadcast(shape *s, int ndim, const npy_intp *dims)
     return 0;
 }
 
+/* Whether the dimensions stay as they are when s broadcasts with them. */
+static int broadcasts_to(const shape *s, int ndim, const npy_intp *dims)
+{
+    if (s->ndim > ndim)
+        return 0;
+    for (int d = 1; d <= s->ndim; d++)
+        if (s->dims[s->ndim - d] != 1 && s->dims[s->ndim - d] != dims[ndim - d])
+            return 0;
+    return 1;
+}
+
 static int same_shape(PyArrayObject *array, int ndim, const npy_intp *dims)
 {
     return PyArray_NDIM(array) == ndim &&
@@ -223,8 +234,7 @@ static int is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *di
            PyArray_ISBEHAVED_RO(array) && same_shape(array, ndim, dims);
 }
 
-/* A dtype argument as a type number: -1 for None, -2 with an exception. */
-static int type_argument(PyObject *object, const char *name, int narrow)
+int marshal_type(PyObject *object, const char *name, int narrow)
 {
     PyArray_Descr *descr = NULL;
     int type;
@@ -287,6 +297,7 @@ typedef struct {
     double value64[SNNC_MAX_PARAMS];
     PyObject *constants[2]; /* tuples of arrays, by type */
     PyObject *expanded[2];  /* the last expansion of each, or NULL */
+    shape expanded_for[2];  /* the neuron shape that it was made for */
     PyObject *parameters;
 } cell;
 
@@ -398,53 +409,57 @@ PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
  * of neurons that covers them (short ones repeated, and with inhibition up to a row of
  * rivals): a tuple of arrays, kept until another shape is asked for. A new reference.
  */
-static PyObject *expand(cell *c, int type, const shape *neurons)
+static PyObject *expand(cell *c, int type, int ndim, const npy_intp *dims)
 {
-    PyObject *expanded = NULL;
+    PyObject *expanded = c->expanded[type];
     shape block;
-    const int lead = neurons->ndim - c->shape.ndim;
+    const int lead = ndim - c->shape.ndim;
     int first = lead;
     npy_intp size, repeats = 1, outer;
 
+    if (expanded && c->expanded_for[type].ndim == ndim &&
+        memcmp(c->expanded_for[type].dims, dims, (size_t)ndim * sizeof *dims) == 0) {
+        Py_INCREF(expanded);
+        return expanded;
+    }
     while (c->shape.dims[first - lead] == 1)
         first++;
     const int outermost = first > 0; /* dimensions before the block to repeat it over */
-    block.ndim = neurons->ndim - first + outermost;
-    memcpy(block.dims + outermost, neurons->dims + first,
-           (size_t)(neurons->ndim - first) * sizeof(npy_intp));
-    size = product(neurons->ndim - first, neurons->dims + first);
-    outer = product(first, neurons->dims);
+    block.ndim = ndim - first + outermost;
+    memcpy(block.dims + outermost, dims + first,
+           (size_t)(ndim - first) * sizeof(npy_intp));
+    size = product(ndim - first, dims + first);
+    outer = product(first, dims);
     if (c->inhibition && first > 1)
-        repeats = product(first - 1, neurons->dims + 1);
+        repeats = product(first - 1, dims + 1);
     else if (!c->inhibition && size > 0 && size < SHORTEST_PERIOD)
         repeats = (SHORTEST_PERIOD + size - 1) / size;
     if (outermost)
         block.dims[0] = repeats < outer ? repeats : outer;
 
-    if (c->expanded[type] &&
-        same_shape((PyArrayObject *)PyTuple_GetItem(c->expanded[type], 0), block.ndim,
-                   block.dims)) {
-        Py_INCREF(c->expanded[type]);
-        return c->expanded[type];
-    }
-    expanded = PyTuple_New(c->info->num_params);
-    for (int k = 0; expanded && k < c->info->num_params; k++) {
-        PyObject *array = PyArray_SimpleNew(block.ndim, block.dims, numpy_type[type]);
-        PyArrayObject *constant =
-            (PyArrayObject *)PyTuple_GetItem(c->constants[type], k);
-        if (!array || PyArray_CopyInto((PyArrayObject *)array, constant) < 0) {
-            Py_XDECREF(array);
-            Py_CLEAR(expanded);
+    if (!expanded || !same_shape((PyArrayObject *)PyTuple_GetItem(expanded, 0),
+                                 block.ndim, block.dims)) {
+        expanded = PyTuple_New(c->info->num_params);
+        for (int k = 0; expanded && k < c->info->num_params; k++) {
+            PyObject *array =
+                PyArray_SimpleNew(block.ndim, block.dims, numpy_type[type]);
+            PyArrayObject *constant =
+                (PyArrayObject *)PyTuple_GetItem(c->constants[type], k);
+            if (!array || PyArray_CopyInto((PyArrayObject *)array, constant) < 0) {
+                Py_XDECREF(array);
+                Py_CLEAR(expanded);
+            }
+            else
+                PyTuple_SetItem(expanded, k, array);
         }
-        else
-            PyTuple_SetItem(expanded, k, array);
-    }
-    if (expanded) {
-        PyObject *last = c->expanded[type];
-        Py_INCREF(expanded);
+        if (!expanded)
+            return NULL;
+        Py_XDECREF(c->expanded[type]);
         c->expanded[type] = expanded;
-        Py_XDECREF(last);
     }
+    c->expanded_for[type].ndim = ndim;
+    memcpy(c->expanded_for[type].dims, dims, (size_t)ndim * sizeof *dims);
+    Py_INCREF(expanded);
     return expanded;
 }
 
@@ -525,7 +540,7 @@ static int take_operands(job *j)
 {
     const marshal_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
-    const int asked = type_argument(request->dtype, "dtype", 0);
+    const int asked = marshal_type(request->dtype, "dtype", 0);
     int weak;
 
     if (asked == -2)
@@ -849,7 +864,7 @@ static int take_outputs(job *j)
     j->packed = PyUnicode_Check(request->spk_dtype) &&
                 PyUnicode_CompareWithASCIIString(request->spk_dtype, "packed") == 0;
     j->spk_type =
-        j->packed ? NPY_UINT8 : type_argument(request->spk_dtype, "spk_dtype", 1);
+        j->packed ? NPY_UINT8 : marshal_type(request->spk_dtype, "spk_dtype", 1);
     if (j->spk_type == -2)
         return -1;
     if (j->spk_type == -1)
@@ -1090,6 +1105,22 @@ static void describe_cell(const cell *c, snnc_type type, snnc_call *call)
                                            : (const void *)&c->value64[k];
 }
 
+/* Its parameters where neurons differ: a new reference to what keeps them. */
+static PyObject *describe_params(cell *c, PyObject *capsule, int ndim,
+                                 const npy_intp *dims, snnc_call *call)
+{
+    PyObject *params;
+    LOCK(capsule)
+    params = expand(c, (int)call->type, ndim, dims);
+    UNLOCK()
+    for (int k = 0; params && k < c->info->num_params; k++) {
+        PyArrayObject *param = (PyArrayObject *)PyTuple_GetItem(params, k);
+        call->params[k] = PyArray_DATA(param);
+        call->period = (size_t)PyArray_SIZE(param);
+    }
+    return params;
+}
+
 /* The core's view of it all. */
 static int describe(job *j)
 {
@@ -1137,16 +1168,10 @@ static int describe(job *j)
             call->record[k].data = PyArray_DATA(out[MARSHAL_RECORD + k]);
     }
     if (!c->uniform) {
-        LOCK(j->capsule)
-        j->params = expand(j->cell, (int)call->type, &j->neurons);
-        UNLOCK()
+        j->params = describe_params(j->cell, j->capsule, j->neurons.ndim,
+                                    j->neurons.dims, call);
         if (!j->params)
             return -1;
-        for (int k = 0; k < c->info->num_params; k++) {
-            PyArrayObject *param = (PyArrayObject *)PyTuple_GetItem(j->params, k);
-            call->params[k] = PyArray_DATA(param);
-            call->period = (size_t)PyArray_SIZE(param);
-        }
     }
     if (c->inhibition) {
         call->rivals = (size_t)j->neurons.dims[1];
@@ -1443,7 +1468,7 @@ done:
     return events;
 }
 
-/* ---- a plain step ---- */
+/* ---- plain calls ---- */
 
 /* Whether the object is an array that can be read (or also written) as it is. */
 static int is_ready(PyObject *object, int type, int flags)
@@ -1453,89 +1478,113 @@ static int is_ready(PyObject *object, int type, int flags)
            PyArray_CHKFLAGS(array, flags) && !PyArray_ISBYTESWAPPED(array);
 }
 
-static int apart(const void *a, const void *b, size_t size)
+/* Some bytes of memory. */
+typedef struct {
+    char *data;
+    size_t size;
+} extent;
+
+static int apart(extent a, extent b)
 {
-    return (uintptr_t)a - (uintptr_t)b + size - 1 >= 2 * size - 1;
+    return a.data + a.size <= b.data || b.data + b.size <= a.data;
 }
 
-PyObject *marshal_plain_step(const snnc_isa *isa, PyObject *capsule, PyObject *input,
-                             PyObject *const *states, PyObject *out)
+int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
+                  PyObject *const *states, int num_states, int sequence, int spk_type,
+                  PyObject **arrays)
 {
-    const cell *c = get_cell(capsule);
+    cell *c = get_cell(capsule);
     PyArrayObject *const x = (PyArrayObject *)input;
-    const int num_states = c->info->num_states;
-    void *written[1 + SNNC_MAX_STATES];
-    snnc_call call = SNNC_CALL_INIT;
-    size_t n = 1, size;
-    PyObject *result = NULL;
-    snnc_status status;
+    PyObject *allocated[1 + SNNC_MAX_STATES], *params = NULL;
+    extent read[1 + SNNC_MAX_STATES], written[1 + SNNC_MAX_STATES];
+    int num_allocated = 0, done = -1;
 
-    if (!c->uniform || c->inhibition || !PyArray_CheckExact(input))
-        return NULL;
-    const int type = PyArray_TYPE(x), ndim = PyArray_NDIM(x);
-    const npy_intp *dims = PyArray_DIMS(x);
-    if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 ||
-        ndim < c->shape.ndim || !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
-        return NULL;
-    for (int k = 0; k < num_states; k++)
+    /* Nothing is written before all this is so. */
+    if (!c || num_states != c->info->num_states || c->inhibition ||
+        !PyArray_CheckExact(input) || PyArray_NDIM(x) == 0)
+        return 0;
+    const int type = PyArray_TYPE(x), all = PyArray_NDIM(x), ndim = all - sequence;
+    const npy_intp *all_dims = PyArray_DIMS(x), *dims = all_dims + sequence;
+    const size_t num_steps = sequence ? (size_t)all_dims[0] : 1;
+    const size_t size = type == NPY_FLOAT ? sizeof(float) : sizeof(double);
+    size_t n = 1; /* an array of these dimensions exists: no overflow */
+    for (int d = 0; d < ndim; d++)
+        n *= (size_t)dims[d];
+    if (spk_type == -1)
+        spk_type = type;
+    if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 || n * num_steps == 0 ||
+        n * num_steps > STEPS_PER_THREAD || !broadcasts_to(&c->shape, ndim, dims) ||
+        !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
+        return 0;
+    const size_t spk_size = spk_type == type ? size : 1;
+    if (spk_type != type &&
+        (c->graded || (spk_type != NPY_UBYTE && spk_type != NPY_BOOL)))
+        return 0;
+    read[0] = (extent){PyArray_DATA(x), n * num_steps * size};
+    for (int k = 0; k < num_states; k++) {
+        if (sequence && states[k] == Py_None) {
+            read[1 + k] = (extent){NULL, 0};
+            continue;
+        }
         if (!is_ready(states[k], type, NPY_ARRAY_CARRAY_RO) ||
             !same_shape((PyArrayObject *)states[k], ndim, dims))
-            return NULL;
-    for (int d = 0; d < ndim; d++)
-        n *= (size_t)dims[d]; /* an array of that shape exists: no overflow */
-    size = n * (type == NPY_FLOAT ? sizeof(float) : sizeof(double));
-    if (n == 0)
-        return NULL;
-
-    if (out) {
-        for (int i = 0; i < 1 + num_states; i++) {
-            PyObject *given = PyTuple_GetItem(out, i);
-            if (!is_ready(given, type, NPY_ARRAY_CARRAY) ||
-                !same_shape((PyArrayObject *)given, ndim, dims))
-                return NULL;
-            written[i] = PyArray_DATA((PyArrayObject *)given);
-            for (int b = 0; b < i; b++)
-                if (!apart(written[i], written[b], size))
-                    return NULL;
-            if (!apart(written[i], PyArray_DATA(x), size))
-                return NULL;
-            for (int k = 0; k < num_states; k++) {
-                const void *read = PyArray_DATA((PyArrayObject *)states[k]);
-                if (!apart(written[i], read, size) &&
-                    !(i == 1 + k && written[i] == read))
-                    return NULL;
-            }
-        }
-        Py_INCREF(out);
-        result = out;
+            return 0;
+        read[1 + k] = (extent){PyArray_DATA((PyArrayObject *)states[k]), n * size};
     }
-    else {
-        result = PyTuple_New(1 + num_states);
-        for (int i = 0; result && i < 1 + num_states; i++) {
-            PyObject *array = PyArray_SimpleNew(ndim, (npy_intp *)dims, type);
-            if (!array || PyTuple_SetItem(result, i, array) < 0)
-                Py_CLEAR(result);
-            else
-                written[i] = PyArray_DATA((PyArrayObject *)array);
-        }
-        if (!result)
-            return NULL;
+    for (int i = 0; i < 1 + num_states; i++) {
+        if (!arrays[i])
+            continue;
+        if (!is_ready(arrays[i], i ? type : spk_type, NPY_ARRAY_CARRAY) ||
+            !same_shape((PyArrayObject *)arrays[i], i ? ndim : all,
+                        i ? dims : all_dims))
+            return 0;
+        written[i].data = PyArray_DATA((PyArrayObject *)arrays[i]);
+        written[i].size = i ? n * size : n * num_steps * spk_size;
+        for (int b = 0; b < 1 + num_states; b++)
+            if ((b < i && arrays[b] && !apart(written[i], written[b])) ||
+                (!apart(written[i], read[b]) &&
+                 !(b == i && i > 0 && written[i].data == read[b].data)))
+                return 0;
     }
 
+    for (int i = 0; i < 1 + num_states; i++) {
+        if (arrays[i])
+            continue;
+        arrays[i] = PyArray_SimpleNew(i ? ndim : all, (npy_intp *)(i ? dims : all_dims),
+                                      i ? type : spk_type);
+        if (!arrays[i])
+            goto done;
+        allocated[num_allocated++] = arrays[i];
+        written[i].data = PyArray_DATA((PyArrayObject *)arrays[i]);
+    }
+    snnc_call call = SNNC_CALL_INIT;
     describe_cell(c, type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, &call);
-    call.x_type = call.spk_type = call.type;
-    call.num_steps = 1;
+    if (!c->uniform) {
+        params = describe_params(c, capsule, ndim, dims, &call);
+        if (!params)
+            goto done;
+    }
+    call.x_type = call.type;
+    call.spk_type = spk_type == type ? call.type : SNNC_U8;
+    call.num_steps = num_steps;
     call.num_neurons = n;
-    call.x.data = PyArray_DATA(x);
-    call.spk.data = written[0];
+    call.x.data = read[0].data;
+    call.spk.data = written[0].data;
     for (int k = 0; k < num_states; k++) {
-        call.state_in[k] = PyArray_DATA((PyArrayObject *)states[k]);
-        call.state_out[k] = written[1 + k];
+        call.state_in[k] = read[1 + k].data;
+        call.state_out[k] = written[1 + k].data;
+        if (!read[1 + k].data)
+            memset(written[1 + k].data, 0, n * size);
     }
-    status = call_core(isa, &call, 0, 1, 0, n);
-    if (status != SNNC_OK) {
-        Py_CLEAR(result);
+    const snnc_status status = call_core(isa, &call, 0, num_steps, 0, n);
+    if (status == SNNC_OK)
+        done = 1;
+    else
         fail_run(status);
-    }
-    return result;
+done:
+    Py_XDECREF(params);
+    if (done < 0)
+        while (num_allocated > 0)
+            Py_DECREF(allocated[--num_allocated]);
+    return done;
 }

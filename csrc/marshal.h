@@ -79,10 +79,17 @@ void marshal_clear(marshal_result *result);
 PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
                          Py_ssize_t first_step);
 
-/* One step where nothing needs to be converted, checked at length or copied: as
- * marshal_run, but returns 0 and does nothing where that is not so. `out` is the tuple
- * of the caller's arrays, or NULL. */
-PyObject *marshal_plain_step(const snnc_isa *isa, PyObject *cell, PyObject *input,
-                             PyObject *const *states, PyObject *out);
+/* One step, or a sequence (whose time axis is the first, and of which spikes and final
+ * states are wanted), where nothing needs to be converted, checked at length or copied.
+ * As marshal_run, but returns 1 if that was so and it is done, 0 if it was not and
+ * nothing is, -1 with an exception. `arrays` are the outputs, spikes and states: a NULL
+ * is replaced by a new array. spk_type: NumPy's; -1: the computing type. */
+int marshal_plain(const snnc_isa *isa, PyObject *cell, PyObject *input,
+                  PyObject *const *states, int num_states, int sequence, int spk_type,
+                  PyObject **arrays);
+
+/* A dtype argument as NumPy's type number: -1 for None, -2 with an exception. `narrow`:
+ * for spikes. */
+int marshal_type(PyObject *object, const char *name, int narrow);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "marshal.h"
 
+#include <structmember.h>
+
 static const char *const reset_names[SNNC_NUM_RESETS] = {"subtract", "zero", "none"};
 
 /* Chosen once, at import, and constant from then on. */
@@ -67,6 +69,40 @@ static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
     return marshal_cell(model, reset, undelayed, inhibition, args + 4, args[6]);
 }
 
+/* A step by marshal_plain: NULL without an exception where it isn't plain. */
+static PyObject *plain_step(PyObject *cell, PyObject *input, PyObject *const *states,
+                            int num_states, PyObject *out)
+{
+    PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *result;
+    int given[1 + SNNC_MAX_STATES] = {0}, num_given = 0;
+
+    if (out != Py_None && (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + num_states))
+        return NULL;
+    for (int i = 0; out != Py_None && i < 1 + num_states; i++) {
+        arrays[i] = PyTuple_GetItem(out, i);
+        given[i] = arrays[i] != Py_None;
+        num_given += given[i];
+        if (!given[i])
+            arrays[i] = NULL;
+    }
+    if (marshal_plain(isa, cell, input, states, num_states, 0, -1, arrays) <= 0)
+        return NULL;
+    if (num_given == 1 + num_states) {
+        Py_INCREF(out);
+        return out;
+    }
+    result = PyTuple_New(1 + num_states);
+    for (int i = 0; i < 1 + num_states; i++) {
+        if (given[i])
+            Py_INCREF(arrays[i]);
+        if (result)
+            PyTuple_SetItem(result, i, arrays[i]);
+        else
+            Py_DECREF(arrays[i]);
+    }
+    return result;
+}
+
 static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
                            Py_ssize_t nargs)
 {
@@ -81,8 +117,9 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     info = marshal_model(args[CELL]);
     if (!info || check_count("step", nargs, STATES + info->num_states) < 0)
         return NULL;
-    out = args[OUT] == Py_None ? NULL : args[OUT];
-    if (out && (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + info->num_states)) {
+    out = args[OUT];
+    if (out != Py_None &&
+        (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + info->num_states)) {
         PyErr_Format(PyExc_TypeError,
                      "out must be a tuple of %d, (spk, *states) as they are returned, "
                      "not %R",
@@ -90,7 +127,8 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
         return NULL;
     }
     if (args[DTYPE] == Py_None) {
-        tuple = marshal_plain_step(isa, args[CELL], args[INPUT], args + STATES, out);
+        tuple =
+            plain_step(args[CELL], args[INPUT], args + STATES, info->num_states, out);
         if (tuple || PyErr_Occurred())
             return tuple;
     }
@@ -103,7 +141,7 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.held = args[HELD] == Py_True;
     request.states = args + STATES;
     request.wanted[MARSHAL_SPK] = 1;
-    for (int k = -1; out && k < info->num_states; k++)
+    for (int k = -1; out != Py_None && k < info->num_states; k++)
         request.out[k < 0 ? MARSHAL_SPK : MARSHAL_STATE + k] =
             PyTuple_GetItem(out, 1 + k);
     if (marshal_run(isa, &request, &result) < 0)
@@ -119,6 +157,95 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     return tuple;
 }
 
+/* ---- a neuron that can be called ---- */
+
+/* The base of the neuron classes: what a step reads of a neuron, so that the common
+ * step needs no Python function. */
+typedef struct {
+    PyObject_HEAD PyObject *cell; /* what core_cell returned */
+    PyObject *held;               /* the states that the neuron holds, or None */
+} neuron;
+
+/* Names of Python's, made once. */
+static PyObject *name_out, *name_call;
+
+/* neuron(input_, *states, out=None): a plain step here, all else in the method _call.
+ */
+static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    const neuron *n = (neuron *)self;
+    const Py_ssize_t nargs = PyTuple_Size(args);
+    PyObject *out = Py_None, *operands[1 + SNNC_MAX_STATES];
+
+    if (kwargs && PyDict_Size(kwargs) == 1)
+        out = PyDict_GetItemWithError(kwargs, name_out);
+    else if (kwargs && PyDict_Size(kwargs) > 1)
+        out = NULL;
+    if (n->cell && n->held == Py_None && nargs > 1 && nargs <= 1 + SNNC_MAX_STATES &&
+        out) {
+        for (Py_ssize_t i = 0; i < nargs; i++)
+            operands[i] = PyTuple_GetItem(args, i);
+        PyObject *cell = n->cell, *result; /* which may be replaced in the meantime */
+        Py_INCREF(cell);
+        result = plain_step(cell, operands[0], operands + 1, (int)nargs - 1, out);
+        Py_DECREF(cell);
+        if (result || PyErr_Occurred())
+            return result;
+    }
+    PyObject *method = PyObject_GetAttr(self, name_call);
+    PyObject *result = method ? PyObject_Call(method, args, kwargs) : NULL;
+    Py_XDECREF(method);
+    return result;
+}
+
+static int neuron_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((neuron *)self)->cell);
+    Py_VISIT(((neuron *)self)->held);
+    return 0;
+}
+
+static int neuron_clear(PyObject *self)
+{
+    Py_CLEAR(((neuron *)self)->cell);
+    Py_CLEAR(((neuron *)self)->held);
+    return 0;
+}
+
+static void neuron_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    PyObject_GC_UnTrack(self);
+    neuron_clear(self);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef neuron_members[] = {
+    {"_cell", T_OBJECT, offsetof(neuron, cell), 0, NULL},
+    {"_held", T_OBJECT, offsetof(neuron, held), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot neuron_slots[] = {
+    {Py_tp_doc, "What a step reads of a neuron; called, it does a step."},
+    {Py_tp_call, neuron_call},
+    {Py_tp_traverse, neuron_traverse},
+    {Py_tp_clear, neuron_clear},
+    {Py_tp_dealloc, neuron_dealloc},
+    {Py_tp_members, neuron_members},
+    {0, NULL},
+};
+
+static PyType_Spec neuron_spec = {
+    .name = "snnc._core.Neuron",
+    .basicsize = sizeof(neuron),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = neuron_slots,
+};
+
 /* A number of steps or threads, or -1 with an exception. */
 static Py_ssize_t index_argument(PyObject *object, const char *name, Py_ssize_t least)
 {
@@ -129,6 +256,62 @@ static Py_ssize_t index_argument(PyObject *object, const char *name, Py_ssize_t 
     PyErr_Format(PyIndex_Check(object) ? PyExc_ValueError : PyExc_TypeError,
                  "%s=%R; expected an integer of at least %zd", name, object, least);
     return -1;
+}
+
+/* What core_run returns, or NULL where an argument (stolen, as the arrays in it) is. */
+static PyObject *run_results(PyObject *recorded, PyObject *final, Py_ssize_t num_steps)
+{
+    PyObject *results = PyTuple_New(3), *count = PyLong_FromSsize_t(num_steps);
+    if (!results || !recorded || !final || !count) {
+        Py_XDECREF(results);
+        Py_XDECREF(recorded);
+        Py_XDECREF(final);
+        Py_XDECREF(count);
+        return NULL;
+    }
+    PyTuple_SetItem(results, 0, recorded);
+    PyTuple_SetItem(results, 1, final);
+    PyTuple_SetItem(results, 2, count);
+    return results;
+}
+
+/* A run by marshal_plain of which spikes are recorded: NULL without an exception where
+ * it isn't plain. `out_recorded` and `out_states` are tuples, or NULL. */
+static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num_states,
+                           PyObject *spk_dtype, PyObject *out_recorded,
+                           PyObject *out_states)
+{
+    PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *states[SNNC_MAX_STATES];
+    int given[1 + SNNC_MAX_STATES] = {0};
+
+    if (spk_dtype != Py_None && PyUnicode_Check(spk_dtype))
+        return NULL;
+    const int type = marshal_type(spk_dtype, "spk_dtype", 1);
+    if (type == -2)
+        return NULL;
+    for (int i = 0; i < 1 + num_states; i++) {
+        if (i > 0)
+            states[i - 1] = PyTuple_GetItem(start, i - 1);
+        if (out_states)
+            arrays[i] = i ? PyTuple_GetItem(out_states, i - 1)
+                          : PyTuple_GetItem(out_recorded, 0);
+        given[i] = arrays[i] && arrays[i] != Py_None;
+        if (!given[i])
+            arrays[i] = NULL;
+    }
+    if (marshal_plain(isa, cell, x, states, num_states, 1, type, arrays) <= 0)
+        return NULL;
+    PyObject *recorded = PyTuple_New(1), *final = PyTuple_New(num_states);
+    for (int i = 0; i < 1 + num_states; i++) {
+        PyObject *const tuple = i ? final : recorded;
+        if (given[i])
+            Py_INCREF(arrays[i]);
+        if (tuple)
+            PyTuple_SetItem(tuple, i ? i - 1 : 0, arrays[i]);
+        else
+            Py_DECREF(arrays[i]);
+    }
+    return run_results(recorded, final, PyArray_DIM((PyArrayObject *)x, 0));
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -156,8 +339,9 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     marshal_result result;
     const snnc_model_info *info;
     PyObject *states[SNNC_MAX_STATES], *out_recorded = NULL, *out_states = NULL;
-    PyObject *recorded, *final, *results = NULL;
-    Py_ssize_t num_recorded, index[MARSHAL_STATE];
+    PyObject *recorded, *final, *results;
+    Py_ssize_t num_recorded, time_axis, every, first_step, num_threads;
+    Py_ssize_t index[MARSHAL_STATE];
 
     if (check_count("run", nargs, COUNT) < 0)
         return NULL;
@@ -169,6 +353,14 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         return NULL;
     }
     num_recorded = PyTuple_Size(args[RECORD]);
+    for (Py_ssize_t i = 0; i < num_recorded; i++) {
+        index[i] = PyLong_AsSsize_t(PyTuple_GetItem(args[RECORD], i));
+        if (index[i] < 0 || index[i] >= MARSHAL_RECORD + info->num_states) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_ValueError, "record=%R", args[RECORD]);
+            return NULL;
+        }
+    }
     if (args[OUT] != Py_None) {
         if (!is_tuple(args[OUT], 2, "out"))
             return NULL;
@@ -177,6 +369,25 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         if (!is_tuple(out_recorded, num_recorded, "out[0]") ||
             !is_tuple(out_states, info->num_states, "out[1]"))
             return NULL;
+    }
+    time_axis = PyNumber_AsSsize_t(args[TIME_AXIS], NULL);
+    if (time_axis == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_TypeError, "time_axis=%R; expected an integer",
+                     args[TIME_AXIS]);
+        return NULL;
+    }
+    if ((every = index_argument(args[EVERY], "every", 1)) < 0 ||
+        (first_step = index_argument(args[FIRST_STEP], "first_step", 0)) < 0 ||
+        (num_threads = index_argument(args[NUM_THREADS], "num_threads", 1)) < 0)
+        return NULL;
+    if (args[HELD] == Py_False && args[NUM_STEPS] == Py_None && time_axis == 0 &&
+        num_recorded == 1 && index[0] == MARSHAL_SPK && args[NEURONS] == Py_None &&
+        args[DTYPE] == Py_None) {
+        results = plain_run(args[CELL], args[X], args[STATES], info->num_states,
+                            args[SPK_DTYPE], out_recorded, out_states);
+        if (results || PyErr_Occurred())
+            return results;
     }
     memset(&request, 0, sizeof request);
     request.cell = args[CELL];
@@ -188,22 +399,10 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.spk_dtype = args[SPK_DTYPE];
     request.neurons = args[NEURONS];
     request.spread = args[SPREAD];
-    request.time_axis = PyNumber_AsSsize_t(args[TIME_AXIS], NULL);
-    if (request.time_axis == -1 && PyErr_Occurred()) {
-        PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "time_axis=%R; expected an integer",
-                     args[TIME_AXIS]);
-        return NULL;
-    }
-    request.every = index_argument(args[EVERY], "every", 1);
-    if (request.every < 0)
-        return NULL;
-    request.first_step = index_argument(args[FIRST_STEP], "first_step", 0);
-    if (request.first_step < 0)
-        return NULL;
-    request.num_threads = index_argument(args[NUM_THREADS], "num_threads", 1);
-    if (request.num_threads < 0)
-        return NULL;
+    request.time_axis = time_axis;
+    request.every = every;
+    request.first_step = first_step;
+    request.num_threads = num_threads;
     request.states = states;
     for (int k = 0; k < info->num_states; k++) {
         states[k] = PyTuple_GetItem(args[STATES], k);
@@ -211,12 +410,6 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
             out_states ? PyTuple_GetItem(out_states, k) : NULL;
     }
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
-        index[i] = PyLong_AsSsize_t(PyTuple_GetItem(args[RECORD], i));
-        if (index[i] < 0 || index[i] >= MARSHAL_RECORD + info->num_states) {
-            PyErr_Clear();
-            PyErr_Format(PyExc_ValueError, "record=%R", args[RECORD]);
-            return NULL;
-        }
         request.wanted[index[i]] = 1;
         request.out[index[i]] = out_recorded ? PyTuple_GetItem(out_recorded, i) : NULL;
     }
@@ -235,12 +428,9 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
             Py_INCREF(result.out[MARSHAL_STATE + k]);
             PyTuple_SetItem(final, k, result.out[MARSHAL_STATE + k]);
         }
-        results = Py_BuildValue("OOn", recorded, final, result.num_steps);
     }
-    Py_XDECREF(recorded);
-    Py_XDECREF(final);
     marshal_clear(&result);
-    return results;
+    return run_results(recorded, final, result.num_steps);
 }
 
 static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -361,7 +551,11 @@ static int core_exec(PyObject *module)
         return -1;
     }
     import_array1(-1);
-    if (choose_isa() < 0 ||
+    name_out = PyUnicode_InternFromString("out");
+    name_call = PyUnicode_InternFromString("_call");
+    if (!name_out || !name_call || choose_isa() < 0 ||
+        add(module, "Neuron", PyType_FromModuleAndSpec(module, &neuron_spec, NULL)) <
+            0 ||
         add(module, "version", PyUnicode_FromString(snnc_version())) < 0 ||
         add(module, "compiler", PyUnicode_FromString(COMPILER)) < 0 ||
         add(module, "isa", PyUnicode_FromString(snnc_isa_name(isa))) < 0 ||

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from typing_extensions import disjoint_base
+
 version: Final[str]
 compiler: Final[str]
 isa: Final[str]
@@ -10,6 +12,12 @@ isas: Final[tuple[str, ...]]
 resets: Final[tuple[str, ...]]
 records: Final[tuple[str, ...]]
 models: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...], bool]]]
+
+@disjoint_base
+class Neuron:
+    _cell: Any
+    _held: tuple[Any, ...] | None
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 def cell(*args: Any) -> object: ...
 def step(*args: Any) -> tuple[Any, ...]: ...

@@ -26,50 +26,37 @@ if TYPE_CHECKING:
 
 __all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
 
-_step = _core.step
+_CALL_DOC = """
+    Calls
+    -----
+    ``spk, {states} = neuron(input_, {states})`` does one step.
 
-_STEP_DOC = """{summary}
+    input_ : array_like
+        The weighted input of this step. It, the states and the parameters broadcast to the
+        neuron shape.
+    {states} : array_like
+        The states after the last step; at first those of ``reset_mem()``. A neuron that holds
+        its states (``init_hidden=True``) takes none.
+    out : tuple of (ndarray or None), optional
+        Arrays to fill, in the order of what is returned; None allocates. They must have exactly
+        the neuron shape and the computing dtype and be C-contiguous. A state's own array may
+        be its output: then it is updated in place.
+    dtype : {{float32, float64}}, optional
+        The dtype to compute in; by default float64 if the input or a state is, else float32.
+        Python's own numbers and the parameters have no say in it.
 
-        Parameters
-        ----------
-        input_ : array_like
-            The weighted input of this step. It, the states and the parameters broadcast to
-            the neuron shape.
-        {states} : array_like
-            The states after the last step; at first those of ``reset_mem()``. A neuron that
-            holds its states (``init_hidden=True``) takes none.
-        out : tuple of (ndarray or None), optional
-            Arrays to fill, in the order of what is returned; None allocates. They must have
-            exactly the neuron shape and the computing dtype and be C-contiguous. A state's
-            own array may be its output: then it is updated in place.
-        dtype : {{float32, float64}}, optional
-            The dtype to compute in; by default float64 if the input or a state is, else
-            float32. Python's own numbers and the parameters have no say in it.
+    It returns spikes (0 or 1) and the states after this step, as arrays of the neuron shape, or
+    as NumPy scalars where that is (); of a neuron that holds its states the spikes only, unless
+    ``output=True``. A missing state, a state given to a neuron that holds its own, and an operand
+    that is not an array of real numbers are a TypeError; shapes that don't broadcast, and an
+    `out` that is not as described, a ValueError.
 
-        Returns
-        -------
-        spk, {states} : ndarray, or NumPy scalar where the neuron shape is ()
-            Spikes (0 or 1) and the states after this step. Of a neuron that holds its
-            states only `spk`, unless ``output=True``.
-
-        Raises
-        ------
-        TypeError
-            If a state is missing or given to a neuron that holds its own, or an operand is
-            not an array of real numbers.
-        ValueError
-            If shapes don't broadcast, or `out` is not as described.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import snnc
-        >>> lif = snnc.{example}
-        >>> {states} = lif.reset_mem()
-        >>> spk, {states} = lif(np.zeros(3, np.float32), {states})
-        >>> spk
-        array([0., 0., 0.], dtype=float32)
-        """
+    >>> lif = snnc.{example}
+    >>> {states} = lif.reset_mem()
+    >>> spk, {states} = lif(np.zeros(3, np.float32), {states})
+    >>> spk
+    array([0., 0., 0.], dtype=float32)
+    """
 
 
 def _real(name: str, value: Any) -> Floats:
@@ -193,7 +180,16 @@ class _State:
         neuron._held = tuple(held)
 
 
-class SpikingNeuron:
+class _Signature:
+    """The signature of a neuron's calls: the base class, in C, has none of its own."""
+
+    def __get__(self, neuron: SpikingNeuron | None, owner: type | None = None) -> Any:
+        import inspect
+
+        return None if neuron is None else inspect.signature(neuron._call)
+
+
+class SpikingNeuron(_core.Neuron):
     """The base class of the neuron models: what they share, and nothing to instantiate."""
 
     states: ClassVar[tuple[str, ...]]
@@ -211,11 +207,11 @@ class SpikingNeuron:
     reset_mechanism = _Option('What a spike does to its neuron: "subtract", "zero", "none".')
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
+    __signature__ = _Signature()
 
     _parameters: dict[str, Floats]
     _options: dict[str, Any]
-    _held: tuple[Any, ...] | None
-    _cell: Any
+    _call: Any  # what the base class calls where a step needs more than arithmetic
 
     def __init__(self) -> None:
         raise TypeError("SpikingNeuron is a base class: use Lapicque, Leaky, Synaptic or Alpha")
@@ -233,10 +229,8 @@ class SpikingNeuron:
             cls._nothing = (None,) * len(cls.states)
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
             example = f"{cls.__name__}({'0.9, 0.8' if len(cls.states) > 1 else '0.9'})"
-            step: Any = cls.__call__
-            step.__doc__ = _STEP_DOC.format(
-                summary=step.__doc__, states=", ".join(cls.states), example=example
-            )
+            assert cls.__doc__
+            cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = name.startswith("_") or hasattr(type(self), name)
@@ -353,12 +347,11 @@ class SpikingNeuron:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        del state["_cell"]
-        return state
+        return {**self.__dict__, "_held": self._held}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._held = self.__dict__.pop("_held")
         self._parameters = {k: _frozen(np.array(v)) for k, v in self._parameters.items()}
         self._cell = self._make_cell(self._parameters, self._options)
 
@@ -381,10 +374,12 @@ class SpikingNeuron:
             self._held = self._rest()
         return rest[0] if len(rest) == 1 else rest
 
-    def _step_held(
+    def _step(
         self, input_: ArrayLike, states: tuple[Any, ...], out: Any, dtype: DTypeLike | None
     ) -> Any:
-        """One step of a neuron that holds its states."""
+        """Do one step that the base class leaves to Python."""
+        if self._held is None:
+            return _core.step(self._cell, input_, out, dtype, False, *states)
         self._refuse_states(zip(self.states, states, strict=True))
         output = self._options["output"]
         if out is not None and not output:
@@ -393,7 +388,7 @@ class SpikingNeuron:
                     f"out must be a tuple of 1, (spk,), as the call returns it, not {out!r}"
                 )
             out = (*out, *(None for _ in states))
-        result = _step(self._cell, input_, out, dtype, True, *self._held or ())
+        result = _core.step(self._cell, input_, out, dtype, True, *self._held)
         if output:
             self._held = tuple(np.copy(state) for state in result[1:])
             return result
@@ -494,10 +489,7 @@ class SpikingNeuron:
         >>> more.count, more.mem.shape
         (array([ 0, 23, 29]), (2, 3))
         """
-        if states or named_states:
-            begin = self._start(states, named_states)
-        else:
-            begin = self._held or self._nothing
+        begin = self._start(states, named_states)
         if hasattr(x, "__next__"):
             raise TypeError(
                 f"x is an iterator ({type(x).__name__}): run needs the whole sequence, e.g. "
@@ -586,6 +578,11 @@ num_threads, **named_states
         self, states: tuple[ArrayLike | None, ...], named_states: dict[str, ArrayLike | None]
     ) -> tuple[Any, ...]:
         """Sort out the states to start from."""
+        if not named_states and self._held is None:  # the common ways, without a loop
+            if not states:
+                return self._nothing
+            if len(states) == len(self.states):
+                return states
         if len(states) > len(self.states):
             raise TypeError(
                 f"run takes at most {len(self.states)} states ({', '.join(self.states)}), "
@@ -648,14 +645,14 @@ num_threads, **named_states
         if self._held is not None:
             self._held = tuple(np.copy(s) for s in state)
         return Recording(
-            dict(zip(names, arrays, strict=True)),
-            self.State._make(state),
-            num_steps=steps,
-            time_axis=time_axis,
-            dt=self._dt(),
-            every=every,
-            first_step=first_step,
-            packed=type(spk_dtype) is str and spk_dtype == "packed",
+            dict(zip(names, arrays)),  # noqa: B905  # one array a name; strict costs more
+            self.State(*state),
+            steps,
+            time_axis,
+            self._dt(),
+            every,
+            first_step,
+            type(spk_dtype) is str and spk_dtype == "packed",
         )
 
     def _dt(self) -> Any:
@@ -666,9 +663,7 @@ num_threads, **named_states
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Arrays of the caller's to fill: for each recorded name, and for each state."""
         arrays: Mapping[str, Any]
-        if isinstance(out, Recording):
-            arrays, state = out._arrays, out.state
-        elif isinstance(out, Mapping):
+        if type(out) is dict or isinstance(out, Mapping):  # asking the latter is slow
             arrays, state = out, out.get("state")
             for name in out:
                 if name not in names and name != "state":
@@ -678,6 +673,8 @@ num_threads, **named_states
                     )
                 if name == "events":
                     raise ValueError("out: 'events' can't be given, as their number isn't known")
+        elif isinstance(out, Recording):
+            arrays, state = out._arrays, out.state
         else:
             raise TypeError(f"out={out!r}; expected a Recording or a dict of arrays")
         if state is None:
@@ -838,7 +835,7 @@ class Lapicque(SpikingNeuron):
 
     init_lapicque = SpikingNeuron.reset_mem
 
-    def __call__(
+    def _call(
         self,
         input_: ArrayLike,
         mem: ArrayLike | None = None,
@@ -846,10 +843,10 @@ class Lapicque(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
-        """Do one step: ``spk, mem = lif(input_, mem)``."""
-        if self._held is not None:
-            return self._step_held(input_, (mem,), out, dtype)
-        return _step(self._cell, input_, out, dtype, False, mem)
+        return self._step(input_, (mem,), out, dtype)
+
+    if TYPE_CHECKING:
+        __call__ = _call
 
 
 class Leaky(SpikingNeuron):
@@ -952,7 +949,7 @@ class Leaky(SpikingNeuron):
 
     init_leaky = SpikingNeuron.reset_mem
 
-    def __call__(
+    def _call(
         self,
         input_: ArrayLike,
         mem: ArrayLike | None = None,
@@ -960,10 +957,10 @@ class Leaky(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
-        """Do one step: ``spk, mem = lif(input_, mem)``."""
-        if self._held is not None:
-            return self._step_held(input_, (mem,), out, dtype)
-        return _step(self._cell, input_, out, dtype, False, mem)
+        return self._step(input_, (mem,), out, dtype)
+
+    if TYPE_CHECKING:
+        __call__ = _call
 
 
 class Synaptic(SpikingNeuron):
@@ -1064,7 +1061,7 @@ class Synaptic(SpikingNeuron):
 
     init_synaptic = SpikingNeuron.reset_mem
 
-    def __call__(
+    def _call(
         self,
         input_: ArrayLike,
         syn: ArrayLike | None = None,
@@ -1073,10 +1070,10 @@ class Synaptic(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
-        """Do one step: ``spk, syn, mem = lif(input_, syn, mem)``."""
-        if self._held is not None:
-            return self._step_held(input_, (syn, mem), out, dtype)
-        return _step(self._cell, input_, out, dtype, False, syn, mem)
+        return self._step(input_, (syn, mem), out, dtype)
+
+    if TYPE_CHECKING:
+        __call__ = _call
 
 
 class Alpha(SpikingNeuron):
@@ -1202,7 +1199,7 @@ class Alpha(SpikingNeuron):
 
     init_alpha = SpikingNeuron.reset_mem
 
-    def __call__(
+    def _call(
         self,
         input_: ArrayLike,
         syn_exc: ArrayLike | None = None,
@@ -1212,7 +1209,7 @@ class Alpha(SpikingNeuron):
         out: tuple[Floats | None, ...] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
-        """Do one step: ``spk, syn_exc, syn_inh, mem = lif(input_, syn_exc, syn_inh, mem)``."""
-        if self._held is not None:
-            return self._step_held(input_, (syn_exc, syn_inh, mem), out, dtype)
-        return _step(self._cell, input_, out, dtype, False, syn_exc, syn_inh, mem)
+        return self._step(input_, (syn_exc, syn_inh, mem), out, dtype)
+
+    if TYPE_CHECKING:
+        __call__ = _call

@@ -62,13 +62,12 @@ class Recording:
         self,
         arrays: dict[str, Any],
         state: tuple[Any, ...],
-        *,
         num_steps: int,
-        time_axis: int = 0,
-        dt: Any = 1,
-        every: int = 1,
-        first_step: int = 0,
-        packed: bool = False,
+        time_axis: int,
+        dt: Any,
+        every: int,
+        first_step: int,
+        packed: bool,
     ) -> None:
         self._arrays = arrays
         self._time_axis = time_axis

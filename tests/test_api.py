@@ -47,6 +47,49 @@ CONSTRUCTORS = {
 
 
 @MODELS
+def test_signature_of_a_call(model):
+    neuron = make(model)
+    assert [*inspect.signature(neuron).parameters] == ["input_", *neuron.states, "out", "dtype"]
+
+
+@MODELS
+@pytest.mark.parametrize("shape", [(), (5,), (3, 1)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_way_of_calling_gives_the_same(model, shape, dtype):
+    rng = np.random.default_rng(4)
+    neuron = make(model, threshold=rng.random(shape) + 0.2)
+    x = rng.normal(0.3, 0.8, (3, 5)).astype(dtype)
+    states = {name: rng.normal(0.3, 0.8, (3, 5)).astype(dtype) for name in neuron.states}
+    fresh = [np.empty_like(x) for _ in range(1 + len(states))]
+    expected = neuron.run(x[None], *states.values())
+    expected = [expected.spk[0], *expected.state]
+    for result in (
+        neuron(x, *states.values()),
+        neuron(x, *states.values(), out=None),
+        neuron(x, *states.values(), dtype=dtype),
+        neuron(input_=x, **states),
+        neuron(x, *states.values(), out=tuple(fresh)),
+        neuron(x, *states.values(), out=(None, *fresh[1:])),
+        neuron(x, out=(fresh[0], *(None for _ in states)), **states),
+        neuron(x.tolist(), *states.values(), dtype=dtype),
+        neuron(np.asfortranarray(x), *states.values()),
+    ):
+        assert isinstance(result, tuple)
+        for array, same in zip(result, expected, strict=True):
+            assert_same(array, same)
+
+
+def test_a_call_can_be_overridden():
+    class Doubled(snnc.Leaky):
+        def __call__(self, input_, mem):
+            return super().__call__(2 * input_, mem)
+
+    x, mem = np.ones(3, np.float32), np.zeros(3, np.float32)
+    for array, same in zip(Doubled(0.5)(x, mem), snnc.Leaky(0.5)(2 * x, mem), strict=True):
+        assert_same(array, same)
+
+
+@MODELS
 def test_constructor_is_snntorchs(model):
     parameters = inspect.signature(CLASSES[model]).parameters
     assert {name: p.default for name, p in parameters.items()} == CONSTRUCTORS[model]

@@ -37,7 +37,8 @@ def test_documented():
             if public != "SpikingNeuron":
                 assert ">>>" in getattr(module, public).__doc__, f"{name}.{public}"
     for cls in CLASSES.values():
-        assert ">>>" in cls.__call__.__doc__
+        states = ", ".join(cls.states)
+        assert f">>> spk, {states} = lif(" in cls.__doc__
 
 
 README = (ROOT / "README.md").read_text()
