@@ -25,6 +25,7 @@ TOO_SLOW = 5.0  # seconds a call
 LONG = 0.3
 DIFFERING = 1e-4  # of the neuron-steps, where a peer contracts multiply-adds; 4 at least
 FINALISTS = 3
+PAUSE = 0.01  # seconds: OpenMP's threads wait actively for some milliseconds
 LOOKS = 3  # of which the shortest counts; one if it takes long
 
 
@@ -106,7 +107,8 @@ def measure_cell(
                 fastest = sorted(entry.first_look, key=entry.first_look.__getitem__)
                 for variant in fastest[:FINALISTS]:
                     finalists[column, variant] = variants[variant].call
-    for (column, variant), timing in measure(finalists, budget).items():
+    pause = PAUSE if threads > 1 else 0.0
+    for (column, variant), timing in measure(finalists, budget, pause).items():
         entry = entries[column]
         if entry.timing is None or timing.median < entry.timing.median:
             entry.variant, entry.timing = variant, timing

@@ -6,6 +6,7 @@ import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median, quantiles
+from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 K = TypeVar("K", bound="Hashable")
 
+SLOW = 0.1  # seconds
 SHORT = 200e-6  # shorter calls are repeated in an inner loop until it takes this long
 
 
@@ -23,7 +25,7 @@ class Budget:
 
     seconds: float = 0.2
     least: int = 15  # two or more, as of the next
-    least_slow: int = 5  # for calls over 0.1 s
+    least_slow: int = 5  # for calls over SLOW
     most: int = 200
 
 
@@ -48,19 +50,21 @@ class Timing:
         return cls(median(samples), low, high, len(samples), inner)
 
 
-def loop_of(call: partial[Any]) -> Callable[[int], float]:
+def loop_of(call: partial[Any]) -> Callable[..., float]:
     """Make a function that makes a call so many times and returns the seconds it took.
 
-    The call is written out, its arguments being local variables: nothing else is timed. Where
-    it is repeated, a call before them brings back what other calls have driven out of the caches.
+    The call is written out, its arguments being local variables: nothing else is timed. With
+    ``warm=True`` a call comes before them that isn't timed: it brings back what other calls have
+    driven out of the caches, and wakes up threads.
     """
     values = {f"a{i}": value for i, value in enumerate(call.args)}
     keywords = {f"k{i}": name for i, name in enumerate(call.keywords)}
     passed = [*values, *(f"{name}={local}" for local, name in keywords.items())]
     values |= {local: call.keywords[name] for local, name in keywords.items()}
     source = (
-        f"def loop(count, f, {', '.join(values)}):\n"
-        f"    if count > 1:\n        f({', '.join(passed)})\n"
+        f"def loop(count, warm, f, {', '.join(values)}):\n"
+        "    if warm:\n"
+        f"        f({', '.join(passed)})\n"
         "    start = perf_counter()\n"
         "    for _ in repeat(None, count):\n"
         f"        f({', '.join(passed)})\n"
@@ -69,7 +73,7 @@ def loop_of(call: partial[Any]) -> Callable[[int], float]:
     namespace: dict[str, Any] = {}
     exec("from itertools import repeat\nfrom time import perf_counter\n" + source, namespace)
     loop = namespace["loop"]
-    return lambda count: float(loop(count, call.func, **values))
+    return lambda count, warm=False: float(loop(count, warm, call.func, **values))
 
 
 @contextmanager
@@ -96,13 +100,20 @@ def estimate(call: partial[Any]) -> tuple[float, int]:
     return seconds / count, max(1, round(SHORT * count / seconds)) if count > 1 else 1
 
 
-def measure(calls: Mapping[K, partial[Any]], budget: Budget) -> dict[K, Timing]:
-    """Time calls in turn, so that what disturbs the machine disturbs all of them."""
-    loops, inner, repeats = {}, {}, {}
+def measure(
+    calls: Mapping[K, partial[Any]], budget: Budget, pause: float = 0.0
+) -> dict[K, Timing]:
+    """Time calls in turn, so that what disturbs the machine disturbs all of them.
+
+    Before each there is a pause, in which threads that the last has left waiting for more go to
+    sleep, and stop keeping a processor busy.
+    """
+    loops, inner, repeats, warm = {}, {}, {}, {}
     for key, call in calls.items():
         seconds, inner[key] = estimate(call)
         loops[key] = loop_of(call)
-        least = budget.least if seconds < 0.1 else budget.least_slow
+        warm[key] = seconds < SLOW
+        least = budget.least if seconds < SLOW else budget.least_slow
         wanted = int(budget.seconds / (seconds * inner[key]))
         repeats[key] = max(least, min(budget.most, wanted))
     samples: dict[K, list[float]] = {key: [] for key in calls}
@@ -111,5 +122,6 @@ def measure(calls: Mapping[K, partial[Any]], budget: Budget) -> dict[K, Timing]:
         for i in range(1, rounds + 1):
             for key, loop in loops.items():
                 if len(samples[key]) < i * repeats[key] // rounds:  # spread over all rounds
-                    samples[key].append(loop(inner[key]) / inner[key])
+                    sleep(pause)
+                    samples[key].append(loop(inner[key], warm[key]) / inner[key])
     return {key: Timing.of(samples[key], inner[key]) for key in calls}

@@ -18,7 +18,7 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* of stack */
-    BLOCK_BYTES = 128 * 1024,  /* of a state: what stays in cache from step to step */
+    BLOCK_BYTES = 256 * 1024,  /* of a state: what stays in cache from step to step */
     TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
     SHORTEST_RUN = 64,         /* fewer contiguous neurons go through a tile */
     STRIP_UNIT = 64            /* strips are multiples of it */

@@ -92,4 +92,7 @@ int marshal_plain(const snnc_isa *isa, PyObject *cell, PyObject *input,
  * for spikes. */
 int marshal_type(PyObject *object, const char *name, int narrow);
 
+/* Whether a dtype argument is "packed". */
+int marshal_is_packed(PyObject *object);
+
 #endif

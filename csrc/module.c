@@ -284,7 +284,7 @@ static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num
     PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *states[SNNC_MAX_STATES];
     int given[1 + SNNC_MAX_STATES] = {0};
 
-    if (spk_dtype != Py_None && PyUnicode_Check(spk_dtype))
+    if (marshal_is_packed(spk_dtype))
         return NULL;
     const int type = marshal_type(spk_dtype, "spk_dtype", 1);
     if (type == -2)

@@ -55,9 +55,9 @@ def set_num_threads(n: int) -> None:
 
     Notes
     -----
-    Results are the same bits for every number. Runs too short to gain (fewer than about half
-    a million neuron-steps a thread), single steps, and runs of fewer than 64 neurons a thread
-    use fewer threads. They are started when they are first needed.
+    Results are the same bits for every number. Runs too short to gain (fewer than about two
+    million neuron-steps a thread), single steps, and runs of fewer than 64 neurons a thread use
+    fewer threads. They are started when they are first needed.
 
     Examples
     --------

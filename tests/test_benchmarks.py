@@ -143,7 +143,9 @@ def test_arguments_are_passed_as_they_are():
 
     loop = timing.loop_of(partial(function, 1, "two", out=(3,), f=4))
     assert loop(3) >= 0
-    assert seen == [((1, "two"), {"out": (3,), "f": 4})] * 4  # the first is not timed
+    assert seen == [((1, "two"), {"out": (3,), "f": 4})] * 3
+    assert loop(3, warm=True) >= 0
+    assert len(seen) == 7
 
 
 def test_all_calls_are_timed_in_turn():

@@ -329,8 +329,14 @@ def test_wrong_packed_spikes():
 
 @pytest.fixture
 def threads_pay():
-    """Input of a run that is long enough to be shared: more than a million neuron-steps."""
-    return np.random.default_rng(4).uniform(0, 0.5, (60, 40_000)).astype(np.float32)
+    """Input of a run that is long enough for four threads."""
+    x = np.random.default_rng(4).random((210, 40_000), np.float32) / 2
+    shares = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_threads, "spread", lambda work, count: shares.append(count))
+        snnc.Leaky(0.9).run(x, record="count", num_threads=7)
+    assert set(shares) == {4}
+    return x
 
 
 @pytest.mark.parametrize("num_threads", [2, 3, 7])
@@ -351,7 +357,7 @@ def test_threads_change_no_bit(threads_pay, num_threads):
 
 @pytest.mark.parametrize("shape", [(20, 2_000), (2_000, 20), (500, 10, 8)])
 def test_threads_and_inhibition(threads_pay, shape):
-    x = threads_pay.reshape(60, *shape)
+    x = threads_pay.reshape(-1, *shape)
     lif = snnc.Synaptic(0.5, 0.9, inhibition=True)
     one = lif.run(x, spk_dtype="packed", num_threads=1)
     more = lif.run(x, spk_dtype="packed", num_threads=3)
@@ -400,10 +406,11 @@ def test_a_forked_child_has_threads_of_its_own():
         import os, warnings
         import numpy as np, snnc
         warnings.simplefilter("ignore")  # of forking a process with threads
-        x = np.full((60, 40_000), 0.3, np.float32)
+        x = np.full((120, 40_000), 0.3, np.float32)
         lif = snnc.Leaky(0.9)
         one = lif.run(x, record="spk")
         lif.run(x, num_threads=2)
+        assert snnc._threads._pool
         pid = os.fork()
         same = np.array_equal(lif.run(x, num_threads=2).spk, one.spk)
         if pid == 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmarks import private
 from benchmarks.problem import Outputs, Way
 
@@ -28,7 +30,7 @@ def contenders(problem: Problem) -> Contenders:
             "snnc out=": {"": Way(in_place)},
             "snnc": {"": Way(allocating, lambda returned: Outputs(returned[0], None))},
         }
-    spk_dtype = "packed" if cell.packed else cell.spk_dtype
+    spk_dtype = "packed" if cell.packed else getattr(np, cell.spk_dtype)
     out: dict[str, Any] = {"spk": spk, "state": states}
     record: tuple[str, ...] = ("spk",)
     if problem.mem is not None:
