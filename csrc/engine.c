@@ -659,27 +659,14 @@ static size_t next_multiple(size_t i, size_t of)
     return of ? i - i % of + of : SIZE_MAX;
 }
 
-snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
-                     size_t n0, size_t n1)
+/* A checked call, tile by tile. */
+static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
+                      size_t n0, size_t n1)
 {
     _Alignas(64) char stack[SCRATCH_BYTES];
     plan p;
-    const snnc_status status = check(isa, call, t0, t1, n0, n1);
 
-    if (status != SNNC_OK || n0 == n1)
-        return status;
-    if (t0 < t1 && run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
-        return status;
     make_plan(&p, isa, call, t0, t1);
-    if (t0 == t1) {
-        for (int k = 0; k < p.num_states && t0 == 0; k++)
-            if (call->state_in[k] && call->state_in[k] != call->state_out[k])
-                memcpy((char *)call->state_out[k] + n0 * p.size,
-                       (const char *)call->state_in[k] + n0 * p.size,
-                       (n1 - n0) * p.size);
-        return status;
-    }
-
     char *const scratch = p.inhibited ? call->workspace : stack;
     const size_t block = p.inhibited ? p.inhibited : BLOCK_BYTES / p.size;
     for (size_t i0 = n0, i1; i0 < n1; i0 = i1) {
@@ -693,6 +680,29 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
             }
         }
     }
+}
+
+/* A checked call without steps: its states stay as they are. */
+static void copy_states(const snnc_call *call, size_t n0, size_t n)
+{
+    const size_t size = size_of(call->type);
+    for (int k = 0; k < models[call->model].num_states; k++)
+        if (call->state_in[k] && call->state_in[k] != call->state_out[k])
+            memcpy((char *)call->state_out[k] + n0 * size,
+                   (const char *)call->state_in[k] + n0 * size, n * size);
+}
+
+snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
+                     size_t n0, size_t n1)
+{
+    const snnc_status status = check(isa, call, t0, t1, n0, n1);
+
+    if (status != SNNC_OK || n0 == n1)
+        return status;
+    if (t0 == t1 && t0 == 0)
+        copy_states(call, n0, n1 - n0);
+    else if (t0 < t1 && !run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
+        run_tiles(isa, call, t0, t1, n0, n1);
     return SNNC_OK;
 }
 

@@ -109,8 +109,11 @@ static int broadcasts_to(const shape *s, int ndim, const npy_intp *dims)
 
 static int same_shape(PyArrayObject *array, int ndim, const npy_intp *dims)
 {
-    return PyArray_NDIM(array) == ndim &&
-           memcmp(PyArray_DIMS(array), dims, (size_t)ndim * sizeof *dims) == 0;
+    const npy_intp *own = PyArray_DIMS(array);
+    int same = PyArray_NDIM(array) == ndim;
+    for (int d = 0; same && d < ndim; d++)
+        same = own[d] == dims[d];
+    return same;
 }
 
 /* The product of dimensions, or -1 if that many float64 are too many to address. */
