@@ -17,7 +17,6 @@
 #undef SNNC_SUFFIX
 
 enum {
-    SCRATCH_BYTES = 16 * 1024, /* of stack */
     BLOCK_BYTES = 256 * 1024,  /* of a state: what stays in cache from step to step */
     TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
     SHORTEST_RUN = 64,         /* fewer contiguous neurons go through a tile */
@@ -335,7 +334,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
         p->tile_steps = 1;
     }
     else if (item) {
-        const size_t room = SCRATCH_BYTES / item;
+        const size_t room = SNNC_SCRATCH_BYTES / item;
         const size_t least_steps =
             least(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
         const size_t widest = room / (least_steps ? least_steps : 1);
@@ -663,7 +662,7 @@ static size_t next_multiple(size_t i, size_t of)
 static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                       size_t n0, size_t n1)
 {
-    _Alignas(64) char stack[SCRATCH_BYTES];
+    _Alignas(64) char stack[SNNC_SCRATCH_BYTES];
     plan p;
 
     make_plan(&p, isa, call, t0, t1);

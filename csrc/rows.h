@@ -42,6 +42,9 @@
 #define SNNC_INDEPENDENT
 #endif
 
+/* Of stack, for all of the core. */
+enum { SNNC_SCRATCH_BYTES = 12 * 1024, SNNC_NARROWED_BYTES = 4 * 1024 };
+
 /* A file that is included once per type says what `real` is; NAME(f) is that type's f.
  */
 #define SNNC_PASTE(a, b) a##_##b

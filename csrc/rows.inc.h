@@ -103,6 +103,36 @@ SNNC_INLINE void NAME(chain)(const snnc_row *row, int model, int num_states,
     }
 }
 
+/* Bytes of 0 and 1 by way of reals, for a type so wide that they would be many vectors:
+ * a row function that writes reals, a few neurons at a time, and a loop that narrows
+ * them. */
+SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num_states,
+                                int num_params, int per_neuron, int steps)
+{
+    enum { WIDTH = SNNC_NARROWED_BYTES / sizeof(real) / SNNC_SWEEP_STEPS };
+    real spk[SNNC_SWEEP_STEPS * WIDTH];
+    snnc_row part = *row;
+
+    part.spk = spk;
+    part.spk_step = WIDTH;
+    for (size_t i = 0; i < row->n; i += WIDTH) {
+        part.n = row->n - i < WIDTH ? row->n - i : WIDTH;
+        part.x = (const real *)row->x + i;
+        for (int k = 0; k < num_states; k++) {
+            part.state_in[k] = (const real *)row->state_in[k] + i;
+            part.state_out[k] = (real *)row->state_out[k] + i;
+        }
+        for (int k = 0; k < num_params; k++)
+            part.params[k] = (const real *)row->params[k] + (per_neuron ? i : 0);
+        reals(&part);
+        for (int t = 0; t < steps; t++) {
+            uint8_t *const bytes = (uint8_t *)row->spk + t * row->spk_step + i;
+            for (size_t j = 0; j < part.n; j++)
+                bytes[j] = spk[t * WIDTH + j] != 0;
+        }
+    }
+}
+
 /* The row functions and their table, from models.def. ROW_IF_1 keeps its argument and
  * ROW_IF_0 drops it: whether the model has undelayed resets. */
 #define SNNC_LIST(...) \
@@ -115,8 +145,12 @@ SNNC_INLINE void NAME(chain)(const snnc_row *row, int model, int num_states,
 #define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps) \
     static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)  \
     {                                                                                \
-        NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,       \
-                    SNNC_##spikes, per_neuron, steps);                               \
+        if (SNNC_##spikes == SNNC_BYTES && sizeof(real) > sizeof(float))             \
+            NAME(narrowed)(row, ROW_NAME(kind, REALS, name, reset, undelayed),       \
+                           states, params, per_neuron, steps);                       \
+        else                                                                         \
+            NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,   \
+                        SNNC_##spikes, per_neuron, steps);                           \
     }
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
     ROW(step, spikes, name, states, params, reset, undelayed, 0, 1)                  \

@@ -107,8 +107,7 @@ const snnc_isa *snnc_isa_find(const char *name);
 const char *snnc_isa_name_at(int index);
 const char *snnc_isa_name(const snnc_isa *isa);
 
-/* One value per step and neuron, inside the caller's memory. Strides count elements
- * (of SNNC_BITS: bytes, without strides over the neurons). */
+/* One value per step and neuron, inside the caller's memory. Strides count elements. */
 typedef struct {
     void *data;               /* NULL: not wanted */
     ptrdiff_t step;           /* from one step to the next; 0: a row's elements */
@@ -198,7 +197,7 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
 /* Bytes in a row of bits. */
 size_t snnc_bits_width(size_t num_neurons);
 
-/* Lists the spikes in num_steps rows of SNNC_BITS of num_neurons, sorted by step, then
+/* Lists the spikes in num_steps rows of bits of num_neurons, sorted by step, then
  * by neuron: the step of each, from first_step on, and its neuron. Returns how many
  * there are; writes those that there is room for. */
 size_t snnc_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
