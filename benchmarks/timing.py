@@ -114,7 +114,7 @@ def measure(
         loops[key] = loop_of(call)
         warm[key] = seconds < SLOW
         least = budget.least if seconds < SLOW else budget.least_slow
-        wanted = int(budget.seconds / (seconds * inner[key]))
+        wanted = int(budget.seconds / (seconds * inner[key] + pause))
         repeats[key] = max(least, min(budget.most, wanted))
     samples: dict[K, list[float]] = {key: [] for key in calls}
     rounds = max(repeats.values(), default=0)

@@ -21,7 +21,7 @@ def row_functions(path):
         ["objdump", "-d", "--no-show-raw-insn", path], check=True, capture_output=True, text=True
     ).stdout
     for part in re.split(r"\n(?=[0-9a-f]+ <)", text):
-        if found := re.match(r"[0-9a-f]+ <_?((?:step|sweep)_(?!BYTES_\w*f64)\w+)>:\n", part):
+        if found := re.match(r"[0-9a-f]+ <_?((?:step|sweep)_(?!\w*BYTES_\w*f64)\w+)>:\n", part):
             yield found[1], part
 
 
