@@ -17,10 +17,10 @@
 #undef SNNC_SUFFIX
 
 enum {
-    BLOCK_BYTES = 256 * 1024,  /* of a state: what stays in cache from step to step */
-    TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
-    SHORTEST_RUN = 64,         /* fewer contiguous neurons go through a tile */
-    STRIP_UNIT = 64            /* strips are multiples of it */
+    BLOCK_BYTES = 256 * 1024, /* of a state: what stays in cache from step to step */
+    TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
+    SHORTEST_RUN = 64,        /* fewer contiguous neurons go through a tile */
+    STRIP_UNIT = 64           /* strips are multiples of it */
 };
 
 static const snnc_model_info models[SNNC_NUM_MODELS] = {

@@ -369,7 +369,8 @@ static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
 /* Whether any of these factors isn't 1; -1 with an exception. */
 static int weighs_spikes(PyArrayObject *graded)
 {
-    PyArrayObject *plain = (PyArrayObject *)PyArray_GETCONTIGUOUS(graded);
+    PyArrayObject *plain =
+        (PyArrayObject *)PyArray_FromArray(graded, NULL, NPY_ARRAY_CARRAY_RO);
     int weighs = plain ? 0 : -1;
     for (npy_intp i = 0; plain && i < PyArray_SIZE(plain); i++)
         weighs = weighs || ((const double *)PyArray_DATA(plain))[i] != 1;

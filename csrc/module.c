@@ -162,8 +162,9 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
 /* The base of the neuron classes: what a step reads of a neuron, so that the common
  * step needs no Python function. */
 typedef struct {
-    PyObject_HEAD PyObject *cell; /* what core_cell returned */
-    PyObject *held;               /* the states that the neuron holds, or None */
+    PyObject_HEAD
+    PyObject *cell; /* what core_cell returned */
+    PyObject *held; /* the states that the neuron holds, or None */
 } neuron;
 
 /* Names of Python's, made once. */

@@ -142,15 +142,15 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
 
 #define ROW_NAME(kind, spikes, name, reset, undelayed) \
     NAME(kind##_##spikes##_##name##_##reset##_##undelayed)
-#define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps) \
-    static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)  \
-    {                                                                                \
-        if (SNNC_##spikes == SNNC_BYTES && sizeof(real) > sizeof(float))             \
-            NAME(narrowed)(row, ROW_NAME(kind, REALS, name, reset, undelayed),       \
-                           states, params, per_neuron, steps);                       \
-        else                                                                         \
-            NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,   \
-                        SNNC_##spikes, per_neuron, steps);                           \
+#define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps)   \
+    static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)    \
+    {                                                                                  \
+        if (SNNC_##spikes == SNNC_BYTES && sizeof(real) > sizeof(float))               \
+            NAME(narrowed)(row, ROW_NAME(kind, REALS, name, reset, undelayed), states, \
+                           params, per_neuron, steps);                                 \
+        else                                                                           \
+            NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,     \
+                        SNNC_##spikes, per_neuron, steps);                             \
     }
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
     ROW(step, spikes, name, states, params, reset, undelayed, 0, 1)                  \
