@@ -160,8 +160,6 @@ def machine(results: dict[str, Any]) -> str:
             f"snnc on {worker['snnc_threads']}, load {described['load']}, {variables}"
         )
         lines += [f"  - {peer} is missing: {why}" for peer, why in worker["missing"].items()]
-        if worker["snnc_threads"] < worker["threads"]:
-            lines.append("  - this snnc has no threads: it computed on one, the peers on more")
     described = results["workers"][0]["machine"] if results["workers"] else {}
     shown = ("date", "processor", "processors", "caches", "governor", "system", "python")
     lines += [f"- {name}: {described[name]}" for name in shown if name in described]
@@ -195,10 +193,16 @@ def variant(row: Row, column: str) -> str:
     return str(row.columns.get(column, {}).get("variant") or "-")
 
 
+ONE_THREAD = "snnc run, 1 thread"
+
+
 def sequences(rows: Sequence[Row]) -> str:
     """Show sequences that differ in their size only."""
     head = ["N", "T", "snnc run", "snnc _core.run", "run adds", "compared", "G/s"]
     head += ["Numba", "G/s", "Numba is"]
+    shared = any(ONE_THREAD in r.columns for r in rows)
+    if shared:
+        head[5:5] = ["1 thread", "ratio"]
     present = [peer for peer in PEERS if any(peer in r.columns for r in rows)]
     head += [
         name for peer in present for name in ((peer, "ratio") if peer != "Numba" else ("ratio",))
@@ -224,6 +228,8 @@ def sequences(rows: Sequence[Row]) -> str:
             if peer != "Numba":
                 line.append(row.time(peer))
             line.append(row.compared(ours, peer))
+        if shared:
+            line[5:5] = [row.time(ONE_THREAD), row.compared("snnc run", ONE_THREAD)]
         lines.append(line)
     return table(head, lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
+from random import Random
 from statistics import median, quantiles
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 
 SLOW = 0.1  # seconds
+WARM = 0.002
 SHORT = 200e-6  # shorter calls are repeated in an inner loop until it takes this long
 
 
@@ -53,9 +55,9 @@ class Timing:
 def loop_of(call: partial[Any]) -> Callable[..., float]:
     """Make a function that makes a call so many times and returns the seconds it took.
 
-    The call is written out, its arguments being local variables: nothing else is timed. With
-    ``warm=True`` a call comes before them that isn't timed: it brings back what other calls have
-    driven out of the caches, and wakes up threads.
+    The call is written out, its arguments being local variables: nothing else is timed. For
+    `warm` seconds calls come before them that aren't timed: they bring back what other calls have
+    driven out of the caches, and wake up threads and processors.
     """
     values = {f"a{i}": value for i, value in enumerate(call.args)}
     keywords = {f"k{i}": name for i, name in enumerate(call.keywords)}
@@ -63,7 +65,8 @@ def loop_of(call: partial[Any]) -> Callable[..., float]:
     values |= {local: call.keywords[name] for local, name in keywords.items()}
     source = (
         f"def loop(count, warm, f, {', '.join(values)}):\n"
-        "    if warm:\n"
+        "    start = perf_counter()\n"
+        "    while perf_counter() - start < warm:\n"
         f"        f({', '.join(passed)})\n"
         "    start = perf_counter()\n"
         "    for _ in repeat(None, count):\n"
@@ -73,7 +76,7 @@ def loop_of(call: partial[Any]) -> Callable[..., float]:
     namespace: dict[str, Any] = {}
     exec("from itertools import repeat\nfrom time import perf_counter\n" + source, namespace)
     loop = namespace["loop"]
-    return lambda count, warm=False: float(loop(count, warm, call.func, **values))
+    return lambda count, warm=0.0: float(loop(count, warm, call.func, **values))
 
 
 @contextmanager
@@ -105,22 +108,25 @@ def measure(
 ) -> dict[K, Timing]:
     """Time calls in turn, so that what disturbs the machine disturbs all of them.
 
+    Their order is another one in each round, as each finds the caches as the last left them.
     Before each there is a pause, in which threads that the last has left waiting for more go to
-    sleep, and stop keeping a processor busy.
+    sleep, and stop keeping a processor busy; and calls that aren't timed.
     """
     loops, inner, repeats, warm = {}, {}, {}, {}
     for key, call in calls.items():
         seconds, inner[key] = estimate(call)
         loops[key] = loop_of(call)
-        warm[key] = seconds < SLOW
+        warm[key] = WARM if seconds < SLOW else 0.0
         least = budget.least if seconds < SLOW else budget.least_slow
-        wanted = int(budget.seconds / (seconds * inner[key] + pause))
+        wanted = int(budget.seconds / (seconds * inner[key] + warm[key] + pause))
         repeats[key] = max(least, min(budget.most, wanted))
     samples: dict[K, list[float]] = {key: [] for key in calls}
     rounds = max(repeats.values(), default=0)
+    order, shuffle = list(loops.items()), Random(0).shuffle
     with no_gc():
         for i in range(1, rounds + 1):
-            for key, loop in loops.items():
+            shuffle(order)
+            for key, loop in order:
                 if len(samples[key]) < i * repeats[key] // rounds:  # spread over all rounds
                     sleep(pause)
                     samples[key].append(loop(inner[key], warm[key]) / inner[key])

@@ -144,8 +144,8 @@ def test_arguments_are_passed_as_they_are():
     loop = timing.loop_of(partial(function, 1, "two", out=(3,), f=4))
     assert loop(3) >= 0
     assert seen == [((1, "two"), {"out": (3,), "f": 4})] * 3
-    assert loop(3, warm=True) >= 0
-    assert len(seen) == 7
+    assert loop(3, warm=1e-4) >= 0
+    assert len(seen) > 6
 
 
 def test_all_calls_are_timed_in_turn():
@@ -233,7 +233,6 @@ def test_report_shows_losses_as_losses(results):
     text = report.render(results)
     assert "a made-up one" in text
     assert "spyx_scan is missing: No module named 'spyx'" in text
-    assert "this snnc has no threads" in text
     assert (
         "- 0.50 against Numba (snnc run): Leaky, N=1000, T=100, spikes as float32, 1 thread"
         in text

@@ -38,4 +38,8 @@ def contenders(problem: Problem) -> Contenders:
         record += ("mem",)
     public = partial(neuron.run, x, *states, record=record, spk_dtype=spk_dtype, out=out)
     core = private.run(neuron, x, states, spk, problem.mem, spk_dtype)
-    return {"snnc run": {"": Way(public)}, "snnc _core.run": {"": Way(core)}}
+    found = {"snnc run": {"": Way(public)}, "snnc _core.run": {"": Way(core)}}
+    if problem.threads > 1:  # to compare with, in the same process
+        one = partial(public.func, *public.args, **public.keywords, num_threads=1)
+        found["snnc run, 1 thread"] = {"": Way(one)}
+    return found
