@@ -22,8 +22,7 @@ def state_names(model: str) -> tuple[str, ...]:
 
 def constants(neuron: Any, dtype: str) -> dict[str, Array]:
     """Derive what the equations of a neuron use; the threshold comes first."""
-    parameters = {name: np.asarray(p, dtype) for name, p in neuron._parameters.items()}
-    derived = neuron._constants(parameters)
+    derived = neuron._constants(neuron._parameters, neuron._options, dtype)
     names = _core.models[type(neuron).__name__][1]
     return {
         name: np.asarray(derived[name], dtype)

@@ -26,8 +26,8 @@ enum {
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
 #define SNNC_LIST(...) {__VA_ARGS__}
 #define SNNC_COUNT(...) (int)(sizeof((const char *const[])__VA_ARGS__) / sizeof(char *))
-#define SNNC_MODEL(name, states, params, undelayed) \
-    {#name, SNNC_COUNT(states), SNNC_COUNT(params), states, params, undelayed},
+#define SNNC_MODEL(name, states, params, undelayed, hard) \
+    {#name, SNNC_COUNT(states), SNNC_COUNT(params), states, params, undelayed, hard},
 #include "models.def"
 #undef SNNC_MODEL
 #undef SNNC_COUNT
@@ -199,7 +199,8 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
          call->spk_type == SNNC_F16))
         return SNNC_BAD_TYPE;
     if ((int)call->reset < 0 || call->reset >= SNNC_NUM_RESETS ||
-        (call->undelayed && !info->undelayed))
+        (call->undelayed && !info->undelayed) ||
+        (info->hard && call->reset != SNNC_ZERO))
         return SNNC_BAD_RESET;
     if (t0 > t1 || t1 > call->num_steps || n0 > n1 || n1 > n)
         return SNNC_BAD_RANGE;
@@ -239,7 +240,8 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     if (call->rivals && n0 < n1) {
         const size_t row = row_of_rivals(call);
         const size_t period = call->period > 1 ? call->period : 0;
-        if (n % row || n0 % row || n1 % row || period % row || !call->workspace)
+        if (info->hard || n % row || n0 % row || n1 % row || period % row ||
+            !call->workspace)
             return SNNC_BAD_INHIBITION;
     }
     return SNNC_OK;

@@ -59,6 +59,11 @@ static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
     if (model < 0 || reset < 0 || undelayed < 0 || inhibition < 0)
         return NULL;
     const int num_params = snnc_model_at(model)->num_params;
+    if (snnc_model_at(model)->hard && (reset != SNNC_ZERO || inhibition)) {
+        PyErr_Format(PyExc_ValueError, "%s has hard resets only, and no inhibition",
+                     names[model]);
+        return NULL;
+    }
     if (!is_tuple(args[4], num_params, "constants32") ||
         !is_tuple(args[5], num_params, "constants64"))
         return NULL;
@@ -165,6 +170,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *cell; /* what core_cell returned */
     PyObject *held; /* the states that the neuron holds, or None */
+    char indirect;  /* whether every call is left to Python */
 } neuron;
 
 /* Names of Python's, made once. */
@@ -182,8 +188,8 @@ static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
         out = PyDict_GetItemWithError(kwargs, name_out);
     else if (kwargs && PyDict_Size(kwargs) > 1)
         out = NULL;
-    if (n->cell && n->held == Py_None && nargs > 1 && nargs <= 1 + SNNC_MAX_STATES &&
-        out) {
+    if (n->cell && n->held == Py_None && !n->indirect && nargs > 1 &&
+        nargs <= 1 + SNNC_MAX_STATES && out) {
         for (Py_ssize_t i = 0; i < nargs; i++)
             operands[i] = PyTuple_GetItem(args, i);
         PyObject *cell = n->cell, *result; /* which may be replaced in the meantime */
@@ -227,6 +233,7 @@ static void neuron_dealloc(PyObject *self)
 static PyMemberDef neuron_members[] = {
     {"_cell", T_OBJECT, offsetof(neuron, cell), 0, NULL},
     {"_held", T_OBJECT, offsetof(neuron, held), 0, NULL},
+    {"_indirect", T_BOOL, offsetof(neuron, indirect), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -489,7 +496,7 @@ static int add(PyObject *module, const char *name, PyObject *value)
     return status;
 }
 
-/* {model: (states, parameters, whether its reset may be undelayed)} */
+/* {model: (states, parameters, whether its reset may be undelayed, its resets)} */
 static PyObject *model_table(void)
 {
     PyObject *table = PyDict_New();
@@ -497,13 +504,16 @@ static PyObject *model_table(void)
         const snnc_model_info *info = snnc_model_at(i);
         PyObject *states = tuple_of_names(info->states, info->num_states);
         PyObject *params = tuple_of_names(info->params, info->num_params);
-        PyObject *row =
-            states && params
-                ? PyTuple_Pack(3, states, params, info->undelayed ? Py_True : Py_False)
-                : NULL;
+        PyObject *resets = info->hard ? tuple_of_names(&reset_names[SNNC_ZERO], 1)
+                                      : tuple_of_names(reset_names, SNNC_NUM_RESETS);
+        PyObject *row = states && params && resets
+                            ? PyTuple_Pack(4, states, params,
+                                           info->undelayed ? Py_True : Py_False, resets)
+                            : NULL;
         if (!row || PyDict_SetItemString(table, info->name, row) < 0)
             Py_CLEAR(table);
         Py_XDECREF(row);
+        Py_XDECREF(resets);
         Py_XDECREF(params);
         Py_XDECREF(states);
     }

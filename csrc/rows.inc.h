@@ -8,13 +8,14 @@
 #include "cells/alpha.h"
 #include "cells/lapicque.h"
 #include "cells/leaky.h"
+#include "cells/lif.h"
 #include "cells/synaptic.h"
 
 SNNC_INLINE int NAME(cell)(int model, real x, real *state, const real *param, int reset,
                            int undelayed)
 {
     switch (model) {
-#define SNNC_MODEL(name, states, params, has_undelayed) \
+#define SNNC_MODEL(name, states, params, has_undelayed, hard) \
     case SNNC_##name: return NAME(name)(x, state, param, reset, undelayed);
 #include "models.def"
 #undef SNNC_MODEL
@@ -109,14 +110,14 @@ SNNC_INLINE void NAME(chain)(const snnc_row *row, int model, int num_states,
 SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num_states,
                                 int num_params, int per_neuron, int steps)
 {
-    enum { WIDTH = SNNC_NARROWED_BYTES / sizeof(real) / SNNC_SWEEP_STEPS };
-    real spk[SNNC_SWEEP_STEPS * WIDTH];
+    real spk[SNNC_NARROWED_BYTES / sizeof(real)];
+    const size_t width = sizeof spk / sizeof *spk / (size_t)steps;
     snnc_row part = *row;
 
     part.spk = spk;
-    part.spk_step = WIDTH;
-    for (size_t i = 0; i < row->n; i += WIDTH) {
-        part.n = row->n - i < WIDTH ? row->n - i : WIDTH;
+    part.spk_step = (ptrdiff_t)width;
+    for (size_t i = 0; i < row->n; i += width) {
+        part.n = row->n - i < width ? row->n - i : width;
         part.x = (const real *)row->x + i;
         for (int k = 0; k < num_states; k++) {
             part.state_in[k] = (const real *)row->state_in[k] + i;
@@ -128,17 +129,20 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
         for (int t = 0; t < steps; t++) {
             uint8_t *const bytes = (uint8_t *)row->spk + t * row->spk_step + i;
             for (size_t j = 0; j < part.n; j++)
-                bytes[j] = spk[t * WIDTH + j] != 0;
+                bytes[j] = spk[(size_t)t * width + j] != 0;
         }
     }
 }
 
 /* The row functions and their table, from models.def. ROW_IF_1 keeps its argument and
- * ROW_IF_0 drops it: whether the model has undelayed resets. */
+ * ROW_IF_0 drops it: whether the model has undelayed resets. ROW_UNLESS_0 and
+ * ROW_UNLESS_1 are the opposite: whether there are other resets than hard ones. */
 #define SNNC_LIST(...) \
     (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
-#define ROW_IF_0(a)
-#define ROW_IF_1(a) a
+#define ROW_IF_0(...)
+#define ROW_IF_1(...) __VA_ARGS__
+#define ROW_UNLESS_0(...) __VA_ARGS__
+#define ROW_UNLESS_1(...)
 
 #define ROW_NAME(kind, spikes, name, reset, undelayed) \
     NAME(kind##_##spikes##_##name##_##reset##_##undelayed)
@@ -166,12 +170,11 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
 #define ROWS(name, states, params, reset, undelayed)            \
     ROWS_WRITING(REALS, name, states, params, reset, undelayed) \
     ROWS_WRITING(BYTES, name, states, params, reset, undelayed)
-#define SNNC_MODEL(name, states, params, has_undelayed)            \
-    ROWS(name, states, params, SUBTRACT, 0)                        \
-    ROWS(name, states, params, ZERO, 0)                            \
-    ROWS(name, states, params, NONE, 0)                            \
-    ROW_IF_##has_undelayed(ROWS(name, states, params, SUBTRACT, 1) \
-                               ROWS(name, states, params, ZERO, 1))
+#define SNNC_MODEL(name, states, params, has_undelayed, hard)                       \
+    ROWS(name, states, params, ZERO, 0)                                             \
+    ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1)) ROW_UNLESS_##hard(  \
+        ROWS(name, states, params, SUBTRACT, 0) ROWS(name, states, params, NONE, 0) \
+            ROW_IF_##has_undelayed(ROWS(name, states, params, SUBTRACT, 1)))
 #include "models.def"
 #undef SNNC_MODEL
 
@@ -190,13 +193,14 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
         }                                                      \
     }
 static const snnc_row_table NAME(row_table) = {
-#define SNNC_MODEL(name, states, params, has_undelayed)                           \
-    [SNNC_##name] = {                                                             \
-        [SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0),                          \
-                           ROW_IF_##has_undelayed(ROW_NAMES(name, SUBTRACT, 1))}, \
-        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0),                                  \
-                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1))},         \
-        [SNNC_NONE] = {ROW_NAMES(name, NONE, 0)}},
+#define SNNC_MODEL(name, states, params, has_undelayed, hard)                    \
+    [SNNC_##name] = {                                                            \
+        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0),                                 \
+                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1))},        \
+        ROW_UNLESS_##hard([SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0),       \
+                                             ROW_IF_##has_undelayed(             \
+                                                 ROW_NAMES(name, SUBTRACT, 1))}, \
+                          [SNNC_NONE] = {ROW_NAMES(name, NONE, 0)})},
 #include "models.def"
 #undef SNNC_MODEL
 };
@@ -209,4 +213,6 @@ static const snnc_row_table NAME(row_table) = {
 #undef ROW_NAME
 #undef ROW_IF_1
 #undef ROW_IF_0
+#undef ROW_UNLESS_1
+#undef ROW_UNLESS_0
 #undef SNNC_LIST

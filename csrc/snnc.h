@@ -23,11 +23,16 @@
  *   and, if undelayed,  d = spk/g - r:  subtract mem = mem - d*thr;  zero mem = mem -
  * d*mem.
  *
+ *   LIF       in the order integrate, test if undelayed, else test, integrate; k is
+ * dt/tau or 1 - exp(-dt/tau), num_ref how many integrations a spike skips integrate  v
+ * = v + ((v_rest - v) + R*x)*k, or where ref > 0 v = v_reset, ref = ref - 1 test spk =
+ * H(v - thr); where it is 1, v = v_reset, ref = num_ref
+ *
  * THE NUMBERS. Each operation above rounds once, in the type of the call, as bracketed
  * and left to right: no fused multiply-add, no flush to zero, resets by product and
- * never by branch. So results are the same bits for every instruction set, splitting of
- * the neurons or steps, and memory layout; of a NaN only the position is promised, not
- * sign or payload.
+ * never by branch (but LIF's, which are a choice). So results are the same bits for
+ * every instruction set, splitting of the neurons or steps, and memory layout; of a NaN
+ * only the position is promised, not sign or payload.
  *
  * THE CALLS never allocate, keep no state, set no errno. Whatever they return, they
  * have checked every argument before the first write. */
@@ -44,11 +49,11 @@ extern "C" {
 #define SNNC_VERSION "0.1.0"
 const char *snnc_version(void);
 
-enum { SNNC_MAX_STATES = 3, SNNC_MAX_PARAMS = 5 };
+enum { SNNC_MAX_STATES = 3, SNNC_MAX_PARAMS = 6 };
 
 /* The models, in the order of models.def. */
 typedef enum {
-#define SNNC_MODEL(name, states, params, undelayed) SNNC_##name,
+#define SNNC_MODEL(name, states, params, undelayed, hard) SNNC_##name,
 #include "models.def"
 #undef SNNC_MODEL
     SNNC_NUM_MODELS
@@ -89,6 +94,7 @@ typedef struct {
     const char *states[SNNC_MAX_STATES + 1];
     const char *params[SNNC_MAX_PARAMS + 1];
     int undelayed; /* whether the reset may follow its spike within the step */
+    int hard;      /* whether SNNC_ZERO is the only reset, and there is no inhibition */
 } snnc_model_info;
 
 /* NULL where there is no such model. */

@@ -23,9 +23,10 @@ except ImportError as error:
         ) from error
     raise
 
-from snnc import utils
+from snnc import spikestats, utils
 from snnc._config import show_config
 from snnc._threads import set_num_threads
+from snnc.lif import LIF
 from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
 from snnc.recording import Recording, unpack_spikes
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = _core.version
 
 __all__ = [
+    "LIF",
     "Alpha",
     "Lapicque",
     "Leaky",
@@ -44,6 +46,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "spikeplot",
+    "spikestats",
     "unpack_spikes",
     "utils",
 ]

@@ -11,12 +11,13 @@ isa: Final[str]
 isas: Final[tuple[str, ...]]
 resets: Final[tuple[str, ...]]
 records: Final[tuple[str, ...]]
-models: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...], bool]]]
+models: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...]]]]
 
 @disjoint_base
 class Neuron:
     _cell: Any
     _held: tuple[Any, ...] | None
+    _indirect: bool
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 def cell(*args: Any) -> object: ...

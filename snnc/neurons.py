@@ -78,6 +78,10 @@ def _frozen(array: Floats) -> Floats:
     return array.view()
 
 
+def _cast(parameters: dict[str, Floats], dtype: DTypeLike) -> dict[str, Floats]:
+    return {name: np.asarray(array, dtype) for name, array in parameters.items()}
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}={value!r}; expected True or False")
@@ -197,14 +201,15 @@ class SpikingNeuron(_core.Neuron):
 
     State: ClassVar[Any]
 
-    _everything: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # spikes and all states
+    _example: ClassVar[str]  # the arguments of a constructor, for the docstring
+    _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # of options that aren't flags
+    _optional: ClassVar[frozenset[str]] = frozenset()  # parameters that may be None
+    _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
+    _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
 
-    threshold = _Parameter("The membrane potential above which a neuron fires.")
     init_hidden = _Option("Whether the neuron holds its states itself.")
-    inhibition = _Option("Whether only one neuron of a row (axis 1) may fire in a step.")
     output = _Option("Whether a call returns the states too if the neuron holds them.")
-    reset_mechanism = _Option('What a spike does to its neuron: "subtract", "zero", "none".')
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
     __signature__ = _Signature()
@@ -214,7 +219,9 @@ class SpikingNeuron(_core.Neuron):
     _call: Any  # what the base class calls where a step needs more than arithmetic
 
     def __init__(self) -> None:
-        raise TypeError("SpikingNeuron is a base class: use Lapicque, Leaky, Synaptic or Alpha")
+        raise TypeError(
+            f"{type(self).__name__} is a base class: use one of {', '.join(_core.models)}"
+        )
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -224,12 +231,11 @@ class SpikingNeuron(_core.Neuron):
                 setattr(cls, name, _State(name, index))
             state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
             cls.State = state
-            states = tuple(range(len(_core.records), len(_core.records) + len(cls.states)))
-            cls._everything = (("spk", *cls.states), (0, *states))
+            cls._default = _columns(cls.states, ("spk", *cls._recorded()))
             cls._nothing = (None,) * len(cls.states)
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
-            example = f"{cls.__name__}({'0.9, 0.8' if len(cls.states) > 1 else '0.9'})"
             assert cls.__doc__
+            example = f"{cls.__name__}({cls._example})"
             cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -240,29 +246,35 @@ class SpikingNeuron(_core.Neuron):
             )
         super().__setattr__(name, value)
 
+    @classmethod
+    def _recorded(cls) -> tuple[str, ...]:
+        """Name the states that `run` records unless it is told."""
+        return cls.states
+
     # ---- configuration ----
 
     def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
         """Set all parameters and options; what constructors do."""
         self._parameters = {}
-        self._options = {"reset_delay": True}
+        self._options = {}
         self._held = None
         self._configure(parameters, options)
 
     def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         """Set some, with everything that follows from them, or raise and change nothing."""
-        new = {name: _real(name, value) for name, value in parameters.items()}
-        all_parameters = self._complete({**self._parameters, **new}, new)
         all_options = {**self._options}
         for name, value in options.items():
-            if name != "reset_mechanism":
+            choices = self._choices.get(name)
+            if not choices:
                 all_options[name] = _flag(name, value)
-            elif isinstance(value, str) and value in _core.resets:
+            elif isinstance(value, str) and value in choices:
                 all_options[name] = value
             else:
-                raise ValueError(
-                    f"reset_mechanism={value!r}; expected one of {', '.join(_core.resets)}"
-                )
+                raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
+        unset = {n for n, value in parameters.items() if value is None and n in self._optional}
+        new = {n: _real(n, value) for n, value in parameters.items() if n not in unset}
+        kept = {n: array for n, array in self._parameters.items() if n not in unset}
+        all_parameters = self._complete({**kept, **new}, new, all_options)
         cell = self._make_cell(all_parameters, all_options)
         self._parameters = {name: _frozen(array) for name, array in all_parameters.items()}
         self._options = all_options
@@ -273,14 +285,20 @@ class SpikingNeuron(_core.Neuron):
             self._held = self._rest()
 
     def _complete(
-        self, parameters: dict[str, Floats], new: dict[str, Floats]
+        self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]
     ) -> dict[str, Floats]:
         """Check parameters together, and derive those that follow from the `new` ones."""
         return parameters
 
-    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
-        """Derive what the step uses, from parameters in the dtype to compute in."""
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        """Derive what the step uses, for one dtype to compute in."""
         raise TypeError(f"{type(self).__name__} derives no constants")
+
+    def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
+        """Say how it resets, whether within the step of the spike, and whether rivals inhibit."""
+        raise TypeError(f"{type(self).__name__} has no reset")
 
     def _make_cell(self, parameters: dict[str, Floats], options: dict[str, Any]) -> Any:
         """Build the core's view of the neuron."""
@@ -296,16 +314,9 @@ class SpikingNeuron(_core.Neuron):
         constants = []
         with np.errstate(all="ignore"):
             for dtype in (np.float32, np.float64):
-                c = self._constants({k: np.asarray(v, dtype) for k, v in parameters.items()})
+                c = self._constants(parameters, options, dtype)
                 constants.append(tuple(c[name] for name in names))
-        return _core.cell(
-            self._model(),
-            options["reset_mechanism"],
-            not options["reset_delay"],
-            options["inhibition"],
-            *constants,
-            shapes,
-        )
+        return _core.cell(self._model(), *self._kind(options), *constants, shapes)
 
     @classmethod
     def _model(cls) -> str:
@@ -347,11 +358,12 @@ class SpikingNeuron(_core.Neuron):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_held": self._held}
+        return {**self.__dict__, "_held": self._held, "_indirect": self._indirect}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._held = self.__dict__.pop("_held")
+        self._indirect = self.__dict__.pop("_indirect")
         self._parameters = {k: _frozen(np.array(v)) for k, v in self._parameters.items()}
         self._cell = self._make_cell(self._parameters, self._options)
 
@@ -418,6 +430,7 @@ class SpikingNeuron(_core.Neuron):
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
+        rng: np.random.Generator | int | None = None,
         **named_states: ArrayLike | None,
     ) -> Recording:
         """Run a whole sequence in one call: the same bits as one call a step.
@@ -462,6 +475,9 @@ class SpikingNeuron(_core.Neuron):
             Python's own numbers and the parameters have no say in it.
         num_threads : int, optional
             How many threads may share the run; by default what `snnc.set_num_threads` says.
+        rng : numpy.random.Generator or int, optional
+            Where the noise of a `LIF` neuron with `sigma` comes from, which needs it; an int
+            seeds this one run.
 
         Returns
         -------
@@ -497,7 +513,7 @@ class SpikingNeuron(_core.Neuron):
             )
         return self._run(
             x, begin, num_steps, time_axis, record, every, 0, neurons, spk_dtype, out, dtype,
-            num_threads,
+            num_threads, rng,
         )  # fmt: skip
 
     def run_chunks(
@@ -513,6 +529,7 @@ class SpikingNeuron(_core.Neuron):
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
+        rng: np.random.Generator | int | None = None,
         **named_states: ArrayLike | None,
     ) -> Iterator[Recording]:
         """Run a sequence that comes in chunks: the same bits as one run over the whole.
@@ -526,7 +543,7 @@ class SpikingNeuron(_core.Neuron):
             The input: a list, a generator, slices of an ``np.memmap``. T may differ from one
             chunk to the next.
         *states, num_steps, time_axis, record, every, neurons, spk_dtype, out, dtype, \
-num_threads, **named_states
+num_threads, rng, **named_states
             As for `run`; the states are those before the first chunk.
 
         Yields
@@ -559,6 +576,8 @@ num_threads, **named_states
         With a progress bar: ``for rec in tqdm(lif.run_chunks(chunks), total=5):``.
         """
         begin = self._start(states, named_states)
+        if rng is not None:
+            rng = np.random.default_rng(rng)  # the same for all chunks
 
         def run_each() -> Iterator[Recording]:
             first_step = 0
@@ -566,7 +585,7 @@ num_threads, **named_states
             for chunk in chunks:
                 rec = self._run(
                     chunk, state, num_steps, time_axis, record, every, first_step, neurons,
-                    spk_dtype, out, dtype, num_threads,
+                    spk_dtype, out, dtype, num_threads, rng,
                 )  # fmt: skip
                 state = self._held or rec.state
                 first_step += rec.num_steps
@@ -614,9 +633,12 @@ num_threads, **named_states
         out: Recording | Mapping[str, Any] | None,
         dtype: DTypeLike | None,
         num_threads: int | None,
+        rng: Any,
     ) -> Recording:
+        if rng is not None or self._prepares:
+            x, begin, num_steps, dtype = self._prepare(x, begin, num_steps, time_axis, dtype, rng)
         if record is None:
-            names, indices = self._everything
+            names, indices = self._default
         else:
             try:
                 given = (record,) if isinstance(record, str) else tuple(record)
@@ -655,6 +677,12 @@ num_threads, **named_states
             type(spk_dtype) is str and spk_dtype == "packed",
         )
 
+    def _prepare(
+        self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
+    ) -> tuple[Any, tuple[Any, ...], Any, Any]:
+        """Do to the input, the start states and the dtype what a model needs before a run."""
+        raise TypeError(f"rng={rng!r}: a {type(self).__name__} has no noise")
+
     def _dt(self) -> Any:
         return 1
 
@@ -688,7 +716,21 @@ num_threads, **named_states
         return tuple(given), tuple(state)
 
 
-class Lapicque(SpikingNeuron):
+class TorchNeuron(SpikingNeuron):
+    """The base class of snnTorch's models: their common parameter and options."""
+
+    threshold = _Parameter("The membrane potential above which a neuron fires.")
+    inhibition = _Option("Whether only one neuron of a row (axis 1) may fire in a step.")
+    reset_mechanism = _Option('What a spike does to its neuron: "subtract", "zero", "none".')
+
+    _choices: ClassVar = {"reset_mechanism": _core.resets}
+
+    def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
+        undelayed = not options.get("reset_delay", True)
+        return options["reset_mechanism"], undelayed, options["inhibition"]
+
+
+class Lapicque(TorchNeuron):
     """Lapicque's neuron: an RC circuit, integrated by forward Euler, with a threshold.
 
     .. code-block:: text
@@ -793,7 +835,7 @@ class Lapicque(SpikingNeuron):
         )
 
     def _complete(
-        self, parameters: dict[str, Floats], new: dict[str, Floats]
+        self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]
     ) -> dict[str, Floats]:
         for name in ("R", "C", "time_step"):
             if name in new and np.any(new[name] == 0):
@@ -822,7 +864,10 @@ class Lapicque(SpikingNeuron):
         elif parameters.keys() & {"R", "C", "time_step"}:
             self._primary = ("R", "C")
 
-    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        p = _cast(parameters, dtype)
         rc = p["R"] * p["C"]
         return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
 
@@ -834,6 +879,7 @@ class Lapicque(SpikingNeuron):
         return self.time_step.item() if self.time_step.ndim == 0 else self.time_step
 
     init_lapicque = SpikingNeuron.reset_mem
+    _example = "0.9"
 
     def _call(
         self,
@@ -849,7 +895,7 @@ class Lapicque(SpikingNeuron):
         __call__ = _call
 
 
-class Leaky(SpikingNeuron):
+class Leaky(TorchNeuron):
     """First-order leaky integrate-and-fire neuron.
 
     .. code-block:: text
@@ -944,10 +990,14 @@ class Leaky(SpikingNeuron):
             reset_delay=reset_delay,
         )
 
-    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        p = _cast(parameters, dtype)
         return {**p, "beta": np.clip(p["beta"], 0, 1)}
 
     init_leaky = SpikingNeuron.reset_mem
+    _example = "0.9"
 
     def _call(
         self,
@@ -963,7 +1013,7 @@ class Leaky(SpikingNeuron):
         __call__ = _call
 
 
-class Synaptic(SpikingNeuron):
+class Synaptic(TorchNeuron):
     """Second-order leaky integrate-and-fire neuron: a synaptic current drives the membrane.
 
     .. code-block:: text
@@ -1056,10 +1106,14 @@ class Synaptic(SpikingNeuron):
             reset_delay=reset_delay,
         )
 
-    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        p = _cast(parameters, dtype)
         return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
 
     init_synaptic = SpikingNeuron.reset_mem
+    _example = "0.9, 0.8"
 
     def _call(
         self,
@@ -1076,7 +1130,7 @@ class Synaptic(SpikingNeuron):
         __call__ = _call
 
 
-class Alpha(SpikingNeuron):
+class Alpha(TorchNeuron):
     """Spike response neuron with an alpha-shaped kernel: a difference of two exponentials.
 
     .. code-block:: text
@@ -1172,7 +1226,7 @@ class Alpha(SpikingNeuron):
         )
 
     def _complete(
-        self, parameters: dict[str, Floats], new: dict[str, Floats]
+        self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]
     ) -> dict[str, Floats]:
         alpha, beta = parameters["alpha"], parameters["beta"]
         for dtype in (np.float64, np.float32):  # a neuron computes in either
@@ -1188,7 +1242,10 @@ class Alpha(SpikingNeuron):
                 )
         return parameters
 
-    def _constants(self, p: dict[str, Floats]) -> dict[str, Floats]:
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        p = _cast(parameters, dtype)
         # Logarithms in double, rounded, then the type's own arithmetic: as near to torch's
         # float32 tau as can be (mostly the same bits).
         alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
@@ -1198,6 +1255,7 @@ class Alpha(SpikingNeuron):
         return {**p, "alpha": alpha, "beta": beta, "tau": tau}
 
     init_alpha = SpikingNeuron.reset_mem
+    _example = "0.9, 0.8"
 
     def _call(
         self,

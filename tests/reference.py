@@ -68,7 +68,23 @@ def Alpha(x, states, p, reset):
     return r, (e, i, v)
 
 
-MODELS = {f.__name__: f for f in (Lapicque, Leaky, Synaptic, Alpha)}
+def LIF(x, states, p, undelayed):
+    """Integrate, then test, or first test: (spk, states)."""
+    v, ref = states
+    spk = np.zeros_like(v)
+    for integrates in (True, False) if undelayed else (False, True):
+        if integrates:
+            skipped = ref > 0
+            v = np.where(skipped, p["v_reset"], v + ((p["v_rest"] - v) + p["R"] * x) * p["k"])
+            ref = np.where(skipped, ref - 1, ref)
+        else:
+            spk = heaviside(v - p["threshold"])
+            v = np.where(spk == 1, p["v_reset"], v)
+            ref = np.where(spk == 1, p["num_ref"], ref)
+    return spk, (v, ref)
+
+
+MODELS = {f.__name__: f for f in (Lapicque, Leaky, Synaptic, Alpha, LIF)}
 
 
 def step(model, x, states, constants, *, reset, reset_delay=True, inhibition=False):
@@ -77,6 +93,9 @@ def step(model, x, states, constants, *, reset, reset_delay=True, inhibition=Fal
         dtype = x.dtype
         p = {name: np.asarray(value, dtype) for name, value in constants.items()}
         x, *states = np.broadcast_arrays(x, *states, *p.values())[: 1 + len(states)]
+        if model == "LIF":
+            spk, states = LIF(x, states, p, not reset_delay)
+            return (spk, *states)
         r, states = MODELS[model](x, states, p, reset)
         *rest, mem = states
         y = mem - p["threshold"]

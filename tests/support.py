@@ -8,9 +8,17 @@ import numpy as np
 
 import snnc
 from snnc import _core
+from snnc.neurons import _columns
 
 CLASSES = {name: getattr(snnc, name) for name in _core.models}
+TORCH = sorted(name for name in CLASSES if name != "LIF")  # snnTorch's models
 ROOT = Path(__file__).parent.parent
+
+
+class RecordedLIF(snnc.LIF):
+    """A LIF neuron that records all its states unless it is told, as the other models do."""
+
+    _default = _columns(snnc.LIF.states, ("spk", *snnc.LIF.states))
 
 
 def make(model, **arguments):
@@ -20,8 +28,29 @@ def make(model, **arguments):
         "Leaky": {"beta": 0.9},
         "Synaptic": {"alpha": 0.8, "beta": 0.9},
         "Alpha": {"alpha": 0.9, "beta": 0.8, "threshold": 0.2},
+        "LIF": {"tau_m": 5.0, "dt": 1.0, "v_threshold": 0.5, "v_rest": -0.25, "t_ref": 2.0},
     }
+    if model == "LIF":
+        if "threshold" in arguments:
+            arguments["v_threshold"] = arguments.pop("threshold")
+        return RecordedLIF(**{**usual[model], **arguments})
     return CLASSES[model](**{**usual[model], **arguments})
+
+
+# Every kind of reset of every model: (model, reset, whether it is delayed).
+KINDS = [
+    (model, reset, delay)
+    for model, (_, _, undelayed, resets) in _core.models.items()
+    for reset in resets
+    for delay in (True, False)[: 1 + undelayed]
+]
+
+
+def kind(model, reset, delay):
+    """Its arguments of the constructor."""
+    if model == "LIF":
+        return {"spike_test": "before" if delay else "after"}
+    return {"reset_mechanism": reset} | ({} if delay else {"reset_delay": False})
 
 
 def assert_same(actual, expected):

@@ -6,12 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
-from support import CLASSES, assert_same, make
+from support import CLASSES, TORCH, assert_same, make
 
 import snnc
 from snnc import _core
 
-MODELS = pytest.mark.parametrize("model", sorted(CLASSES))
+MODELS = pytest.mark.parametrize("model", TORCH)
 
 # snnTorch 1.0.0's constructors: names, order and defaults.
 REQUIRED = inspect.Parameter.empty

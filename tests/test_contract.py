@@ -97,7 +97,8 @@ def test_narrow_dtypes_are_converted_and_compute_in_float32(model, dtype):
     integers = [np.ones(SHAPE, dtype) for _ in states]
     assert all(result.dtype == np.float32 for result in neuron(x, *integers))
     rec = neuron.run(np.stack([x, x]))
-    assert_same(rec.mem, neuron.run(np.stack([x, x]).astype(np.float32)).mem)
+    for a, b in zip(rec, neuron.run(np.stack([x, x]).astype(np.float32)), strict=True):
+        assert_same(a, b)
 
 
 REFUSED = {
@@ -147,10 +148,12 @@ def test_computing_dtype(model):
     n = len(neuron.states)
 
     f32, f64 = np.float32(0.3), np.float64(0.3)
+    weak = np.float64 if model == "LIF" else np.float32  # Python's numbers
     for result in neuron(0.2, *[0.0] * n):
-        assert result.dtype == np.float32  # Python's numbers are weak
-    assert neuron(True, *[0] * n)[0].dtype == np.float32
-    assert neuron(1, *[0] * n)[0].dtype == np.float32
+        assert result.dtype == weak
+    assert neuron(True, *[0] * n)[0].dtype == weak
+    assert neuron(1, *[0] * n)[0].dtype == weak
+    assert neuron.run(1.5, num_steps=3).spk.dtype == weak
     assert neuron(f32, *[0.5] * n)[0].dtype == np.float32
     assert neuron(f64, *[0.5] * n)[0].dtype == np.float64  # a NumPy scalar is not
     assert neuron(np.array(0.3), *[f32] * n)[0].dtype == np.float64
@@ -163,7 +166,7 @@ def test_computing_dtype(model):
     assert neuron(f64, *[f64] * n, dtype=np.float32)[0].dtype == np.float32
     assert neuron(f32, *[f32] * n, dtype="float64")[0].dtype == np.float64
     assert neuron(f32, *[f32] * n, dtype=float)[0].dtype == np.float64
-    assert neuron.run(np.ones(3, np.float32), dtype=np.float64).mem.dtype == np.float64
+    assert neuron.run(np.ones(3, np.float32), dtype=np.float64).spk.dtype == np.float64
     assert neuron.run(np.ones(3), dtype=np.float32).spk.dtype == np.float32
 
 
@@ -202,7 +205,7 @@ def test_wrong_dtype_arguments(bad):
 def test_a_single_neuron_gives_scalars(model):
     neuron = make(model)
     for x in (0.2, np.float32(0.2), np.array(0.2, np.float32)):
-        for result in neuron(x, *neuron._rest()):
+        for result in neuron(x, *neuron._rest(), dtype=np.float32):
             assert isinstance(result, np.float32)
     rec = neuron.run(np.ones(5, np.float32))
     assert all(isinstance(state, np.float32) for state in rec.state)
@@ -313,7 +316,8 @@ def test_shapes_that_do_not_broadcast(model):
             neuron(x, *states)
         with pytest.raises(ValueError, match=rf"{name} of shape \(4,\).*\(2, 3\)"):
             neuron.run(x[None], *states)
-    neuron.threshold = np.ones(5)
+    threshold = "v_threshold" if model == "LIF" else "threshold"
+    setattr(neuron, threshold, np.ones(5))
     with pytest.raises(ValueError, match=r"threshold of shape \(5,\).*\(2, 3\)"):
         neuron(x, *rest)
     with pytest.raises(ValueError, match=r"threshold of shape \(5,\).*\(2, 3\)"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from support import assert_same, golden, torch_cell, torch_constants
+from support import TORCH, assert_same, golden, torch_cell, torch_constants
 
 import snnc
 from snnc import _core
@@ -13,8 +13,8 @@ CASES = [case for file in ("forward", "tutorial2", "tutorial3", "tutorial4")
 
 # Where snnc deliberately differs: per-neuron float64 parameters don't widen float32 input, and
 # a state is never lost because its shape differs from the input's.
-NOT_WIDENED = {f"mixed-{model}-x_f32-p_f64" for model in _core.models}
-NOT_LOST = {f"lost-state-{model}" for model in _core.models}
+NOT_WIDENED = {f"mixed-{model}-x_f32-p_f64" for model in TORCH}
+NOT_LOST = {f"lost-state-{model}" for model in TORCH}
 
 
 def operands(case):
@@ -187,9 +187,8 @@ def test_alpha_constants(case):
 
 
 def test_alpha_tau_of_tutorial_4():
-    constants = snnc.Alpha(0.8, 0.7)._constants(
-        {"alpha": np.array(0.8, np.float32), "beta": np.array(0.7, np.float32)}
-    )
+    alpha = snnc.Alpha(0.8, 0.7)
+    constants = alpha._constants(alpha._parameters, alpha._options, np.float32)
     assert float(constants["tau"]).hex() == "0x1.55e6640000000p+1"
 
 

@@ -14,24 +14,22 @@ HASH = """
 import hashlib, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from support import make
+from support import KINDS, kind, make
 from snnc import _core
 
 digest = hashlib.sha256()
 rng = np.random.default_rng(11)
-for model, (states, _, undelayed) in _core.models.items():
-    for reset in _core.resets:
-        for delay in [{}, {"reset_delay": False}][: 1 + undelayed]:
-            for dtype in (np.float32, np.float64):
-                for n in (1, 7, 8, 33, 1000):
-                    x = rng.normal(0.3, 0.8, (20, n)).astype(dtype)
-                    x[3, n // 2] = np.inf
-                    x[5, 0] = np.nan
-                    for thr in (0.5, rng.random(n)):
-                        neuron = make(model, threshold=thr, reset_mechanism=reset, **delay)
-                        for array in neuron.run(x):
-                            canonical = np.where(np.isnan(array), np.nan, array).astype(dtype)
-                            digest.update(canonical.tobytes())
+for model, *rest in KINDS:
+    for dtype in (np.float32, np.float64):
+        for n in (1, 7, 8, 33, 1000):
+            x = rng.normal(0.3, 0.8, (20, n)).astype(dtype)
+            x[3, n // 2] = np.inf
+            x[5, 0] = np.nan
+            for thr in (0.5, rng.random(n)):
+                neuron = make(model, threshold=thr, **kind(model, *rest))
+                for array in neuron.run(x, record=("spk", *neuron.states)):
+                    canonical = np.where(np.isnan(array), np.nan, array).astype(dtype)
+                    digest.update(canonical.tobytes())
 print(digest.hexdigest(), _core.isa)
 """
 

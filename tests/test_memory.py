@@ -8,7 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support import CLASSES, assert_same, make
+from support import CLASSES, TORCH, assert_same, make
 
 import snnc
 from snnc import _core
@@ -21,6 +21,8 @@ def ways_to_fail(neuron):
     x = np.zeros(4, np.float32)
     out = [None] * (1 + n)
     wrong = np.zeros(5, np.float32)
+    lif = isinstance(neuron, snnc.LIF)
+    threshold, option = ("v_threshold", "method") if lif else ("threshold", "reset_mechanism")
     return [
         lambda: neuron(np.zeros(4, complex), *rest),
         lambda: neuron([[1], [2, 3]], *rest),
@@ -42,9 +44,9 @@ def ways_to_fail(neuron):
         lambda: neuron.run(x, spk_dtype=np.int8),
         lambda: neuron.run(x, out={"spk": wrong}),
         lambda: neuron.run(x, record="wrong"),
-        lambda: setattr(neuron, "threshold", "wrong"),
-        lambda: setattr(neuron, "threshold", [[1], [1, 2]]),
-        lambda: setattr(neuron, "reset_mechanism", "wrong"),
+        lambda: setattr(neuron, threshold, "wrong"),
+        lambda: setattr(neuron, threshold, [[1], [1, 2]]),
+        lambda: setattr(neuron, option, "wrong"),
     ]
 
 
@@ -89,7 +91,8 @@ def test_failures_leak_nothing(model):
 @pytest.mark.parametrize("model", sorted(CLASSES))
 def test_success_leaks_nothing(model):
     neuron = make(model, threshold=np.ones(4))
-    inhibited = make(model, inhibition=True)
+    inhibited = make(model, inhibition=True) if model in TORCH else neuron
+    threshold = "threshold" if model in TORCH else "v_threshold"
     x = np.zeros((6, 4), np.float32)
     states = [np.zeros(4, np.float32) for _ in neuron.states]
     rec = neuron.run(x)
@@ -103,7 +106,7 @@ def test_success_leaks_nothing(model):
         lambda: neuron.run(x, out=rec),
         lambda: neuron.run(x, *rec.state, out=rec),
         lambda: inhibited.run(x[:, None]),
-        lambda: setattr(neuron, "threshold", np.ones(4)),
+        lambda: setattr(neuron, threshold, np.ones(4)),
         lambda: make(model),
         lambda: make(model, threshold=np.ones(4)).run(x),
     ]

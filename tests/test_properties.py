@@ -4,9 +4,7 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
-from support import assert_same, make
-
-from snnc import _core
+from support import KINDS, assert_same, kind, make
 
 settings.register_profile("snnc", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("snnc")
@@ -17,11 +15,8 @@ DIMS = st.lists(st.integers(0, 6), max_size=3).map(tuple)
 
 @st.composite
 def neurons(draw):
-    model = draw(st.sampled_from(sorted(_core.models)))
-    options = {"reset_mechanism": draw(st.sampled_from(_core.resets))}
-    if _core.models[model][2]:
-        options["reset_delay"] = draw(st.booleans())
-    return make(model, **options)
+    model, *rest = draw(st.sampled_from(KINDS))
+    return make(model, **kind(model, *rest))
 
 
 @st.composite

@@ -25,7 +25,7 @@ def test_only_the_binding_knows_python():
 
 def test_cells_know_nothing():
     cells = [name for name in FILES if name.startswith("cells/")]
-    assert len(cells) == 5
+    assert len(cells) == 6
     assert all(not includes(name) for name in cells)
 
 

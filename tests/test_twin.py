@@ -1,19 +1,18 @@
 """The core against its twin in plain NumPy, over every model, option and kind of parameter."""
 
-import itertools
 import zlib
 
 import numpy as np
 import pytest
 import reference
-from support import assert_same, make
+from support import KINDS, TORCH, assert_same, kind, make
 
 from snnc import _core
 
 T, SHAPE = 12, (3, 5, 7)
 
-# Kinds of parameters: the shape that the model's first and its second parameter have.
-KINDS = {
+# What shapes parameters may have: the shape that the model's first and its second parameter have.
+SHAPES = {
     "scalar": ((), ()),
     "shape (1,)": ((1,), ()),
     "neuron": ((7,), (7,)),
@@ -23,20 +22,18 @@ KINDS = {
     "crossed": ((5, 1), (7,)),
     "all": (SHAPE, (5, 7)),
 }
-OPTIONS = [
-    (model, reset, delay)
-    for model, (_, _, undelayed) in _core.models.items()
-    for reset in _core.resets
-    for delay in ([True, False] if undelayed else [True])
-]
+INHIBITED = [case for case in KINDS if case[0] in TORCH]
 
 
-def parameters(model, rng, kind):
-    """Random parameters of that kind, the threshold of the second shape."""
-    first, second = KINDS[kind]
+def parameters(model, rng, shapes):
+    """Random parameters of those shapes, the threshold of the second."""
+    first, second = SHAPES[shapes]
     p = {"threshold": rng.uniform(0.1, 1.0, second)}
     if model == "Lapicque":
         return p | {"R": rng.uniform(0.5, 2, first), "C": rng.uniform(2, 9, second)}
+    if model == "LIF":
+        p |= {"tau_m": rng.uniform(2, 9, first), "v_rest": rng.uniform(-1, 0, second)}
+        return p | {"t_ref": rng.integers(0, 5, first), "R": rng.uniform(0.5, 2, second)}
     p["beta"] = rng.uniform(0, 0.6, second)
     if model == "Leaky":
         return p | {"beta": rng.uniform(0, 1.2, first)}
@@ -44,18 +41,15 @@ def parameters(model, rng, kind):
 
 
 def constants(neuron, dtype):
-    p = {name: value.astype(dtype) for name, value in neuron._parameters.items()}
     with np.errstate(all="ignore"):
-        return neuron._constants(p)
+        return neuron._constants(neuron._parameters, neuron._options, dtype)
 
 
-def case(model, reset, delay, dtype, kind, shape=SHAPE, special=False, **options):
+def case(model, reset, delay, dtype, shapes, shape=SHAPE, special=False, **options):
     """A neuron, its input and start states, and what the twin makes of them."""
-    rng = np.random.default_rng(zlib.crc32(f"{model} {reset} {delay} {kind}".encode()))
-    options |= {"reset_mechanism": reset}
-    if not delay:
-        options["reset_delay"] = False
-    p = parameters(model, rng, kind)
+    rng = np.random.default_rng(zlib.crc32(f"{model} {reset} {delay} {shapes}".encode()))
+    options |= kind(model, reset, delay)
+    p = parameters(model, rng, shapes)
     if special and p["threshold"].size > 3:
         p["threshold"].flat[3] = np.inf
     neuron = make(model, **p, **options)
@@ -66,8 +60,8 @@ def case(model, reset, delay, dtype, kind, shape=SHAPE, special=False, **options
         x.flat[where] = np.resize(values, where.size)
     states = [rng.normal(0, 0.8, shape).astype(dtype) for _ in neuron.states]
     if special:  # ties with the threshold, at the start and after the first step
-        threshold = np.broadcast_to(neuron.threshold, shape).astype(dtype)
-        states[-1][0] = threshold[0]
+        threshold = np.broadcast_to(p["threshold"], shape).astype(dtype)
+        states[0 if model == "LIF" else -1][0] = threshold[0]
         if model == "Leaky":
             states[-1][-1], x[0, -1] = 0, threshold[-1]
     expected = reference.run(
@@ -96,26 +90,26 @@ def check(neuron, x, states, expected):
         assert_same(np.stack(arrays), twin)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shapes", SHAPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("model", "reset", "delay"), OPTIONS)
-def test_equals_the_twin(model, reset, delay, dtype, kind):
-    check(*case(model, reset, delay, dtype, kind))
+@pytest.mark.parametrize(("model", "reset", "delay"), KINDS)
+def test_equals_the_twin(model, reset, delay, dtype, shapes):
+    check(*case(model, reset, delay, dtype, shapes))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("model", "reset", "delay"), OPTIONS)
+@pytest.mark.parametrize(("model", "reset", "delay"), KINDS)
 def test_nan_inf_and_subnormals(model, reset, delay, dtype):
     check(*case(model, reset, delay, dtype, "mixed", special=True))
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (2, 3, 7), (3, 5, 7), (1, 5, 7), (3, 1, 7)])
 @pytest.mark.parametrize("special", [False, True])
-@pytest.mark.parametrize(("model", "reset", "delay"), OPTIONS)
+@pytest.mark.parametrize(("model", "reset", "delay"), INHIBITED)
 def test_inhibition(model, reset, delay, shape, special):
-    kind = "crossed" if shape[1:] == (5, 7) else "scalar"
+    shapes = "crossed" if shape[1:] == (5, 7) else "scalar"
     for dtype in (np.float32, np.float64):
-        check(*case(model, reset, delay, dtype, kind, shape, special, inhibition=True))
+        check(*case(model, reset, delay, dtype, shapes, shape, special, inhibition=True))
 
 
 def test_inhibition_takes_the_first_of_ties_and_a_nan_silences_its_row():
@@ -143,4 +137,4 @@ def test_graded_spikes(graded, delay, inhibition):
 
 def test_the_twin_has_every_model():
     assert reference.MODELS.keys() == _core.models.keys()
-    assert len(OPTIONS) == len(list(itertools.product(_core.models, _core.resets))) + 6
+    assert len(KINDS) == len(TORCH) * len(_core.resets) + 2 * len(_core.resets) + 2

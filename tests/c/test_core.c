@@ -263,8 +263,8 @@ static void test_options(const snnc_isa *isa, int model, snnc_type type, int per
     const size_t size = size_of(type);
 
     for (size_t n = 1; n <= LONGEST; n += 3) {
-        snnc_call call =
-            make_call(info, model, SNNC_SUBTRACT, 0, type, per_neuron, n, 1);
+        snnc_call call = make_call(info, model, info->hard ? SNNC_ZERO : SNNC_SUBTRACT,
+                                   0, type, per_neuron, n, 1);
         snnc_call other = call;
         const size_t every = 1 + n % 4, first_step = n % 5, width = (n + 7) / 8;
         size_t select[LONGEST], select_at[LONGEST], num_selected = 0, events = 0;
@@ -442,6 +442,7 @@ static void test_wrong_arguments(const snnc_isa *isa)
     REFUSED(call.num_steps = SIZE_MAX, SNNC_TOO_LARGE);
     REFUSED(call.x.data = NULL, SNNC_BAD_INPUT);
     REFUSED(call.state_out[0] = NULL, SNNC_BAD_STATE);
+    REFUSED(call.model = SNNC_LIF, SNNC_BAD_RESET); /* which has hard ones only */
     REFUSED(call.params[2] = NULL, SNNC_BAD_PARAMETER);
     REFUSED(call.record[1].data = r.record[1], SNNC_BAD_OUTPUT);
     REFUSED(call.x_type = SNNC_NUM_TYPES, SNNC_BAD_TYPE);
@@ -511,7 +512,7 @@ static void test_names(void)
         const snnc_model_info *info = snnc_model_at(model);
         CHECK(info->num_states <= SNNC_MAX_STATES &&
               info->num_params <= SNNC_MAX_PARAMS);
-        CHECK(strcmp(info->states[info->num_states - 1], "mem") == 0);
+        CHECK(info->hard || strcmp(info->states[info->num_states - 1], "mem") == 0);
         CHECK(strcmp(info->params[0], "threshold") == 0);
     }
 }
@@ -532,14 +533,17 @@ int main(void)
         test_no_steps(isa);
         for (int type = SNNC_F32; type <= SNNC_F64; type++)
             for (int model = 0; model < SNNC_NUM_MODELS; model++) {
-                const int may_be_undelayed = snnc_model_at(model)->undelayed;
+                const snnc_model_info *info = snnc_model_at(model);
                 test_layouts(isa, model, (snnc_type)type);
                 test_options(isa, model, (snnc_type)type, 0);
                 test_options(isa, model, (snnc_type)type, 1);
-                for (int undelayed = 0; undelayed <= may_be_undelayed; undelayed++) {
-                    test_inhibition(isa, model, undelayed, (snnc_type)type);
+                for (int undelayed = 0; undelayed <= info->undelayed; undelayed++) {
+                    if (!info->hard)
+                        test_inhibition(isa, model, undelayed, (snnc_type)type);
                     for (int reset = 0; reset < SNNC_NUM_RESETS; reset++)
-                        for (int per_neuron = 0; per_neuron <= 1; per_neuron++)
+                        for (int per_neuron = 0;
+                             per_neuron <= 1 && (!info->hard || reset == SNNC_ZERO);
+                             per_neuron++)
                             test_lengths(isa, model, reset, undelayed, (snnc_type)type,
                                          per_neuron);
                 }
