@@ -51,4 +51,5 @@ def test_readme():
     for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
     assert names["spikes"] == [23, 41, 53, 71, 83, 101, 113, 131, 143, 161, 173, 191]
+    assert names["same"]
     assert names["ported"] == names["spikes"]
