@@ -61,6 +61,7 @@ def text(outputs):
 def test_notebook(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     committed = [cell.get("outputs") for cell in notebook.cells if cell.cell_type == "code"]
+    assert any(committed)
     lines = CHECKS[path.stem].format(**expected()).splitlines()
     source = "\n".join(line.strip() for line in lines)
     notebook.cells.append(nbformat.v4.new_code_cell(source))
@@ -70,7 +71,6 @@ def test_notebook(path, tmp_path):
     # What it prints is what was committed, but for times.
     executed = [cell.outputs for cell in notebook.cells[:-1] if cell.cell_type == "code"]
     for before, after in zip(committed, executed, strict=True):
-        assert bool(before) == bool(after)
         if " ms " not in text(before):
             assert text(after) == text(before)
 
