@@ -118,7 +118,7 @@ def measure(
         loops[key] = loop_of(call)
         warm[key] = WARM if seconds < SLOW else 0.0
         least = budget.least if seconds < SLOW else budget.least_slow
-        wanted = int(budget.seconds / (seconds * inner[key] + warm[key] + pause))
+        wanted = int(budget.seconds / (seconds * inner[key] + max(warm[key], seconds) + pause))
         repeats[key] = max(least, min(budget.most, wanted))
     samples: dict[K, list[float]] = {key: [] for key in calls}
     rounds = max(repeats.values(), default=0)

@@ -13,14 +13,6 @@ enum {
     STEPS_PER_THREAD = 2 * 1024 * 1024 /* for which waking one up is cheap: 0.1 ms */
 };
 
-#if defined(Py_GIL_DISABLED)
-#define LOCK(object) Py_BEGIN_CRITICAL_SECTION(object)
-#define UNLOCK() Py_END_CRITICAL_SECTION()
-#else
-#define LOCK(object) {
-#define UNLOCK() }
-#endif
-
 static const char cell_name[] = "snnc.cell";
 
 const char *const marshal_records[MARSHAL_RECORD] = {"spk", "count", "first_spike",
@@ -1198,7 +1190,7 @@ static int share(job *j)
     const size_t n = (size_t)j->n, total = n * (size_t)j->num_steps;
     size_t unit = 64, threads = (size_t)j->request->num_threads;
 
-    if (j->cell->inhibition) {
+    if (j->call.rivals) {
         unit = j->call.rivals * j->call.rival_stride;
         while (unit % 8)
             unit *= 2;
@@ -1208,12 +1200,12 @@ static int share(job *j)
     if (threads > n / unit)
         threads = n / unit;
     j->num_ranges = threads > 1 ? threads : 1;
-    if (j->cell->inhibition) {
+    if (j->call.rivals) {
         j->workspace_size = (snnc_workspace_size(&j->call) + 63) / 64 * 64;
         j->workspace = PyMem_Calloc(j->num_ranges, j->workspace_size);
     }
     j->ranges = PyMem_Calloc(j->num_ranges, sizeof *j->ranges);
-    if (!j->ranges || (j->cell->inhibition && !j->workspace)) {
+    if (!j->ranges || (j->call.rivals && !j->workspace)) {
         PyErr_NoMemory();
         return -1;
     }

@@ -15,6 +15,15 @@
 
 #include "snnc.h"
 
+/* A critical section, where there is no GIL. */
+#if defined(Py_GIL_DISABLED)
+#define LOCK(object) Py_BEGIN_CRITICAL_SECTION(object)
+#define UNLOCK() Py_END_CRITICAL_SECTION()
+#else
+#define LOCK(object) {
+#define UNLOCK() }
+#endif
+
 /* What may come out of a call. MARSHAL_RECORD + k and MARSHAL_STATE + k: state k of the
  * model, at each recorded step and after the last one. */
 enum {
@@ -82,8 +91,9 @@ PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
 /* One step, or a sequence (whose time axis is the first, and of which spikes and final
  * states are wanted), where nothing needs to be converted, checked at length or copied.
  * As marshal_run, but returns 1 if that was so and it is done, 0 if it was not and
- * nothing is, -1 with an exception. `arrays` are the outputs, spikes and states: a NULL
- * is replaced by a new array. spk_type: NumPy's; -1: the computing type. */
+ * nothing is, -1 with an exception (then `arrays` are of no use). `arrays` are the
+ * outputs, spikes and states: a NULL is replaced by a new array. spk_type: NumPy's; -1:
+ * the computing type. */
 int marshal_plain(const snnc_isa *isa, PyObject *cell, PyObject *input,
                   PyObject *const *states, int num_states, int sequence, int spk_type,
                   PyObject **arrays);

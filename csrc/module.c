@@ -81,7 +81,8 @@ static PyObject *plain_step(PyObject *cell, PyObject *input, PyObject *const *st
     PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *result;
     int given[1 + SNNC_MAX_STATES] = {0}, num_given = 0;
 
-    if (out != Py_None && (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + num_states))
+    if (out != Py_None &&
+        (!PyTuple_CheckExact(out) || PyTuple_Size(out) != 1 + num_states))
         return NULL;
     for (int i = 0; out != Py_None && i < 1 + num_states; i++) {
         arrays[i] = PyTuple_GetItem(out, i);
@@ -192,8 +193,11 @@ static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
         nargs <= 1 + SNNC_MAX_STATES && out) {
         for (Py_ssize_t i = 0; i < nargs; i++)
             operands[i] = PyTuple_GetItem(args, i);
-        PyObject *cell = n->cell, *result; /* which may be replaced in the meantime */
+        PyObject *cell, *result; /* a cell may be replaced in the meantime */
+        LOCK(self)
+        cell = n->cell;
         Py_INCREF(cell);
+        UNLOCK()
         result = plain_step(cell, operands[0], operands + 1, (int)nargs - 1, out);
         Py_DECREF(cell);
         if (result || PyErr_Occurred())
@@ -295,8 +299,10 @@ static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num
     if (marshal_is_packed(spk_dtype))
         return NULL;
     const int type = marshal_type(spk_dtype, "spk_dtype", 1);
-    if (type == -2)
+    if (type == -2) { /* which is said in its turn */
+        PyErr_Clear();
         return NULL;
+    }
     for (int i = 0; i < 1 + num_states; i++) {
         if (i > 0)
             states[i - 1] = PyTuple_GetItem(start, i - 1);

@@ -190,7 +190,10 @@ class _Signature:
     def __get__(self, neuron: SpikingNeuron | None, owner: type | None = None) -> Any:
         import inspect
 
-        return None if neuron is None else inspect.signature(neuron._call)
+        if neuron is None:
+            return None
+        own = type(neuron).__call__ is _core.Neuron.__call__
+        return inspect.signature(neuron._call if own else neuron.__call__)
 
 
 class SpikingNeuron(_core.Neuron):
@@ -234,9 +237,11 @@ class SpikingNeuron(_core.Neuron):
             cls._default = _columns(cls.states, ("spk", *cls._recorded()))
             cls._nothing = (None,) * len(cls.states)
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
-            assert cls.__doc__
-            example = f"{cls.__name__}({cls._example})"
-            cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
+            cls._call.__name__ = "__call__"  # as errors name it
+            cls._call.__qualname__ = f"{cls.__qualname__}.__call__"
+            if cls.__doc__:  # there is none under python -OO
+                example = f"{cls.__name__}({cls._example})"
+                cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = name.startswith("_") or hasattr(type(self), name)
@@ -363,7 +368,7 @@ class SpikingNeuron(_core.Neuron):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._held = self.__dict__.pop("_held")
-        self._indirect = self.__dict__.pop("_indirect")
+        self._indirect = self.__dict__.pop("_indirect", False)
         self._parameters = {k: _frozen(np.array(v)) for k, v in self._parameters.items()}
         self._cell = self._make_cell(self._parameters, self._options)
 

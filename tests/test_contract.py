@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support import CLASSES, assert_same, make
+from support import CLASSES, TORCH, assert_same, make
 
 import snnc
 
@@ -210,6 +210,16 @@ def test_a_single_neuron_gives_scalars(model):
     rec = neuron.run(np.ones(5, np.float32))
     assert all(isinstance(state, np.float32) for state in rec.state)
     assert all(array.shape == (5,) for array in rec)
+
+
+@pytest.mark.parametrize("model", TORCH)
+@pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0), (3, 2, 0), (3, 0, 2)])
+def test_no_neurons_that_inhibit_each_other(model, shape):
+    neuron = make(model, inhibition=True)
+    for result in neuron(np.zeros(shape, np.float32), *neuron._rest()):
+        assert_same(result, np.zeros(shape, np.float32))
+    for array in neuron.run(np.zeros((5, *shape)), num_threads=2):
+        assert_same(array, np.zeros((5, *shape)))
 
 
 @MODELS

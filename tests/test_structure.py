@@ -47,6 +47,14 @@ def python(code, **env):
     )  # fmt: skip
 
 
+def test_import_without_docstrings():
+    code = "import snnc; print(snnc.Leaky(0.9).run([1.0, 2.0]).spk)"
+    result = subprocess.run(
+        [sys.executable, "-OO", "-P", "-c", code], capture_output=True, text=True
+    )
+    assert result.stdout == "[0. 1.]\n", result.stderr
+
+
 def test_import_loads_numpy_and_nothing_optional():
     result = python(
         "import sys, numpy; before = set(sys.modules); import snnc\n"
