@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from snnc.neurons import SpikingNeuron, _Option, _Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any, ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = ["LIF"]
+
+
+MOST_SKIPPED = 2**24
 
 
 def _weak(value: Any) -> bool:
@@ -194,6 +197,11 @@ class LIF(SpikingNeuron):
                 f"dt={p['dt']} exceeds tau_m={p['tau_m']}: Euler's method overshoots then; "
                 'take a smaller step, or method="exact"'
             )
+        if not np.all(np.rint(p["t_ref"] / p["dt"]) <= MOST_SKIPPED):
+            raise ValueError(
+                f"t_ref={p['t_ref']} is more than {MOST_SKIPPED} steps of "
+                f"dt={p['dt']}, up to which float32 counts"
+            )
         if np.any((p["sigma"] != 0) & (p["R"] == 0)):
             raise ValueError("sigma needs an R that isn't 0: noise is added to the input")
 
@@ -238,32 +246,67 @@ class LIF(SpikingNeuron):
         v_rest = self._parameters["v_rest"]
         return (v_rest.item() if v_rest.ndim == 0 else np.copy(v_rest), 0.0)
 
-    def _dtype(self, operands: Iterable[Any], dtype: DTypeLike | None) -> Any:
+    def _dtype(self, operands: tuple[Any, ...], dtype: Any) -> Any:
         """Say in which dtype to compute: Python's own numbers alone do in float64."""
-        if dtype is None and all(map(_weak, operands)):
+        if dtype is not None:
+            return dtype
+        rest = self._parameters["v_rest"]  # as a held state
+        given = [each for each in operands if not _weak(each) and each is not rest]
+        if not given:
             return np.float64
-        return dtype
+        if not self._indirect and rest.ndim == 0:
+            return None  # the core's rule, which is this one
+        wide = any(getattr(np.asarray(each), "dtype", None) == np.float64 for each in given)
+        return np.float64 if wide else np.float32
+
+    def _held_rest(self) -> tuple[Any, ...]:
+        v_rest = self._parameters["v_rest"]
+        return (v_rest.item() if v_rest.ndim == 0 else v_rest, 0.0)
+
+    def _expanded(self, states: tuple[Any, ...], x_shape: tuple[int, ...], dtype: Any) -> Any:
+        """Give held states that are at rest with an array `v_rest` the neuron shape."""
+        if states[0] is not self._parameters["v_rest"]:
+            return states
+        shapes = (p.shape for p in self._parameters.values())
+        try:
+            neurons = np.broadcast_shapes(x_shape, *shapes)
+        except ValueError:
+            return states  # the core says what doesn't broadcast
+        return (np.broadcast_to(states[0], neurons).astype(dtype), states[1])
 
     # ---- noise ----
 
-    def _noise(
-        self, shape: tuple[int, ...], operands: tuple[Any, ...], dtype: Any, rng: Any
+    def _with_noise(
+        self, x: Any, steps: tuple[int, ...], states: tuple[Any, ...], dtype: Any, rng: Any
     ) -> Any:
-        """Noise as an input, in the dtype to compute in."""
-        if dtype is None:
-            arrays = (np.asarray(a) for a in operands if not _weak(a))
-            wide = any(array.dtype == np.float64 for array in arrays)
-            dtype = np.float64 if wide else np.float32
+        """Add noise to an input (*steps, ...), or leave it: what is wrong the core will say."""
+        if hasattr(x, "mask"):
+            return x
+        try:
+            dtype = np.dtype(dtype)
+            if dtype not in (np.float32, np.float64):
+                return x
+            array = np.asarray(x)
+            if array.dtype.kind not in "biuf":
+                return x
+            own = array.shape[len(steps) :] if array.ndim >= len(steps) else ()
+            shapes = [p.shape for p in self._parameters.values()]
+            if self._held is None:
+                shapes += map(np.shape, states)
+            neurons = np.broadcast_shapes(own, *shapes)
+        except (TypeError, ValueError):
+            return x
         p = self._parameters
-        scale = p["sigma"] * np.sqrt(p["dt"]) / (p["R"] * self._gain(p, self._options))
-        noise = rng.standard_normal(shape, np.dtype(dtype))
+        amplitude = np.asarray(p["sigma"] * np.sqrt(p["dt"]), np.float64)
+        gain = p["R"] * self._gain(p, self._options)  # the input's, of a step
+        scale = np.divide(
+            amplitude, gain, where=amplitude != 0, out=np.zeros_like(amplitude + gain)
+        )
+        noise = rng.standard_normal((*steps, *neurons), dtype)
         noise *= scale
+        array = array.astype(dtype).reshape(*steps, *(1,) * (len(neurons) - len(own)), *own)
+        noise += array
         return noise
-
-    def _neurons(self, x_shape: tuple[int, ...], states: Iterable[Any]) -> tuple[int, ...]:
-        """Return the neuron shape."""
-        shapes = (array.shape for array in self._parameters.values())
-        return np.broadcast_shapes(x_shape, *shapes, *map(np.shape, states))
 
     # ---- calls ----
 
@@ -277,17 +320,24 @@ class LIF(SpikingNeuron):
         dtype: DTypeLike | None = None,
         rng: np.random.Generator | None = None,
     ) -> Any:
-        operands = (input_, *(self._held or (v, ref)))
-        dtype = self._dtype(operands, dtype)
+        states = self._held or (v, ref)
+        dtype = self._dtype((input_, *states), dtype)
         if self._indirect:
             if not isinstance(rng, np.random.Generator):
                 raise TypeError(
                     f"rng={rng!r}; a step of a neuron with noise (sigma) needs a "
                     "numpy.random.Generator"
                 )
-            neurons = self._neurons(np.shape(input_), operands[1:])
-            input_ = np.asarray(input_) + self._noise(neurons, operands, dtype, rng)
-        return self._step(input_, (v, ref), out, dtype)
+            input_ = self._with_noise(input_, (), states, dtype, rng)
+        held = self._held
+        if held is None or held[0] is not self._parameters["v_rest"]:
+            return self._step(input_, (v, ref), out, dtype)
+        try:
+            self._held = self._expanded(held, np.shape(input_), dtype)
+            return self._step(input_, (v, ref), out, dtype)
+        except BaseException:
+            self._held = held
+            raise
 
     if TYPE_CHECKING:
         __call__ = _call
@@ -295,9 +345,18 @@ class LIF(SpikingNeuron):
     def _prepare(
         self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
     ) -> tuple[Any, tuple[Any, ...], Any, Any]:
-        at_rest = zip(begin, self._rest(), strict=True)
-        begin = tuple(rest if state is None else state for state, rest in at_rest)
+        if rng is not None and not isinstance(rng, (np.random.Generator, int, np.integer)):
+            raise TypeError(f"rng={rng!r}; expected a numpy.random.Generator or an int")
         dtype = self._dtype((x, *begin), dtype)
+        if begin[0] is self._parameters["v_rest"]:
+            shape = list(np.shape(x))
+            if num_steps is None and shape and -len(shape) <= time_axis < len(shape):
+                del shape[time_axis]
+            begin = self._expanded(begin, tuple(shape), dtype)
+        begin = tuple(
+            rest if state is None else state
+            for state, rest in zip(begin, self._rest(), strict=True)
+        )
         if self._indirect:
             if rng is None:
                 raise TypeError(
@@ -308,23 +367,26 @@ class LIF(SpikingNeuron):
         return x, begin, num_steps, dtype
 
     def _noisy(
-        self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
+        self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: Any, dtype: Any, rng: Any
     ) -> tuple[Any, Any]:
-        """Add noise to the input of a run, step after step; what is wrong is said by the run."""
-        rng = np.random.default_rng(rng)
-        operands = (x, *begin)
-        x = np.asarray(x)
-        if num_steps is not None:
-            if not hasattr(num_steps, "__index__") or num_steps < 0:
+        """Add noise to the input of a run; what is wrong is left for the run to say."""
+        generator = np.random.default_rng(rng)
+        try:
+            axis = operator.index(time_axis)
+            steps = None if num_steps is None else operator.index(num_steps)
+            ndim = np.ndim(x)
+        except (TypeError, ValueError):
+            return x, num_steps
+        if steps is None:
+            if hasattr(x, "mask") or not -ndim <= axis < ndim:
                 return x, num_steps
-            neurons = self._neurons(x.shape, begin)
-            steps = int(num_steps)
-        else:
-            if not -x.ndim <= time_axis < x.ndim:
-                return x, num_steps
-            x = np.moveaxis(x, time_axis, 0)
-            neurons = self._neurons(x.shape[1:], begin)
-            steps = len(x)
-            x = x.reshape(steps, *(1,) * (len(neurons) + 1 - x.ndim), *x.shape[1:])
-        noise = self._noise((steps, *neurons), operands, dtype, rng)
-        return np.moveaxis(x + noise, 0, time_axis), None
+            x = np.moveaxis(np.asarray(x), axis, 0)
+            noisy = self._with_noise(x, x.shape[:1], begin, dtype, generator)
+            return np.moveaxis(noisy, 0, axis), None
+        if steps < 0 or hasattr(x, "mask"):
+            return x, num_steps
+        held = np.broadcast_to(x, (steps, *np.shape(x)))
+        noisy = self._with_noise(held, (steps,), begin, dtype, generator)
+        if noisy is held or not -noisy.ndim <= axis < noisy.ndim:
+            return x, num_steps
+        return np.moveaxis(noisy, 0, axis), None

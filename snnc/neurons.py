@@ -287,7 +287,7 @@ class SpikingNeuron(_core.Neuron):
         if not all_options["init_hidden"]:
             self._held = None
         elif self._held is None:
-            self._held = self._rest()
+            self._held = self._held_rest()
 
     def _complete(
         self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]
@@ -356,7 +356,9 @@ class SpikingNeuron(_core.Neuron):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other) or not isinstance(other, SpikingNeuron):
             return NotImplemented
-        return self._options == other._options and all(
+        return (
+            self._options == other._options and self._parameters.keys() == other._parameters.keys()
+        ) and all(
             a.dtype == other._parameters[name].dtype
             and np.array_equal(a, other._parameters[name], equal_nan=True)
             for name, a in self._parameters.items()
@@ -377,6 +379,10 @@ class SpikingNeuron(_core.Neuron):
     def _rest(self) -> tuple[Floats, ...]:
         return tuple(np.zeros((), np.float32) for _ in self.states)
 
+    def _held_rest(self) -> tuple[Any, ...]:
+        """States at rest for the neuron to hold, which fit any neuron shape."""
+        return self._rest()
+
     def reset_mem(self) -> Any:
         """Return states at rest; held states (``init_hidden=True``) are put to rest.
 
@@ -384,11 +390,12 @@ class SpikingNeuron(_core.Neuron):
         -------
         ndarray, or tuple of ndarray
             0-d float32 zeros, which broadcast to any neuron shape and never widen a dtype:
-            one array for a model of one state, else a tuple in the order of ``states``.
+            one array for a model of one state, else a tuple in the order of ``states``. Of
+            `LIF`, v_rest (a Python float, or an array) and 0.
         """
         rest = self._rest()
         if self._held is not None:
-            self._held = self._rest()
+            self._held = self._held_rest()
         return rest[0] if len(rest) == 1 else rest
 
     def _step(

@@ -129,7 +129,14 @@ def firing_rate(rec: Recording, dt: Any = None) -> Any:
         return np.divide(count, duration)[()]
 
 
-def fi_curve(neuron: SpikingNeuron, currents: ArrayLike, num_steps: int, discard: int = 0) -> Any:
+def fi_curve(
+    neuron: SpikingNeuron,
+    currents: ArrayLike,
+    num_steps: int,
+    discard: int = 0,
+    *,
+    rng: Any = None,
+) -> Any:
     """Return the firing rate of a neuron at each of several constant inputs.
 
     Parameters
@@ -142,6 +149,8 @@ def fi_curve(neuron: SpikingNeuron, currents: ArrayLike, num_steps: int, discard
         For how many steps spikes are counted.
     discard : int, default 0
         How many steps come before them.
+    rng : numpy.random.Generator or int, optional
+        Where the noise of a `LIF` neuron with `sigma` comes from.
 
     Returns
     -------
@@ -163,7 +172,10 @@ def fi_curve(neuron: SpikingNeuron, currents: ArrayLike, num_steps: int, discard
     """
     if neuron.init_hidden:
         raise ValueError("the neuron holds its states (init_hidden=True): pass one that does not")
-    currents = np.asarray(currents)
-    start = neuron.run(currents, num_steps=discard, record=())
-    rec = neuron.run(currents, *start.state, num_steps=num_steps, record="count")
+    if discard < 0:
+        raise ValueError(f"discard={discard}; expected a number of steps")
+    if rng is not None:
+        rng = np.random.default_rng(rng)  # the same for both runs
+    start = neuron.run(currents, num_steps=discard, record=(), rng=rng)
+    rec = neuron.run(currents, *start.state, num_steps=num_steps, record="count", rng=rng)
     return firing_rate(rec)

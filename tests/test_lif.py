@@ -258,6 +258,8 @@ def test_v_reset_follows_v_rest_until_it_is_set():
         ({"v_rest": 20.0}, "v_reset=20.0 must be below"),
         ({"v_reset": 15 - 1e-9}, "float32"),
         ({"sigma": 1.0, "R": 0.0}, "sigma needs an R"),
+        ({"t_ref": 2e6}, "t_ref=2000000.0 is more than"),
+        ({"t_ref": np.inf}, "t_ref=inf"),
         ({"method": "rk4"}, "method='rk4'; expected one of euler, exact"),
         ({"spike_test": True}, "spike_test=True; expected one of after, before"),
         ({"v_rest": np.zeros(3), "R": np.ones(4)}, "broadcast"),
@@ -304,6 +306,9 @@ def test_copies_and_equality():
         )
     assert eval(repr(neuron), {"LIF": snnc.LIF}) == neuron
     assert lif(SETS[0]) != neuron
+    one, other = (snnc.LIF(9.0, dt=1.0, v_threshold=5.0, v_reset=v) for v in (None, -1.0))
+    assert one != other
+    assert other != one
 
 
 # ---- states ----
@@ -350,13 +355,91 @@ def test_held_states(output):
         held(x[0], v)
 
 
+def test_held_states_at_rest_fit_any_shape():
+    for dtype in (np.float32, np.float64):
+        x = np.full((4, 5, 2), 3, dtype)
+        rest = np.array([-70.0, -71.0])
+        held = lif(SETS[0], v_rest=rest, v_reset=-75.0, init_hidden=True)
+        passed = lif(SETS[0], v_rest=rest, v_reset=-75.0)
+        expected = passed.run(x)
+        assert expected.v.dtype == dtype  # parameters never widen
+        for _ in range(2):
+            assert_same(held.run(x).v, expected.v)
+            held.reset_mem()
+            for t in range(4):
+                held(x[t])
+                assert_same(held.v, expected.v[t])
+            with pytest.raises(ValueError, match="reset_mem"):
+                held(x[0, :1])
+            held.reset_mem()
+            with pytest.raises(ValueError, match="does not broadcast"):
+                held(np.zeros(3, dtype))
+            assert held.v.tolist() == [-70, -71]
+
+
 # ---- noise ----
 
 
+@SEEDS
+@NEURONS
+def test_noise_is_the_loops(n, seed):
+    """The same random numbers, added to v: the same v but for rounding."""
+    tau, dt, rest, reset, threshold, R, skipped = p = SETS[0]
+    current = drive(p, seed, 200, n)
+    sigma = np.linspace(0, 2, n)
+    neuron = lif(p, sigma=sigma)
+    for dtype, rtol in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        rng = np.random.default_rng(seed)
+        v, wait = np.full(n, rest), np.zeros(n)
+        rec = neuron.run(current.astype(dtype), rng=seed)
+        for t in range(200):
+            xi = rng.standard_normal(n, dtype)
+            new = v + ((rest - v) + R * current[t]) * (dt / tau) + sigma * np.sqrt(dt) * xi
+            v = np.where(wait > 0, reset, new)
+            wait = np.maximum(wait - 1, 0)
+            fired = v >= threshold
+            v[fired] = reset
+            wait[fired] = skipped
+            np.testing.assert_allclose(rec.v[t], v, rtol=rtol)
+
+
+def test_noise_keeps_the_rules_of_the_input():
+    noisy = lif(SETS[0], sigma=[0.0, 1.0, 2.0], R=[0.0, 1.0, 1.0])
+    x = np.ones((4, 3), int)
+    quiet = noisy.run(x, rng=0)
+    assert quiet.v.dtype == np.float32  # integers never widen
+    assert (quiet.v[:, 0] == -70).all()  # a neuron without noise, and without resistance
+    for dtype in ("float32", np.float32, np.dtype(np.float32)):
+        assert_same(noisy.run(x, rng=0, dtype=dtype).v, quiet.v)
+    assert noisy.run(x, rng=0, dtype=float).v.dtype == np.float64
+    spk = np.empty(3, np.float32)
+    v, ref = np.full(3, -70, np.float32), np.zeros(3, np.float32)
+    rng = np.random.default_rng(0)
+    assert noisy(x[0], v, ref, out=(spk, None, None), rng=rng)[0] is spk
+    with pytest.raises(TypeError, match="masked"):
+        noisy.run(np.ma.zeros((4, 3)), rng=0)
+    with pytest.raises(TypeError, match="masked"):
+        noisy(np.ma.zeros(3), v, ref, rng=rng)
+    with pytest.raises(ValueError, match="v of shape"):
+        noisy.run(x, np.zeros(4), rng=0)
+    with pytest.raises(ValueError, match="dtype="):
+        noisy.run(x, rng=0, dtype=np.float16)
+    for bad in ("a", 1.5, [1], np.random.RandomState(0)):
+        with pytest.raises(TypeError, match="rng="):
+            noisy.run(x, rng=bad)
+        with pytest.raises(TypeError, match="rng="):
+            lif(SETS[0]).run(x, rng=bad)
+    held = lif(SETS[0], sigma=1.0, init_hidden=True)
+    held(np.zeros(3), rng=rng)
+    with pytest.raises(ValueError, match="reset_mem"):
+        held(np.zeros(1), rng=rng)
+    assert snnc.spikestats.fi_curve(lif(SETS[0], sigma=1.0), [20.0, 40.0], 2000, rng=1)[1] > 0
+
+
 def test_noise_does_not_depend_on_how_it_is_run():
-    neuron = lif(SETS[0], sigma=np.linspace(0.5, 2, 40))
+    neuron = lif(SETS[0], sigma=np.linspace(0.5, 2, 41))
     for dtype in (np.float32, np.float64):
-        x = drive(SETS[0], 2, 60, 40).astype(dtype)
+        x = drive(SETS[0], 2, 60, 41).astype(dtype)
         whole = neuron.run(x, rng=np.random.default_rng(8))
         assert_same(neuron.run(x, rng=8).v, whole.v)
         rng = np.random.default_rng(8)
