@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc.neurons import SpikingNeuron, _Option, _Parameter
+from snnc.neurons import SpikingNeuron, _Option, _Parameter, _plain
 
 if TYPE_CHECKING:
     from typing import Any, ClassVar
@@ -175,16 +175,7 @@ class LIF(SpikingNeuron):
             value = parameters[name]
             if not np.all(value > 0 if least == ">" else value >= 0):
                 raise ValueError(f"{name}={value}; expected {least} 0")
-        try:
-            self._compare(parameters, options)
-        except ValueError as error:
-            if "broadcast" not in str(error):
-                raise
-            # shapes that don't broadcast: said where all parameters are compared
-        return parameters
-
-    @staticmethod
-    def _compare(p: dict[str, Floats], options: dict[str, Any]) -> None:
+        p = parameters
         reset, threshold = p.get("v_reset", p["v_rest"]), p["v_threshold"]
         for dtype in (np.float64, np.float32):  # a neuron computes in either
             if not np.all(reset.astype(dtype) < threshold.astype(dtype)):
@@ -204,6 +195,7 @@ class LIF(SpikingNeuron):
             )
         if np.any((p["sigma"] != 0) & (p["R"] == 0)):
             raise ValueError("sigma needs an R that isn't 0: noise is added to the input")
+        return parameters
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
         return "zero", options["spike_test"] == "after", False
@@ -238,13 +230,12 @@ class LIF(SpikingNeuron):
         self._indirect = bool(np.any(self._parameters["sigma"] != 0))
 
     def _dt(self) -> Any:
-        return self.dt.item() if self.dt.ndim == 0 else self.dt
+        return _plain(self.dt)
 
     # ---- states ----
 
     def _rest(self) -> tuple[Any, ...]:
-        v_rest = self._parameters["v_rest"]
-        return (v_rest.item() if v_rest.ndim == 0 else np.copy(v_rest), 0.0)
+        return (_plain(np.copy(self._parameters["v_rest"])), 0.0)
 
     def _dtype(self, operands: tuple[Any, ...], dtype: Any) -> Any:
         """Say in which dtype to compute: Python's own numbers alone do in float64."""
@@ -260,8 +251,7 @@ class LIF(SpikingNeuron):
         return np.float64 if wide else np.float32
 
     def _held_rest(self) -> tuple[Any, ...]:
-        v_rest = self._parameters["v_rest"]
-        return (v_rest.item() if v_rest.ndim == 0 else v_rest, 0.0)
+        return (_plain(self._parameters["v_rest"]), 0.0)
 
     def _expanded(self, states: tuple[Any, ...], x_shape: tuple[int, ...], dtype: Any) -> Any:
         """Give held states that are at rest with an array `v_rest` the neuron shape."""

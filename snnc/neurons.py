@@ -82,6 +82,21 @@ def _cast(parameters: dict[str, Floats], dtype: DTypeLike) -> dict[str, Floats]:
     return {name: np.asarray(array, dtype) for name, array in parameters.items()}
 
 
+def _check_shapes(parameters: dict[str, Floats]) -> None:
+    try:
+        np.broadcast_shapes(*(array.shape for array in parameters.values()))
+    except RuntimeError:
+        pass  # more dimensions than this function takes: the core compares them as well
+    except ValueError:
+        listed = ", ".join(f"{name} {array.shape}" for name, array in parameters.items())
+        raise ValueError(f"parameters don't broadcast with each other: {listed}") from None
+
+
+def _plain(array: Floats) -> Any:
+    """Return a number of Python's where it is one, else the array."""
+    return array.item() if array.ndim == 0 else array
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}={value!r}; expected True or False")
@@ -279,6 +294,7 @@ class SpikingNeuron(_core.Neuron):
         unset = {n for n, value in parameters.items() if value is None and n in self._optional}
         new = {n: _real(n, value) for n, value in parameters.items() if n not in unset}
         kept = {n: array for n, array in self._parameters.items() if n not in unset}
+        _check_shapes({**kept, **new})
         all_parameters = self._complete({**kept, **new}, new, all_options)
         cell = self._make_cell(all_parameters, all_options)
         self._parameters = {name: _frozen(array) for name, array in all_parameters.items()}
@@ -308,13 +324,6 @@ class SpikingNeuron(_core.Neuron):
     def _make_cell(self, parameters: dict[str, Floats], options: dict[str, Any]) -> Any:
         """Build the core's view of the neuron."""
         shapes = tuple((name, array.shape) for name, array in parameters.items())
-        try:
-            np.broadcast_shapes(*(shape for _, shape in shapes))
-        except RuntimeError:
-            pass  # more dimensions than this function takes: the core compares them as well
-        except ValueError:
-            listed = ", ".join(f"{name} {shape}" for name, shape in shapes)
-            raise ValueError(f"parameters don't broadcast with each other: {listed}") from None
         names = _core.models[self._model()][1]
         constants = []
         with np.errstate(all="ignore"):
@@ -888,7 +897,7 @@ class Lapicque(TorchNeuron):
         return {k: v for k, v in super()._arguments().items() if k not in left_out}
 
     def _dt(self) -> Any:
-        return self.time_step.item() if self.time_step.ndim == 0 else self.time_step
+        return _plain(self.time_step)
 
     init_lapicque = SpikingNeuron.reset_mem
     _example = "0.9"
@@ -1243,11 +1252,7 @@ class Alpha(TorchNeuron):
         alpha, beta = parameters["alpha"], parameters["beta"]
         for dtype in (np.float64, np.float32):  # a neuron computes in either
             a, b = (np.clip(p.astype(dtype), 0, 1) for p in (alpha, beta))
-            try:
-                wrong = np.any(a <= b)
-            except ValueError:
-                break  # shapes that don't broadcast: said where all parameters are compared
-            if wrong:
+            if np.any(a <= b):
                 raise ValueError(
                     f"alpha={alpha} must exceed beta={beta}, both clipped to [0, 1] and as "
                     f"{np.dtype(dtype)}"
