@@ -10,34 +10,13 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 32
-#include "spikes.h"
-
-#define real float
-#define SNNC_SUFFIX f32
-#include "rows.inc.h"
-#include "store.h"
-#undef real
-#undef SNNC_SUFFIX
-
-#define real double
-#define SNNC_SUFFIX f64
-#include "rows.inc.h"
-#include "store.h"
-#undef real
-#undef SNNC_SUFFIX
+#include "table.inc.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 
-const snnc_isa snnc_isa_avx2 = {
-    .name = "avx2",
-    .rows = {&row_table_f32, &row_table_f64},
-    .tiles = {&tile_fns_f32, &tile_fns_f64},
-    .pack = pack,
-    .count = count,
-    .first = first,
-};
+const snnc_isa snnc_isa_avx2 = {.name = "avx2", SNNC_TABLE};
 
 #else
 typedef int snnc_isa_avx2_is_not_built; /* ISO C wants something in every file */
