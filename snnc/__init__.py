@@ -31,7 +31,7 @@ from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
 from snnc.recording import Recording, unpack_spikes
 
 if TYPE_CHECKING:
-    from snnc import spikeplot
+    from snnc import functional, spikeplot
 
 __version__ = _core.version
 
@@ -43,6 +43,7 @@ __all__ = [
     "Recording",
     "SpikingNeuron",
     "Synaptic",
+    "functional",
     "set_num_threads",
     "show_config",
     "spikeplot",
@@ -51,7 +52,7 @@ __all__ = [
     "utils",
 ]
 
-_LAZY = ("spikeplot",)
+_LAZY = ("functional", "spikeplot")
 
 
 def __getattr__(name: str) -> Any:
