@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy
 from setuptools import Extension, setup
 
-CORE = ["engine.c", "events.c", "cpu.c", "rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
+CORE = ["engine.c", "backward.c", "events.c", "cpu.c"]
+CORE += ["rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
 BINDING = ["marshal.c", "module.c"]
-HEADERS = [str(path) for path in Path("csrc").rglob("*.h")] + ["csrc/models.def"]
+HEADERS = [str(path) for path in Path("csrc").rglob("*") if path.suffix in (".h", ".def")]
 
 # One wheel for every Python from 3.11 on; free-threaded builds have no stable ABI.
 stable_abi = not sysconfig.get_config_var("Py_GIL_DISABLED")

@@ -2,7 +2,7 @@
  * functions can take, and places what they write. */
 #include <string.h>
 
-#include "rows.h"
+#include "engine.h"
 
 #define real float
 #define SNNC_SUFFIX f32
@@ -60,72 +60,24 @@ const char *snnc_strerror(snnc_status status)
         [SNNC_BAD_OUTPUT] = "no such output of this model",
         [SNNC_BAD_SELECTION] = "selected neurons out of order or range",
         [SNNC_BAD_INHIBITION] = "rows, parameters or cuts don't fit, or no workspace",
+        [SNNC_BAD_CHECKPOINT] = "no checkpoints, or not cut at them",
+        [SNNC_BAD_SURROGATE] = "no such surrogate",
         [SNNC_TOO_LARGE] = "more bytes than an address can count",
     };
     const int known = (int)status >= 0 && (int)status < SNNC_NUM_STATUSES;
     return known ? words[status] : "no such status";
 }
 
-/* One of a call's sequences, as the loop sees it. `data` is NULL where there is none;
- * `tiled`: it isn't read or written where it lies, but goes through a tile. */
-typedef struct {
-    char *data;
-    ptrdiff_t step;
-    const ptrdiff_t *strides;
-    snnc_type type;
-    int tiled;
-} sequence;
-
-/* A checked call. */
-typedef struct {
-    const snnc_call *call;
-    const snnc_row_fns *rows;
-    const snnc_isa *isa;
-    const snnc_tile_fns *tiles;
-    int spikes;         /* written by rows as SNNC_REALS or SNNC_BYTES */
-    const void *weight; /* of spikes, or NULL */
-    int num_states, num_params;
-    int recording; /* any state */
-    int sampling;  /* states are recorded not at every step, or not of every neuron */
-    size_t every;
-    size_t size;      /* of a real */
-    size_t period;    /* of the parameters; 0: one value for all */
-    size_t run;       /* strips end at multiples of it; 0: anywhere */
-    size_t inhibited; /* neurons in a row of rivals, or 0 */
-    size_t t0, t1;
-    size_t strip, tile_steps;
-    sequence x, spk, record[SNNC_MAX_STATES];
-} plan;
-
-static size_t size_of(snnc_type type)
-{
-    static const unsigned char sizes[SNNC_NUM_TYPES] = {
-        [SNNC_F32] = 4, [SNNC_F64] = 8, [SNNC_U8] = 1, [SNNC_F16] = 2};
-    return sizes[type];
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* a * b, or SIZE_MAX if that is too large to count. */
-static size_t times(size_t a, size_t b)
-{
-    const size_t half = (size_t)1
-                        << sizeof(size_t) * 4; /* so small ones don't divide */
-    return (a | b) >= half && b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
-}
-
 static size_t row_of_rivals(const snnc_call *call)
 {
-    return times(call->rivals, call->rival_stride ? call->rival_stride : 1);
+    return snnc_times(call->rivals, call->rival_stride ? call->rival_stride : 1);
 }
 
 /* Tiles of the input, the spikes and every state, and the reset signals. */
 size_t snnc_workspace_size(const snnc_call *call)
 {
-    return times(row_of_rivals(call), (SNNC_MAX_STATES + 3) * size_of(call->type));
+    return snnc_times(row_of_rivals(call),
+                      (SNNC_MAX_STATES + 3) * snnc_size_of(call->type));
 }
 
 /* Where neuron i is, in elements from the first; how many neurons from there on (itself
@@ -149,8 +101,8 @@ static ptrdiff_t locate(const snnc_call *call, const ptrdiff_t *strides, size_t 
     return offset;
 }
 
-static void make_sequence(plan *p, sequence *s, const void *data, ptrdiff_t step,
-                          const ptrdiff_t *strides, snnc_type type)
+void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
+                        ptrdiff_t step, const ptrdiff_t *strides, snnc_type type)
 {
     const snnc_call *call = p->call;
 
@@ -179,13 +131,21 @@ static int is_selection(const snnc_call *call)
     return 1;
 }
 
-/* Everything is checked here, before the first write. */
-static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                         size_t t1, size_t n0, size_t n1)
+int snnc_is_shaped(const snnc_call *call)
+{
+    size_t product = 1;
+    if (call->ndim < 0 || (call->ndim > 0 && !call->shape))
+        return 0;
+    for (int d = 0; d < call->ndim; d++)
+        product = snnc_times(product, call->shape[d]);
+    return product == call->num_neurons;
+}
+
+snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
+                       size_t n0, size_t n1)
 {
     const size_t n = call->num_neurons;
     const snnc_model_info *info = snnc_model_at((int)call->model);
-    int strided = call->x.strides || call->spk.strides;
 
     if (!isa)
         return SNNC_BAD_ISA;
@@ -194,42 +154,15 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     if ((call->type != SNNC_F32 && call->type != SNNC_F64) || (int)call->x_type < 0 ||
         call->x_type >= SNNC_NUM_TYPES)
         return SNNC_BAD_TYPE;
-    if (call->spk.data &&
-        ((int)call->spk_type < 0 || call->spk_type >= SNNC_NUM_TYPES ||
-         call->spk_type == SNNC_F16))
-        return SNNC_BAD_TYPE;
     if ((int)call->reset < 0 || call->reset >= SNNC_NUM_RESETS ||
         (call->undelayed && !info->undelayed) ||
         (info->hard && call->reset != SNNC_ZERO))
         return SNNC_BAD_RESET;
     if (t0 > t1 || t1 > call->num_steps || n0 > n1 || n1 > n)
         return SNNC_BAD_RANGE;
-    if (call->bits) {
-        const size_t rows = call->bits_rows ? call->bits_rows : call->num_steps;
-        if (n0 % 8 || (n1 % 8 && n1 != n) || (t0 < t1 && t0 / rows != (t1 - 1) / rows))
-            return SNNC_BAD_RANGE;
-    }
-    if (times(times(call->num_steps, n), sizeof(double)) > PTRDIFF_MAX ||
+    if (snnc_times(snnc_times(call->num_steps, n), sizeof(double)) > PTRDIFF_MAX ||
         call->first_step > PTRDIFF_MAX - call->num_steps)
         return SNNC_TOO_LARGE;
-    for (int k = 0; k < SNNC_MAX_STATES; k++) {
-        strided = strided || call->record[k].strides;
-        if (k >= info->num_states && call->record[k].data)
-            return SNNC_BAD_OUTPUT;
-        if (k < info->num_states && n0 < n1 && !call->state_out[k])
-            return SNNC_BAD_STATE;
-    }
-    if (strided) {
-        size_t product = 1;
-        if (call->ndim < 0 || (call->ndim > 0 && !call->shape))
-            return SNNC_BAD_SHAPE;
-        for (int d = 0; d < call->ndim; d++)
-            product = times(product, call->shape[d]);
-        if (product != n)
-            return SNNC_BAD_SHAPE;
-    }
-    if (call->select && !is_selection(call))
-        return SNNC_BAD_SELECTION;
     if (t0 < t1 && n0 < n1) {
         if (!call->x.data)
             return SNNC_BAD_INPUT;
@@ -237,6 +170,48 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
             if (!call->params[k])
                 return SNNC_BAD_PARAMETER;
     }
+    return SNNC_OK;
+}
+
+static int has_strides(const snnc_call *call)
+{
+    int strided = call->x.strides || call->spk.strides;
+    for (int k = 0; k < SNNC_MAX_STATES; k++)
+        strided = strided || call->record[k].strides;
+    return strided;
+}
+
+/* Everything of a run is checked here, before the first write. */
+static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                         size_t t1, size_t n0, size_t n1)
+{
+    const size_t n = call->num_neurons;
+    const snnc_status status = snnc_check(isa, call, t0, t1, n0, n1);
+    const snnc_model_info *info = snnc_model_at((int)call->model);
+
+    if (status != SNNC_OK)
+        return status;
+    if (call->spk.data &&
+        ((int)call->spk_type < 0 || call->spk_type >= SNNC_NUM_TYPES ||
+         call->spk_type == SNNC_F16))
+        return SNNC_BAD_TYPE;
+    if (call->bits) {
+        const size_t rows = call->bits_rows ? call->bits_rows : call->num_steps;
+        if (n0 % 8 || (n1 % 8 && n1 != n) || (t0 < t1 && t0 / rows != (t1 - 1) / rows))
+            return SNNC_BAD_RANGE;
+    }
+    for (int k = 0; k < SNNC_MAX_STATES; k++) {
+        if (k >= info->num_states && call->record[k].data)
+            return SNNC_BAD_OUTPUT;
+        if (k < info->num_states && n0 < n1 && !call->state_out[k])
+            return SNNC_BAD_STATE;
+        if (k < info->num_states && n0 < n1 && call->interval && !call->checkpoint[k])
+            return SNNC_BAD_CHECKPOINT;
+    }
+    if (has_strides(call) && !snnc_is_shaped(call))
+        return SNNC_BAD_SHAPE;
+    if (call->select && !is_selection(call))
+        return SNNC_BAD_SELECTION;
     if (call->rivals && n0 < n1) {
         const size_t row = row_of_rivals(call);
         const size_t period = call->period > 1 ? call->period : 0;
@@ -257,8 +232,7 @@ static const void *param_named(const snnc_model_info *info, const void *const *p
     return NULL;
 }
 
-/* The table for a call: short runs may be another one's. */
-static const snnc_isa *suitable(const snnc_isa *isa, const snnc_call *call)
+const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call)
 {
     return isa->narrower && call->num_neurons < isa->shortest ? isa->narrower : isa;
 }
@@ -271,14 +245,13 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
     return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
 }
 
-/* How a checked call is cut into tiles. */
-static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
-                      size_t t1)
+void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
+                    size_t t1)
 {
     const snnc_model_info *info = &models[call->model];
     const size_t n = call->num_neurons, steps = t1 - t0;
 
-    isa = suitable(isa, call);
+    isa = snnc_suitable(isa, call);
     p->call = call;
     p->isa = isa;
     p->tiles = isa->tiles[call->type];
@@ -286,7 +259,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
     p->num_params = info->num_params;
     p->every = call->every ? call->every : 1;
     p->sampling = p->every > 1 || call->select;
-    p->size = size_of(call->type);
+    p->size = snnc_size_of(call->type);
     p->period = call->period > 1 ? call->period : 0;
     p->run = 0;
     p->inhibited = row_of_rivals(call);
@@ -295,9 +268,10 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
 
     p->rows = row_fns(isa, call);
 
-    make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides, call->x_type);
-    make_sequence(p, &p->spk, call->spk.data, call->spk.step, call->spk.strides,
-                  call->spk_type);
+    snnc_make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides,
+                       call->x_type);
+    snnc_make_sequence(p, &p->spk, call->spk.data, call->spk.step, call->spk.strides,
+                       call->spk_type);
     p->weight = NULL;
     if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
         p->weight = param_named(info, call->params, "graded_spikes_factor");
@@ -314,13 +288,13 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
         (p->x.tiled ? p->size : 0) + (p->spk.tiled ? 1 : 0); /* of all tiles */
     p->recording = 0;
     for (int k = 0; k < p->num_states; k++) {
-        sequence *const s = &p->record[k];
+        snnc_sequence *const s = &p->record[k];
         s->data = NULL;
         if (!call->record[k].data)
             continue;
         p->recording = 1;
-        make_sequence(p, s, call->record[k].data, call->record[k].step,
-                      call->select ? NULL : call->record[k].strides, call->type);
+        snnc_make_sequence(p, s, call->record[k].data, call->record[k].step,
+                           call->select ? NULL : call->record[k].strides, call->type);
         if (call->select && !call->record[k].step)
             s->step = (ptrdiff_t)call->num_selected;
         transposed = transposed || s->tiled;
@@ -338,7 +312,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
     else if (item) {
         const size_t room = SNNC_SCRATCH_BYTES / item;
         const size_t least_steps =
-            least(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
+            snnc_least(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
         const size_t widest = room / (least_steps ? least_steps : 1);
         if (p->strip > widest)
             p->strip = widest < STRIP_UNIT ? widest : widest - widest % STRIP_UNIT;
@@ -348,14 +322,11 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_call *call, size_
     }
 }
 
-enum move { LOAD, STORE, SPIKES };
-
-/* Copies between a sequence and its tile: num_steps rows, from row t on, of the neurons
- * [i, i + n). */
-static void move_tile(const plan *p, const sequence *s, enum move move, char *tile,
-                      size_t t, size_t num_steps, size_t i, size_t n)
+void snnc_move_tile(const snnc_plan *p, const snnc_sequence *s, enum snnc_move move,
+                    char *tile, size_t width, size_t t, size_t num_steps, size_t i,
+                    size_t n)
 {
-    const ptrdiff_t item = (ptrdiff_t)size_of(s->type);
+    const ptrdiff_t item = (ptrdiff_t)snnc_size_of(s->type);
     const int per_neuron = p->period > 0;
     size_t run;
     ptrdiff_t stride;
@@ -363,16 +334,17 @@ static void move_tile(const plan *p, const sequence *s, enum move move, char *ti
     for (size_t done = 0; done < n; done += run) {
         const ptrdiff_t first = locate(p->call, s->strides, i + done, &run, &stride);
         char *const there = s->data + (first + (ptrdiff_t)t * s->step) * item;
-        char *const here = tile + done * (move == SPIKES ? 1 : p->size);
-        run = least(run, n - done);
-        if (move == LOAD)
-            p->tiles->load(here, n, there, s->type, s->step, stride, num_steps, run);
-        else if (move == STORE)
-            p->tiles->store(there, s->step, stride, here, n, num_steps, run);
+        char *const here = tile + done * (move == SNNC_STORE_SPIKES ? 1 : p->size);
+        run = snnc_least(run, n - done);
+        if (move == SNNC_LOAD)
+            p->tiles->load(here, width, there, s->type, s->step, stride, num_steps,
+                           run);
+        else if (move == SNNC_STORE)
+            p->tiles->store(there, s->step, stride, here, width, num_steps, run);
         else
             p->tiles->store_spikes(
-                there, s->type, s->step, stride, (const uint8_t *)here, n, num_steps,
-                run,
+                there, s->type, s->step, stride, (const uint8_t *)here, width,
+                num_steps, run,
                 p->weight ? (const char *)p->weight +
                                 (per_neuron ? (i + done) % p->period : 0) * p->size
                           : NULL,
@@ -381,7 +353,7 @@ static void move_tile(const plan *p, const sequence *s, enum move move, char *ti
 }
 
 /* One step of one row of rivals. */
-static void step_inhibited(const plan *p, const snnc_row *row, char *r)
+static void step_inhibited(const snnc_plan *p, const snnc_row *row, char *r)
 {
     const snnc_call *call = p->call;
     const int mem = p->num_states - 1, per_neuron = p->period > 0;
@@ -412,7 +384,8 @@ static void step_inhibited(const plan *p, const snnc_row *row, char *r)
 
 /* Takes num_steps steps, of which only the last may be sampled, and moves the row on.
  */
-static void take_steps(const plan *p, snnc_row *row, size_t num_steps, char *signals)
+static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
+                       char *signals)
 {
     const int per_neuron = p->period > 0, in_place = !p->recording || p->sampling;
     const ptrdiff_t size = (ptrdiff_t)p->size;
@@ -443,14 +416,14 @@ static void take_steps(const plan *p, snnc_row *row, size_t num_steps, char *sig
 }
 
 /* How many rows of recorded states there are before step t of the call. */
-static size_t recorded_before(const plan *p, size_t t)
+static size_t recorded_before(const snnc_plan *p, size_t t)
 {
     const size_t before = p->call->first_step;
     return p->every == 1 ? t : (before + t) / p->every - before / p->every;
 }
 
 /* Steps from t on until one has been taken whose states are sampled. */
-static size_t until_sampled(const plan *p, size_t t)
+static size_t until_sampled(const snnc_plan *p, size_t t)
 {
     return p->every - (p->call->first_step + t) % p->every;
 }
@@ -471,7 +444,7 @@ static size_t selected_from(const snnc_call *call, size_t i)
 
 /* Copies the states of selected neurons [j0, j1) of a strip that begins with neuron i.
  */
-static void copy_selected(const plan *p, char *dst, const char *held, size_t i,
+static void copy_selected(const snnc_plan *p, char *dst, const char *held, size_t i,
                           size_t j0, size_t j1)
 {
     const snnc_call *call = p->call;
@@ -480,13 +453,25 @@ static void copy_selected(const plan *p, char *dst, const char *held, size_t i,
                held + (call->select[j] - i) * p->size, p->size);
 }
 
+/* Keeps the states before step t, from which a way back may start. */
+static void keep_checkpoint(const snnc_plan *p, const snnc_row *row, size_t t, size_t i)
+{
+    const snnc_call *call = p->call;
+    const size_t at = t / call->interval * call->num_neurons + i;
+
+    if (t % call->interval == 0 && t < call->num_steps)
+        for (int k = 0; k < p->num_states; k++)
+            memcpy((char *)call->checkpoint[k] + at * p->size, row->state_in[k],
+                   row->n * p->size);
+}
+
 /* What is wanted of a tile of spikes. */
-static void emit_spikes(const plan *p, char *tile, size_t t, size_t num_steps, size_t i,
-                        size_t n)
+static void emit_spikes(const snnc_plan *p, char *tile, size_t t, size_t num_steps,
+                        size_t i, size_t n)
 {
     const snnc_call *call = p->call;
     if (p->spk.data)
-        move_tile(p, &p->spk, SPIKES, tile, t, num_steps, i, n);
+        snnc_move_tile(p, &p->spk, SNNC_STORE_SPIKES, tile, n, t, num_steps, i, n);
     if (call->bits) {
         const size_t width = snnc_bits_width(call->num_neurons);
         const size_t row = call->bits_rows ? t % call->bits_rows : t;
@@ -500,20 +485,20 @@ static void emit_spikes(const plan *p, char *tile, size_t t, size_t num_steps, s
                       (const uint8_t *)tile, num_steps, n);
 }
 
-/* Where neuron i of step t of a sequence is that needs no tile. */
-static char *place(const plan *p, const sequence *s, size_t t, size_t i)
+char *snnc_place(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i)
 {
     size_t run;
     ptrdiff_t stride;
     const ptrdiff_t offset =
         s->strides ? locate(p->call, s->strides, i, &run, &stride) : (ptrdiff_t)i;
-    return s->data + (offset + (ptrdiff_t)t * s->step) * (ptrdiff_t)size_of(s->type);
+    return s->data +
+           (offset + (ptrdiff_t)t * s->step) * (ptrdiff_t)snnc_size_of(s->type);
 }
 
 /* Steps [t, t + num_steps) of the neurons [i, i + n), which no run or period divides.
  */
-static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, size_t i,
-                    size_t n)
+static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
+                    size_t i, size_t n)
 {
     const snnc_call *call = p->call;
     const size_t size = p->size, tile_bytes = num_steps * n * size;
@@ -530,16 +515,16 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
     row.x_step = call->x.held ? 0 : p->x.tiled ? (ptrdiff_t)n : p->x.step;
     if (p->x.tiled) {
         row.x = scratch;
-        move_tile(p, &p->x, LOAD, scratch, call->x.held ? 0 : t,
-                  call->x.held ? 1 : num_steps, i, n);
+        snnc_move_tile(p, &p->x, SNNC_LOAD, scratch, n, call->x.held ? 0 : t,
+                       call->x.held ? 1 : num_steps, i, n);
         scratch += tile_bytes;
     }
     else
-        row.x = place(p, &p->x, call->x.held ? 0 : t, i);
+        row.x = snnc_place(p, &p->x, call->x.held ? 0 : t, i);
 
     row.spk_step = p->spk.tiled ? (ptrdiff_t)n : p->spk.step;
     if (!p->spk.tiled)
-        row.spk = place(p, &p->spk, t, i);
+        row.spk = snnc_place(p, &p->spk, t, i);
 
     if (sampling && call->select) {
         j0 = selected_from(call, i);
@@ -562,9 +547,9 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
             scratch += tile_bytes;
         }
         if (p->record[k].data && !p->sampling) {
-            const sequence *const s = &p->record[k];
+            const snnc_sequence *const s = &p->record[k];
             row.state_step[k] = s->tiled ? (ptrdiff_t)n : s->step;
-            row.state_out[k] = s->tiled ? tile[k] : place(p, s, t, i);
+            row.state_out[k] = s->tiled ? tile[k] : snnc_place(p, s, t, i);
             if (!s->tiled && t > p->t0)
                 row.state_in[k] = (char *)row.state_out[k] - s->step * (ptrdiff_t)size;
         }
@@ -580,21 +565,27 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
     if (p->spk.tiled)
         row.spk = spk_tile = scratch;
 
+    if (call->interval && t == 0)
+        keep_checkpoint(p, &row, 0, i);
     for (size_t s = 0, taken, sampled = 0; s < num_steps; s += taken) {
         taken = num_steps - s;
         if (sampling)
-            taken = least(taken, until_sampled(p, t + s));
+            taken = snnc_least(taken, until_sampled(p, t + s));
+        if (call->interval)
+            taken = snnc_least(taken, call->interval - (t + s) % call->interval);
         take_steps(p, &row, taken, signals);
+        if (call->interval)
+            keep_checkpoint(p, &row, t + s + taken, i);
         if (!sampling || until_sampled(p, t + s) != taken)
             continue;
         for (int k = 0; k < p->num_states; k++) {
-            const sequence *const record = &p->record[k];
+            const snnc_sequence *const record = &p->record[k];
             if (record->data && call->select)
-                copy_selected(p, place(p, record, row_at + sampled, 0), row.state_in[k],
-                              i, j0, j1);
+                copy_selected(p, snnc_place(p, record, row_at + sampled, 0),
+                              row.state_in[k], i, j0, j1);
             else if (record->data)
                 memcpy(tile[k] ? tile[k] + sampled * n * size
-                               : place(p, record, row_at + sampled, i),
+                               : snnc_place(p, record, row_at + sampled, i),
                        row.state_in[k], n * size);
         }
         sampled++;
@@ -604,8 +595,8 @@ static void advance(const plan *p, char *scratch, size_t t, size_t num_steps, si
         emit_spikes(p, spk_tile, t, num_steps, i, n);
     for (int k = 0; k < p->num_states; k++) {
         if (tile[k])
-            move_tile(p, &p->record[k], STORE, tile[k], row_at,
-                      recorded_before(p, t + num_steps) - row_at, i, n);
+            snnc_move_tile(p, &p->record[k], SNNC_STORE, tile[k], n, row_at,
+                           recorded_before(p, t + num_steps) - row_at, i, n);
         if (row.state_step[k] && (tile[k] || t + num_steps == p->t1))
             memcpy((char *)call->state_out[k] + i * size, row.state_in[k], n * size);
     }
@@ -619,7 +610,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
 {
     const snnc_model_info *info = &models[call->model];
     const int bytes = call->spk_type == SNNC_U8, per_neuron = call->period > 1;
-    const ptrdiff_t size = (ptrdiff_t)size_of(call->type);
+    const ptrdiff_t size = (ptrdiff_t)snnc_size_of(call->type);
     const size_t at = per_neuron ? n0 % call->period : 0;
     snnc_row row;
 
@@ -627,7 +618,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
         call->spk.strides || call->x_type != call->type ||
         (call->spk_type != call->type && !bytes) || (call->graded && !bytes) ||
         call->bits || call->count || call->first_spike || call->rivals ||
-        (per_neuron && at + n > call->period))
+        call->interval || (per_neuron && at + n > call->period))
         return 0;
     row.n = n;
     row.num_steps = num_steps;
@@ -649,13 +640,13 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
             ((ptrdiff_t)t0 * row.x_step + (ptrdiff_t)n0) * size;
     row.spk = (char *)call->spk.data +
               ((ptrdiff_t)t0 * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
-    const snnc_row_fns *const rows = row_fns(suitable(isa, call), call);
+    const snnc_row_fns *const rows = row_fns(snnc_suitable(isa, call), call);
     const int spikes = bytes ? SNNC_BYTES : SNNC_REALS;
     (n == 1 ? rows->chain[spikes] : rows->step[spikes][per_neuron])(&row);
     return 1;
 }
 
-static size_t next_multiple(size_t i, size_t of)
+size_t snnc_next_multiple(size_t i, size_t of)
 {
     return of ? i - i % of + of : SIZE_MAX;
 }
@@ -665,18 +656,19 @@ static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, siz
                       size_t n0, size_t n1)
 {
     _Alignas(64) char stack[SNNC_SCRATCH_BYTES];
-    plan p;
+    snnc_plan p;
 
-    make_plan(&p, isa, call, t0, t1);
+    snnc_make_plan(&p, isa, call, t0, t1);
     char *const scratch = p.inhibited ? call->workspace : stack;
     const size_t block = p.inhibited ? p.inhibited : BLOCK_BYTES / p.size;
     for (size_t i0 = n0, i1; i0 < n1; i0 = i1) {
-        i1 = least(n1, i0 + block);
+        i1 = snnc_least(n1, i0 + block);
         for (size_t t = t0; t < t1; t += p.tile_steps) {
-            const size_t num_steps = least(p.tile_steps, t1 - t);
+            const size_t num_steps = snnc_least(p.tile_steps, t1 - t);
             for (size_t i = i0, end; i < i1; i = end) {
-                end = least(least(i1, i + p.strip),
-                            least(next_multiple(i, p.period), next_multiple(i, p.run)));
+                end = snnc_least(snnc_least(i1, i + p.strip),
+                                 snnc_least(snnc_next_multiple(i, p.period),
+                                            snnc_next_multiple(i, p.run)));
                 advance(&p, scratch, t, num_steps, i, end - i);
             }
         }
@@ -686,7 +678,7 @@ static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, siz
 /* A checked call without steps: its states stay as they are. */
 static void copy_states(const snnc_call *call, size_t n0, size_t n)
 {
-    const size_t size = size_of(call->type);
+    const size_t size = snnc_size_of(call->type);
     for (int k = 0; k < models[call->model].num_states; k++)
         if (call->state_in[k] && call->state_in[k] != call->state_out[k])
             memcpy((char *)call->state_out[k] + n0 * size,

@@ -4,6 +4,7 @@
 #define SNNC_ROWS_H
 
 #include <float.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -84,6 +85,43 @@ typedef struct {
 /* By model, reset, and whether the reset is undelayed. */
 typedef snnc_row_fns snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2];
 
+/* The same strip one step back: as NAME(adjoint) in cells/spike.h, one of each for
+ * every neuron. */
+typedef struct {
+    size_t n;
+    const void *x, *state[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS], *tested;
+    const void *grad_spk, *grad_spike, *given[SNNC_MAX_STATES];
+    void *grad_state[SNNC_MAX_STATES]; /* after the step; then before it */
+    void *grad_x;
+    double *grad_params[SNNC_MAX_PARAMS]; /* added to */
+} snnc_adjoint_row;
+
+/* Back through the undelayed reset; mem is that before the step. */
+typedef struct {
+    size_t n;
+    const void *mem, *tested, *threshold, *graded, *given; /* of the spikes */
+    void *grad_mem, *grad_spk;
+    double *grad_threshold, *grad_graded;
+} snnc_undelayed_row;
+
+/* Back through the spikes: the gradient of the tested mem. */
+typedef struct {
+    size_t n;
+    const void *tested, *threshold, *graded, *grad_spk;
+    void *grad_spike;
+    double args[2];
+} snnc_surrogate_row;
+
+/* The rows of the way back. */
+typedef struct {
+    /* By model, reset, and whether gradients are wanted of no parameters, of those of
+     * its dynamics, or of the threshold and the worth of a spike too; NULL: the model
+     * has none. */
+    void (*adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][3])(const snnc_adjoint_row *row);
+    void (*undelayed[SNNC_NUM_RESETS])(const snnc_undelayed_row *row);
+    void (*surrogate[SNNC_NUM_SURROGATES])(const snnc_surrogate_row *row);
+} snnc_adjoint_fns;
+
 /* What moves tiles (of num_steps rows, `width` values apart) to and from the caller's
  * arrays (whose strides count elements). */
 typedef struct {
@@ -106,6 +144,8 @@ struct snnc_isa {
     size_t shortest;
     const snnc_row_table *rows[2]; /* by type: float, double */
     const snnc_tile_fns *tiles[2];
+    const snnc_adjoint_fns *adjoints[2];
+    const snnc_isa *backward; /* whose adjoints are used; NULL: its own */
     /* Of num_steps rows of n bytes of 0 and 1. pack: the first is bit number `bit` (<
      * 8) of the byte dst, of which an earlier strip has written the lower ones. */
     void (*pack)(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,

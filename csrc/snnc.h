@@ -20,19 +20,25 @@
  *             none     syn_exc = e,         syn_inh = i,       mem = v
  *
  *   then      spk = H(mem - thr), times graded_spikes_factor (g) where a model has it,
- *   and, if undelayed,  d = spk/g - r:  subtract mem = mem - d*thr;  zero mem = mem -
- * d*mem.
+ *             and, if undelayed, with d = spk/g - r,
+ *             subtract mem = mem - d*thr;   zero mem = mem - d*mem
  *
- *   LIF       in the order integrate, test if undelayed, else test, integrate; k is
- * dt/tau or 1 - exp(-dt/tau), num_ref how many integrations a spike skips integrate  v
- * = v + ((v_rest - v) + R*x)*k, or where ref > 0 v = v_reset, ref = ref - 1 test spk =
- * H(v - thr); where it is 1, v = v_reset, ref = num_ref
+ *   LIF       integrates, then tests, if undelayed; else tests, then integrates.
+ *             k is dt/tau or 1 - exp(-dt/tau), num_ref the integrations that a spike
+ *             skips.
+ *             integrate  v = v + ((v_rest - v) + R*x)*k
+ *                        or, where ref > 0, v = v_reset, ref = ref - 1
+ *             test       spk = H(v - thr); where it is 1, v = v_reset, ref = num_ref
  *
  * THE NUMBERS. Each operation above rounds once, in the type of the call, as bracketed
  * and left to right: no fused multiply-add, no flush to zero, resets by product and
  * never by branch (but LIF's, which are a choice). So results are the same bits for
  * every instruction set, splitting of the neurons or steps, and memory layout; of a NaN
  * only the position is promised, not sign or payload.
+ *
+ * GRADIENTS go back through these equations, reset signals held constant; that of a
+ * spike is passed on to mem times a surrogate's derivative at mem - thr. In the order
+ * of operations of snnTorch's autograd, so that they are its bits.
  *
  * THE CALLS never allocate, keep no state, set no errno. Whatever they return, they
  * have checked every argument before the first write. */
@@ -80,6 +86,8 @@ typedef enum {
     SNNC_BAD_OUTPUT,
     SNNC_BAD_SELECTION,
     SNNC_BAD_INHIBITION,
+    SNNC_BAD_CHECKPOINT,
+    SNNC_BAD_SURROGATE,
     SNNC_TOO_LARGE,
     SNNC_NUM_STATUSES
 } snnc_status;
@@ -180,6 +188,11 @@ typedef struct {
      * independent; spikes are 0 or 1, whatever the graded_spikes_factor. */
     size_t rivals, rival_stride;
     void *workspace; /* snnc_workspace_size(call) bytes */
+
+    /* The states before every `interval`-th step, beginning with the first, in rows of
+     * num_neurons: what snnc_backward goes back from. An interval of 0: not wanted. */
+    void *checkpoint[SNNC_MAX_STATES];
+    size_t interval;
 } snnc_call;
 
 #define SNNC_CALL_INIT {0}
@@ -199,6 +212,74 @@ size_t snnc_workspace_size(const snnc_call *call);
  * state_in. */
 snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                      size_t n0, size_t n1);
+
+/* The surrogates, in the order of surrogates.def. */
+typedef enum {
+#define SNNC_SURROGATE(name, num_args, divides) SNNC_##name,
+#include "surrogates.def"
+#undef SNNC_SURROGATE
+    SNNC_NUM_SURROGATES
+} snnc_surrogate;
+
+/* A row of the table of surrogates. */
+typedef struct {
+    const char *name;
+    int num_args;
+    int divides; /* whether its function gives one over the derivative */
+} snnc_surrogate_info;
+
+/* NULL where there is no such surrogate. */
+const snnc_surrogate_info *snnc_surrogate_at(int surrogate);
+
+/* A run back in time. "Gradient" is that of the loss with respect to the thing named;
+ * a strided one is as the run's input. Gradients may be NULL: what is given of the loss
+ * is 0 then, what is to be found isn't wanted. */
+typedef struct {
+    /* The run, with its parameters, its input and its checkpoints; not what else it
+     * read and wrote. A model with hard resets only, and inhibition, have no gradient.
+     */
+    snnc_call call;
+
+    snnc_surrogate surrogate;
+    double surrogate_args[2];
+    /* If not NULL: the derivatives themselves, in rows of num_neurons, from step t0
+     * on. */
+    void *derivative;
+
+    /* What the loss says of each spike and of the states after each step. */
+    snnc_input grad_spk, grad_state[SNNC_MAX_STATES];
+
+    /* Of the states: before, after step t1 - 1, but for what grad_state says of the
+     * last step of the run; afterwards, before step t0. */
+    void *grad_start[SNNC_MAX_STATES];
+    /* May be the very array of grad_spk or a grad_state. */
+    snnc_output grad_x;
+    double *grad_params[SNNC_MAX_PARAMS]; /* one per neuron: added, in double */
+    void *workspace;                      /* snnc_backward_workspace_size() bytes */
+} snnc_backward_call;
+
+#define SNNC_BACKWARD_INIT {0}
+
+/* Bytes of workspace, aligned to 64, that a call of any range of steps and neurons
+ * writes to. */
+size_t snnc_backward_workspace_size(const snnc_backward_call *backward);
+
+/* Goes back through steps t1 - 1, ..., t0 of neurons [n0, n1). They may be cut as those
+ * of snnc_run, at multiples of the interval, but later steps come first (with a
+ * workspace for each that is at work). Segments of `interval` steps are done once more,
+ * strip by strip. */
+snnc_status snnc_backward(const snnc_isa *isa, const snnc_backward_call *backward,
+                          size_t t0, size_t t1, size_t n0, size_t n1);
+
+/* Instead writes the mem - threshold that each spike tested to `derivative`, for a
+ * surrogate that is the caller's own. */
+snnc_status snnc_excess(const snnc_isa *isa, const snnc_backward_call *backward,
+                        size_t t0, size_t t1, size_t n0, size_t n1);
+
+/* The derivative of n spikes at x = mem - threshold, of the call's type. */
+snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
+                                      const double *args, snnc_type type, const void *x,
+                                      void *derivative, size_t n);
 
 /* Bytes in a row of bits. */
 size_t snnc_bits_width(size_t num_neurons);

@@ -7,6 +7,11 @@
 #define SNNC_SUFFIX f32
 #include "rows.inc.h"
 #include "store.h"
+#if !defined(SNNC_FORWARD_ONLY)
+#include "surrogates.h"
+
+#include "adjoints.inc.h"
+#endif
 #undef real
 #undef SNNC_SUFFIX
 
@@ -14,9 +19,15 @@
 #define SNNC_SUFFIX f64
 #include "rows.inc.h"
 #include "store.h"
+#if !defined(SNNC_FORWARD_ONLY)
+#include "surrogates.h"
+
+#include "adjoints.inc.h"
+#endif
 #undef real
 #undef SNNC_SUFFIX
 
 #define SNNC_TABLE                                                                     \
     .rows = {&row_table_f32, &row_table_f64}, .tiles = {&tile_fns_f32, &tile_fns_f64}, \
     .pack = pack, .count = count, .first = first
+#define SNNC_ADJOINTS .adjoints = {&adjoint_fns_f32, &adjoint_fns_f64}

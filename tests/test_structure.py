@@ -8,7 +8,7 @@ import pytest
 from support import ROOT
 
 CSRC = ROOT / "csrc"
-CORE = ["engine.c", "cpu.c", "rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
+CORE = ["engine.c", "backward.c", "cpu.c", "rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
 FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in (".c", ".h")]
 
 

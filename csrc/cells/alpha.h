@@ -31,3 +31,42 @@ SNNC_INLINE int NAME(Alpha)(real x, real *state, const real *param, int reset,
     state[2] = mem;
     return NAME(fires)(mem, threshold);
 }
+
+/* Adds what the gradients of e, i and v say of their operands. */
+SNNC_INLINE void NAME(Alpha_update_adjoint)(NAME(adjoint) * a, real e, real i, real v)
+{
+    const real alpha = a->param[1], beta = a->param[2], tau = a->param[3], x = a->x;
+    const real exc = a->state[0], inh = a->state[1];
+
+    e = e + v * tau;
+    i = i + v * tau;
+    a->grad_x = (a->grad_x - i) + e;
+    a->before[0] += e * alpha;
+    a->before[1] += i * beta;
+    NAME(add)(&a->grad_param[1], e * exc);
+    NAME(add)(&a->grad_param[2], i * inh);
+    NAME(add)(&a->grad_param[3], v * ((alpha * exc + x) + (beta * inh - x)));
+}
+
+SNNC_INLINE void NAME(Alpha_adjoint)(NAME(adjoint) * a, int reset)
+{
+    const real beta = a->param[2], e = a->after[0], i = a->after[1];
+    const real r = NAME(reset_signal)(a->state[2], a->param[0]);
+    const real v = a->after[2] + a->grad_spike;
+
+    NAME(add)(&a->grad_param[0], -a->grad_spike);
+    a->grad_x = 0;
+    a->before[0] = a->given[0];
+    a->before[1] = a->given[1];
+    a->before[2] = a->given[2] + (real)0; /* mem only decides the reset */
+    if (reset == SNNC_SUBTRACT) {         /* e - threshold r, i - i r, v - (-inh) r */
+        const real j = -i * r;
+        NAME(add)(&a->grad_param[0], -(e * r));
+        a->grad_x = -j;
+        a->before[1] = (a->before[1] + v * r) + j * beta;
+        NAME(add)(&a->grad_param[2], j * a->state[1]);
+    }
+    else if (reset == SNNC_ZERO) /* e - e r, i - i r, v - v r: the products first */
+        NAME(Alpha_update_adjoint)(a, -e * r, -i * r, -v * r);
+    NAME(Alpha_update_adjoint)(a, e, i, v);
+}

@@ -1,5 +1,6 @@
-/* What the cells share: the firing condition and the reset that follows its spike
- * within the step. Included once per type; knows nothing of arrays. */
+/* What the cells share: the firing condition, the reset that follows its spike within
+ * the step, and the adjoint of both. Included once per type; knows nothing of arrays.
+ */
 
 /* H(mem - threshold): 1 if positive, else 0, also for NaN. As differences underflow
  * gradually, one is positive exactly if mem > threshold, which saves computing it. */
@@ -32,4 +33,45 @@ SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real graded, real r,
     if (reset == SNNC_ZERO)
         return mem - d * mem;
     return mem;
+}
+
+/* A step of one neuron, seen from behind. "Gradient" is that of the loss with respect
+ * to the thing named. Reset signals are constants, as in snnTorch. */
+typedef struct {
+    /* What the step read, and the mem that its spike tested. */
+    real x, state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS], tested;
+    /* The gradients of the spike, of the tested mem by way of the spike (as the
+     * surrogate has it), and of the states after the step (mem: before an undelayed
+     * reset); and what the loss says of the states before the step by itself. */
+    real grad_spk, grad_spike, after[SNNC_MAX_STATES], given[SNNC_MAX_STATES];
+    /* To be found: the gradient of the input and of the states before the step (terms
+     * are added to what is given one by one, as snnTorch does). To those of the
+     * parameters the step's are added: long sums, so in double. */
+    real grad_x, before[SNNC_MAX_STATES];
+    double grad_param[SNNC_MAX_PARAMS];
+} NAME(adjoint);
+
+SNNC_INLINE void NAME(add)(double *sum, real term)
+{
+    *sum += (double)term;
+}
+
+/* The undelayed reset from behind, mem' = mem - d threshold or mem - d mem: from the
+ * gradient of mem' that of mem, and what is added to that of the spike. Spikes and
+ * their gradients are float32 in snnTorch, in doubles too. */
+SNNC_INLINE real NAME(undelayed_adjoint)(real grad_mem, real mem, real threshold,
+                                         real graded, real r, int reset, real *grad_spk,
+                                         double *grad_threshold, double *grad_graded)
+{
+    const real spk = NAME(spike)(NAME(fires)(mem, threshold)) * graded;
+    const real d = spk / graded - r, w = -grad_mem;
+    const real k = (real)(float)(w * (reset == SNNC_SUBTRACT ? threshold : mem));
+
+    *grad_spk = (real)(float)(*grad_spk + k / graded);
+    NAME(add)(grad_graded, -k * ((spk / graded) / graded));
+    if (reset == SNNC_SUBTRACT) {
+        NAME(add)(grad_threshold, w * d);
+        return grad_mem;
+    }
+    return grad_mem + w * d;
 }

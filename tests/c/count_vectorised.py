@@ -3,8 +3,8 @@
 But for chains, which are one neuron's, and for bytes of doubles, which call another row function
 and narrow what it wrote.
 
-A row function counts if it multiplies and compares whole vectors: of the width that the file's
-instruction set has on x86-64, of any width elsewhere.
+A row function counts if it multiplies and compares whole vectors, and one of the way back if it
+stores them: of the width that the file's instruction set has on x86-64, of any width elsewhere.
 """
 
 import re
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROW = r"(?:step|sweep)_(?!\w*BYTES_\w*f64)\w+|(?:adjoint|undelayed|surrogate)_\w+_f\d\d"
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
 
@@ -21,14 +22,17 @@ def row_functions(path):
         ["objdump", "-d", "--no-show-raw-insn", path], check=True, capture_output=True, text=True
     ).stdout
     for part in re.split(r"\n(?=[0-9a-f]+ <)", text):
-        if found := re.match(r"[0-9a-f]+ <_?((?:step|sweep)_(?!\w*BYTES_\w*f64)\w+)>:\n", part):
+        if found := re.match(rf"[0-9a-f]+ <_?({ROW})>:\n", part):
             yield found[1], part
 
 
-def is_vectorised(code, register):
+def is_vectorised(name, code, register):
     def uses(operation):
         return re.search(rf"\s{operation}\s[^\n]*{register}", code)
 
+    if not name.startswith(("step", "sweep")):
+        same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
+        return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
     return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
 
 
@@ -41,7 +45,7 @@ def main(paths):
         if x86:
             register = REGISTERS[Path(path).stem.removeprefix("rows_")]
         rows = dict(row_functions(path))
-        bad = [name for name, code in rows.items() if not is_vectorised(code, register)]
+        bad = [name for name, code in rows.items() if not is_vectorised(name, code, register)]
         print(f"{path}: {len(rows) - len(bad)} of {len(rows)} row functions vectorised")
         for name in bad:
             print(f"  not vectorised: {name}")

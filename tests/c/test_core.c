@@ -59,7 +59,13 @@ enum {
     START = RECORD + 3,
     STATE = START + 3,
     PARAM = STATE + 3,
-    NUM_BUFFERS = PARAM + SNNC_MAX_PARAMS
+    CHECKPOINT = PARAM + SNNC_MAX_PARAMS, /* and of the way back: */
+    GIVEN_SPK = CHECKPOINT + 3,
+    GIVEN,
+    GRAD_X = GIVEN + 3,
+    GRAD_START,
+    GRAD_PARAM = GRAD_START + 3,
+    NUM_BUFFERS = GRAD_PARAM + SNNC_MAX_PARAMS
 };
 static guarded buffers[NUM_BUFFERS];
 
@@ -480,6 +486,242 @@ static void test_wrong_arguments(const snnc_isa *isa)
         }
 }
 
+/* ---- back in time ---- */
+
+/* What a way back finds. */
+typedef struct {
+    char x[MAX_REALS * 8], start[3][LONGEST * 8];
+    double params[SNNC_MAX_PARAMS][LONGEST];
+} gradients;
+
+/* The way back through a call, from random gradients; parameters' begin at 1. */
+static snnc_backward_call make_backward(const snnc_call *call, int at_end)
+{
+    const snnc_model_info *info = snnc_model_at((int)call->model);
+    const size_t n = call->num_neurons, size = size_of(call->type);
+    snnc_backward_call b = SNNC_BACKWARD_INIT;
+
+    b.call = *call;
+    b.surrogate = n % 2 ? SNNC_atan : SNNC_fast_sigmoid;
+    b.surrogate_args[0] = 2;
+    void *given = guarded_at(&buffers[GIVEN_SPK], STEPS * n * size, at_end);
+    fill(given, call->type, STEPS * n, -1, 1);
+    b.grad_spk.data = given;
+    b.grad_x.data = guarded_at(&buffers[GRAD_X], STEPS * n * size, at_end);
+    for (int k = 0; k < info->num_states; k++) {
+        given = guarded_at(&buffers[GIVEN + k], STEPS * n * size, at_end);
+        fill(given, call->type, STEPS * n, -1, 1);
+        b.grad_state[k].data = given;
+        b.grad_start[k] = guarded_at(&buffers[GRAD_START + k], n * size, at_end);
+    }
+    for (int k = 0; k < info->num_params; k++)
+        b.grad_params[k] = guarded_at(&buffers[GRAD_PARAM + k], n * 8, at_end);
+    return b;
+}
+
+/* Goes back in pieces of steps and neurons, and copies what was found. */
+static void go_back(const snnc_isa *isa, const snnc_backward_call *b, size_t steps,
+                    size_t neurons, gradients *found)
+{
+    static guarded workspace;
+    const snnc_model_info *info = snnc_model_at((int)b->call.model);
+    const size_t n = b->call.num_neurons, size = size_of(b->call.type);
+    const size_t bytes = snnc_backward_workspace_size(b);
+    snnc_backward_call call = *b;
+
+    if (bytes > workspace.room)
+        workspace = guarded_new(bytes); /* an earlier one is left */
+    call.workspace = guarded_at(&workspace, bytes, workspace.room % 64 == 0);
+    for (int k = 0; k < info->num_states; k++)
+        memset(call.grad_start[k], 0, n * size);
+    for (int k = 0; k < info->num_params; k++)
+        for (size_t i = 0; call.grad_params[k] && i < n; i++)
+            call.grad_params[k][i] = 1;
+    for (size_t i = 0; i < n; i += neurons)
+        for (size_t t = STEPS; t > 0;) {
+            const size_t t0 = (t - 1) / steps * steps;
+            CHECK(snnc_backward(isa, &call, t0, t, i,
+                                i + neurons < n ? i + neurons : n) == SNNC_OK);
+            t = t0;
+        }
+    memset(found, 0, sizeof *found);
+    if (call.grad_x.data)
+        memcpy(found->x, call.grad_x.data, STEPS * n * size);
+    for (int k = 0; k < info->num_states; k++)
+        memcpy(found->start[k], call.grad_start[k], n * size);
+    for (int k = 0; k < info->num_params; k++)
+        if (call.grad_params[k])
+            memcpy(found->params[k], call.grad_params[k], n * sizeof(double));
+}
+
+static void transpose(char *to, const void *from, size_t n, size_t size, int back)
+{
+    for (size_t t = 0; t < STEPS; t++)
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + (back ? t * n + i : i * STEPS + t) * size,
+                   (const char *)from + (back ? i * STEPS + t : t * n + i) * size,
+                   size);
+}
+
+static void test_backward(const snnc_isa *isa, int model, int reset, int undelayed,
+                          snnc_type type, int per_neuron)
+{
+    static gradients expected, other;
+    static char derivative[MAX_REALS * 8], arrays[6][MAX_REALS * 8];
+    const snnc_model_info *info = snnc_model_at(model);
+    const size_t size = size_of(type);
+    const ptrdiff_t stride = STEPS;
+
+    for (size_t n = 1; n <= LONGEST; n += 3) {
+        const int at_end = n % 8 == 1;
+        const size_t interval = 1 + n % 5 + (n % 7 == 0) * 20;
+        snnc_call call =
+            make_call(info, model, reset, undelayed, type, per_neuron, n, at_end);
+        const size_t rows = (STEPS + interval - 1) / interval;
+        for (int k = 0; k < info->num_states; k++)
+            call.checkpoint[k] =
+                guarded_at(&buffers[CHECKPOINT + k], rows * n * size, at_end);
+        call.interval = interval;
+        if (n % 3)
+            call.record[info->num_states - 1].data = NULL;
+        CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
+        for (int k = 0; k < info->num_states; k++)
+            CHECK(memcmp(call.checkpoint[k], call.state_in[k], n * size) == 0);
+
+        snnc_backward_call b = make_backward(&call, at_end);
+        go_back(isa, &b, STEPS, n, &expected);
+        CHECK(expected.params[0][0] != 1); /* of the threshold */
+
+        go_back(snnc_isa_find("baseline"), &b, STEPS, 1, &other);
+        CHECK(memcmp(&other, &expected, sizeof other) == 0);
+        go_back(isa, &b, interval, 33, &other);
+        CHECK(memcmp(&other, &expected, sizeof other) == 0);
+
+        /* not all is wanted, and that in the place of what was given */
+        snnc_backward_call less = b;
+        for (int k = 0; k < info->num_params; k++)
+            less.grad_params[k] = k == (int)(n % 4) ? b.grad_params[k] : NULL;
+        memcpy(arrays[0], b.grad_spk.data, STEPS * n * size);
+        less.grad_spk.data = less.grad_x.data = arrays[0];
+        go_back(isa, &less, STEPS, n, &other);
+        CHECK(memcmp(other.x, expected.x, sizeof other.x) == 0);
+        for (int k = 0; k < info->num_params; k++)
+            CHECK(!less.grad_params[k] || memcmp(other.params[k], expected.params[k],
+                                                 sizeof other.params[k]) == 0);
+        less = b;
+        less.grad_x.data = NULL;
+        go_back(isa, &less, STEPS, n, &other);
+        CHECK(memcmp(other.start, expected.start, sizeof other.start) == 0);
+
+        /* (n, T) arrays */
+        snnc_backward_call layout = b;
+        layout.call.ndim = 1;
+        layout.call.shape = &n;
+        transpose(arrays[0], call.x.data, n, size, 0);
+        transpose(arrays[1], b.grad_spk.data, n, size, 0);
+        layout.call.x.data = arrays[0];
+        layout.grad_spk.data = arrays[1];
+        layout.grad_x.data = arrays[2];
+        layout.call.x.step = layout.grad_spk.step = layout.grad_x.step = 1;
+        layout.call.x.strides = layout.grad_spk.strides = layout.grad_x.strides =
+            &stride;
+        for (int k = 0; k < info->num_states; k++) {
+            transpose(arrays[3 + k], b.grad_state[k].data, n, size, 0);
+            layout.grad_state[k].data = arrays[3 + k];
+            layout.grad_state[k].step = 1;
+            layout.grad_state[k].strides = &stride;
+        }
+        go_back(isa, &layout, interval, 40, &other);
+        transpose(other.x, arrays[2], n, size, 1);
+        CHECK(memcmp(&other, &expected, sizeof other) == 0);
+
+        /* a surrogate of the caller's: the same in other words */
+        if (b.surrogate == SNNC_atan) {
+            static char workspace[1 << 20];
+            snnc_backward_call own = b;
+            own.workspace = workspace;
+            own.derivative = derivative;
+            CHECK(snnc_backward_workspace_size(&own) <= sizeof workspace);
+            CHECK(snnc_excess(isa, &own, 0, STEPS, 0, n) == SNNC_OK);
+            CHECK(snnc_surrogate_derivative(isa, SNNC_atan, own.surrogate_args, type,
+                                            derivative, derivative,
+                                            STEPS * n) == SNNC_OK);
+            go_back(isa, &own, STEPS, n, &other);
+            CHECK(memcmp(&other, &expected, sizeof other) == 0);
+        }
+    }
+}
+
+static void test_wrong_ways_back(const snnc_isa *isa)
+{
+    static char workspace[1 << 18];
+    const snnc_model_info *info = snnc_model_at(SNNC_Synaptic);
+    const size_t n = 9, two = 2;
+    const ptrdiff_t stride = 1;
+    snnc_call call =
+        make_call(info, SNNC_Synaptic, SNNC_SUBTRACT, 0, SNNC_F32, 0, n, 1);
+    call.interval = 4;
+    for (int k = 0; k < 2; k++)
+        call.checkpoint[k] = guarded_at(&buffers[CHECKPOINT + k], 3 * n * 4, 1);
+    CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_OK);
+    snnc_backward_call good = make_backward(&call, 1), bad;
+    good.workspace = workspace;
+    CHECK(snnc_backward_workspace_size(&good) <= sizeof workspace);
+    for (int k = 0; k < 2; k++)
+        memset(good.grad_start[k], 1, n * 4);
+    memset(good.grad_x.data, 1, STEPS * n * 4);
+
+#define REFUSED(change, status, t0, t1)                            \
+    do {                                                           \
+        bad = good;                                                \
+        change;                                                    \
+        CHECK(snnc_backward(isa, &bad, t0, t1, 0, n) == (status)); \
+        CHECK(snnc_excess(isa, &bad, t0, t1, 0, n) != SNNC_OK);    \
+        CHECK(*(unsigned char *)good.grad_x.data == 1 &&           \
+              *(unsigned char *)good.grad_start[0] == 1);          \
+    } while (0)
+    for (int k = 0; k < SNNC_MAX_PARAMS; k++)
+        good.call.params[k] = call.params[0];
+    REFUSED(bad.call.model = SNNC_LIF;
+            bad.call.reset = SNNC_ZERO, SNNC_BAD_MODEL, 0, STEPS);
+    REFUSED(bad.call.model = SNNC_NUM_MODELS, SNNC_BAD_MODEL, 0, STEPS);
+    REFUSED(bad.call.type = SNNC_U8, SNNC_BAD_TYPE, 0, STEPS);
+    REFUSED(bad.surrogate = SNNC_NUM_SURROGATES, SNNC_BAD_SURROGATE, 0, STEPS);
+    REFUSED(bad.call.rivals = 9, SNNC_BAD_INHIBITION, 0, STEPS);
+    REFUSED(bad.call.interval = 0, SNNC_BAD_CHECKPOINT, 0, STEPS);
+    REFUSED(bad.call.checkpoint[1] = NULL, SNNC_BAD_CHECKPOINT, 0, STEPS);
+    REFUSED(, SNNC_BAD_CHECKPOINT, 3, STEPS);
+    REFUSED(, SNNC_BAD_CHECKPOINT, 0, 5);
+    REFUSED(, SNNC_BAD_RANGE, 0, STEPS + 1);
+    REFUSED(bad.grad_start[1] = NULL, SNNC_BAD_STATE, 0, STEPS);
+    REFUSED(bad.call.x.data = NULL, SNNC_BAD_INPUT, 0, STEPS);
+    REFUSED(bad.call.params[2] = NULL, SNNC_BAD_PARAMETER, 0, STEPS);
+    REFUSED(bad.workspace = NULL, SNNC_BAD_OUTPUT, 0, STEPS);
+    REFUSED(bad.grad_spk.strides = &stride, SNNC_BAD_SHAPE, 0, STEPS);
+    REFUSED(bad.grad_state[0].strides = &stride; bad.call.ndim = 1;
+            bad.call.shape = &two, SNNC_BAD_SHAPE, 0, STEPS);
+#undef REFUSED
+    CHECK(snnc_backward(NULL, &good, 0, STEPS, 0, n) == SNNC_BAD_ISA);
+    CHECK(snnc_backward(isa, &good, 4, 4, 0, n) == SNNC_OK);
+    CHECK(*(unsigned char *)good.grad_x.data == 1);
+    call.checkpoint[0] = NULL;
+    CHECK(snnc_run(isa, &call, 0, STEPS, 0, n) == SNNC_BAD_CHECKPOINT);
+
+    const double args[2] = {2, 0};
+    float y[3] = {-1, 0, 1}, found[3];
+    CHECK(snnc_surrogate_derivative(NULL, SNNC_atan, args, SNNC_F32, y, found, 3) ==
+          SNNC_BAD_ISA);
+    CHECK(snnc_surrogate_derivative(isa, SNNC_NUM_SURROGATES, args, SNNC_F32, y, found,
+                                    3) == SNNC_BAD_SURROGATE);
+    CHECK(snnc_surrogate_derivative(isa, SNNC_atan, args, SNNC_U8, y, found, 3) ==
+          SNNC_BAD_TYPE);
+    CHECK(snnc_surrogate_derivative(isa, SNNC_atan, args, SNNC_F32, y, found, 3) ==
+              SNNC_OK &&
+          found[1] == 1 && found[0] == found[2]);
+    CHECK(!snnc_surrogate_at(-1) && !snnc_surrogate_at(SNNC_NUM_SURROGATES));
+    CHECK(strcmp(snnc_surrogate_at(SNNC_atan)->name, "atan") == 0);
+}
+
 static void test_no_steps(const snnc_isa *isa)
 {
     static results r;
@@ -531,6 +773,7 @@ int main(void)
         CHECK(snnc_self_check(isa));
         test_wrong_arguments(isa);
         test_no_steps(isa);
+        test_wrong_ways_back(isa);
         for (int type = SNNC_F32; type <= SNNC_F64; type++)
             for (int model = 0; model < SNNC_NUM_MODELS; model++) {
                 const snnc_model_info *info = snnc_model_at(model);
@@ -546,6 +789,10 @@ int main(void)
                              per_neuron++)
                             test_lengths(isa, model, reset, undelayed, (snnc_type)type,
                                          per_neuron);
+                    for (int each = 0; each < 2 * SNNC_NUM_RESETS && !info->hard;
+                         each++)
+                        test_backward(isa, model, each / 2, undelayed, (snnc_type)type,
+                                      each % 2);
                 }
             }
         printf("%s: tested\n", snnc_isa_name(isa));

@@ -1,0 +1,182 @@
+/* A strip of neurons one step back: the loop over neurons of the way back, a template
+ * over the cells' adjoints. Included after rows.inc.h, by the same stubs. */
+
+SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
+{
+    switch (model) {
+#define ADJOINT_0(name) \
+    case SNNC_##name: NAME(name##_adjoint)(a, reset); break;
+#define ADJOINT_1(name)
+#define SNNC_MODEL(name, states, params, undelayed, hard) ADJOINT_##hard(name)
+#include "models.def"
+#undef SNNC_MODEL
+#undef ADJOINT_1
+#undef ADJOINT_0
+    }
+}
+
+/* Whether the gradient of parameter k is wanted: of none (0), of those of the model's
+ * dynamics only (1), or of the threshold and the worth of a spike too (2). */
+SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
+{
+    const int of_spikes = k == 0 || (model == SNNC_Leaky && k == 2);
+    return parameters > of_spikes;
+}
+
+/* All is read before anything is written: what the loss says of a spike or state may be
+ * overwritten by the gradient of the same step's input. */
+SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
+                                     int num_states, int num_params, int reset,
+                                     int parameters)
+{
+    const size_t n = row->n;
+    const real *const x = row->x, *const tested = row->tested,
+                      *const grad_spk = row->grad_spk,
+                      *const grad_spike = row->grad_spike;
+    const real *state[SNNC_MAX_STATES], *given[SNNC_MAX_STATES],
+        *param[SNNC_MAX_PARAMS];
+    real *const grad_x = row->grad_x;
+    real *grad_state[SNNC_MAX_STATES];
+    double *grad_param[SNNC_MAX_PARAMS];
+
+    for (int k = 0; k < num_states; k++) {
+        state[k] = row->state[k];
+        given[k] = row->given[k];
+        grad_state[k] = row->grad_state[k];
+    }
+    for (int k = 0; k < num_params; k++) {
+        param[k] = row->params[k];
+        grad_param[k] = row->grad_params[k];
+    }
+    SNNC_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        NAME(adjoint) a = {0}; /* or Clang 14 carries the unset over, wrongly */
+        a.x = x[i];
+        a.tested = tested[i];
+        a.grad_spk = grad_spk[i];
+        a.grad_spike = grad_spike[i];
+        for (int k = 0; k < num_states; k++) {
+            a.state[k] = state[k][i];
+            a.after[k] = grad_state[k][i];
+            a.given[k] = given[k][i];
+        }
+        for (int k = 0; k < num_params; k++) {
+            a.param[k] = param[k][i];
+            a.grad_param[k] =
+                NAME(is_wanted)(model, k, parameters) ? grad_param[k][i] : 0;
+        }
+        NAME(cell_adjoint)(model, &a, reset);
+        grad_x[i] = a.grad_x;
+        for (int k = 0; k < num_states; k++)
+            grad_state[k][i] = a.before[k];
+        for (int k = 0; k < num_params; k++)
+            if (NAME(is_wanted)(model, k, parameters))
+                grad_param[k][i] = a.grad_param[k];
+    }
+}
+
+SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, int reset)
+{
+    const size_t n = row->n;
+    const real *const mem = row->mem, *const tested = row->tested,
+                      *const threshold = row->threshold, *const graded = row->graded,
+                      *const given = row->given;
+    real *const grad_mem = row->grad_mem, *const grad_spk = row->grad_spk;
+    double *const grad_threshold = row->grad_threshold, *const grad_graded =
+                                                            row->grad_graded;
+
+    SNNC_INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        real spk = given[i];
+        double thr = grad_threshold[i], g = grad_graded[i];
+        grad_mem[i] = NAME(undelayed_adjoint)(
+            grad_mem[i], tested[i], threshold[i], graded[i],
+            NAME(reset_signal)(mem[i], threshold[i]), reset, &spk, &thr, &g);
+        grad_spk[i] = spk;
+        grad_threshold[i] = thr;
+        grad_graded[i] = g;
+    }
+}
+
+static void NAME(undelayed_SUBTRACT)(const snnc_undelayed_row *row)
+{
+    NAME(strip_undelayed_adjoint)(row, SNNC_SUBTRACT);
+}
+
+static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
+{
+    NAME(strip_undelayed_adjoint)(row, SNNC_ZERO);
+}
+
+/* The row functions and their tables, from models.def and surrogates.def. ADJOINT_0
+ * keeps its arguments, of a model that has other resets than hard ones. */
+#define SNNC_LIST(...) \
+    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define ADJOINT_0(...) __VA_ARGS__
+#define ADJOINT_1(...)
+
+#define ROW_NAME(name, reset, parameters) NAME(adjoint_##name##_##reset##_##parameters)
+#define ROW(name, states, params, reset, parameters)                           \
+    static void ROW_NAME(name, reset, parameters)(const snnc_adjoint_row *row) \
+    {                                                                          \
+        NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,    \
+                            parameters);                                       \
+    }
+#define ROWS(name, states, params, reset) \
+    ROW(name, states, params, reset, 0)   \
+    ROW(name, states, params, reset, 1)   \
+    ROW(name, states, params, reset, 2)
+#define SNNC_MODEL(name, states, params, undelayed, hard)     \
+    ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS( \
+        name, states, params, ZERO) ROWS(name, states, params, NONE))
+#include "models.def"
+#undef SNNC_MODEL
+
+#define ROW_PAIR(name, reset)                                             \
+    [SNNC_##reset] = {ROW_NAME(name, reset, 0), ROW_NAME(name, reset, 1), \
+                      ROW_NAME(name, reset, 2)}
+#define SNNC_MODEL(name, states, params, undelayed, hard)                           \
+    ADJOINT_##hard([SNNC_##name] = {ROW_PAIR(name, SUBTRACT), ROW_PAIR(name, ZERO), \
+                                    ROW_PAIR(name, NONE)}, )
+
+#define SNNC_SURROGATE(name, num_args, divides)                                    \
+    static void NAME(surrogate_##name)(const snnc_surrogate_row *row)              \
+    {                                                                              \
+        const size_t n = row->n;                                                   \
+        const real *const mem = row->tested, *const threshold = row->threshold,    \
+                          *const spk = row->grad_spk, *const graded = row->graded; \
+        real *const grad = row->grad_spike;                                        \
+        const double a = row->args[0], b = row->args[1];                           \
+        SNNC_INDEPENDENT                                                           \
+        for (size_t i = 0; i < n; i++) {                                           \
+            const real s = NAME(name)(mem[i] - threshold[i], a, b);                \
+            const real upstream = spk[i] * graded[i];                              \
+            grad[i] = divides ? upstream / s : s * upstream;                       \
+        }                                                                          \
+    }
+#include "surrogates.def"
+#undef SNNC_SURROGATE
+
+static const snnc_adjoint_fns NAME(adjoint_fns) = {
+    .adjoint =
+        {
+#include "models.def"
+        },
+    .undelayed = {[SNNC_SUBTRACT] = NAME(undelayed_SUBTRACT),
+                  [SNNC_ZERO] = NAME(undelayed_ZERO)},
+    .surrogate =
+        {
+#define SNNC_SURROGATE(name, num_args, divides) NAME(surrogate_##name),
+#include "surrogates.def"
+#undef SNNC_SURROGATE
+        },
+};
+
+#undef SNNC_MODEL
+#undef ROW_PAIR
+#undef ROWS
+#undef ROW
+#undef ROW_NAME
+#undef ADJOINT_1
+#undef ADJOINT_0
+#undef SNNC_LIST

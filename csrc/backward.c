@@ -1,0 +1,499 @@
+/* The loop over time once more, from its end: segments of steps are done again from
+ * their checkpoint, a strip of neurons at a time, and then gone back through while
+ * their states are in cache. */
+#include <string.h>
+
+#include "engine.h"
+
+enum {
+    STRIP_BYTES = 64 * 1024, /* of a strip's workspace: what stays in cache */
+    STRIP_UNIT = 64,         /* strips are multiples of it */
+    ALIGNMENT = 64
+};
+
+static const snnc_surrogate_info surrogates[SNNC_NUM_SURROGATES] = {
+#define SNNC_SURROGATE(name, num_args, divides) {#name, num_args, divides},
+#include "surrogates.def"
+#undef SNNC_SURROGATE
+};
+
+const snnc_surrogate_info *snnc_surrogate_at(int surrogate)
+{
+    return surrogate >= 0 && surrogate < SNNC_NUM_SURROGATES ? &surrogates[surrogate]
+                                                             : NULL;
+}
+
+static const snnc_adjoint_fns *adjoint_fns(const snnc_isa *isa, snnc_type type)
+{
+    return (isa->backward ? isa->backward : isa)->adjoints[type];
+}
+
+snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
+                                      const double *args, snnc_type type, const void *x,
+                                      void *derivative, size_t n)
+{
+    enum { N = 64 };
+    float one32[N], zero32[N];
+    double one64[N], zero64[N];
+    snnc_surrogate_row row;
+
+    if (!isa)
+        return SNNC_BAD_ISA;
+    if (!snnc_surrogate_at((int)surrogate))
+        return SNNC_BAD_SURROGATE;
+    if (type != SNNC_F32 && type != SNNC_F64)
+        return SNNC_BAD_TYPE;
+    for (int i = 0; i < N; i++) {
+        one32[i] = 1;
+        one64[i] = 1;
+        zero32[i] = 0;
+        zero64[i] = 0;
+    }
+    memcpy(row.args, args, sizeof row.args);
+    row.threshold = type == SNNC_F32 ? (void *)zero32 : zero64;
+    row.graded = row.grad_spk = type == SNNC_F32 ? (void *)one32 : one64;
+    for (size_t i = 0; i < n; i += N) {
+        row.n = snnc_least(N, n - i);
+        row.tested = (const char *)x + i * snnc_size_of(type);
+        row.grad_spike = (char *)derivative + i * snnc_size_of(type);
+        adjoint_fns(isa, type)->surrogate[surrogate](&row);
+    }
+    return SNNC_OK;
+}
+
+/* The parts of a strip's workspace, in rows of as many reals as the strip has neurons.
+ * NULL: there is none, or not in this call. */
+typedef struct {
+    char *state[SNNC_MAX_STATES];      /* after each step of a segment */
+    char *tested;                      /* likewise, where mem is not what spikes test */
+    char *grad_spike, *grad_undelayed; /* of a step */
+    char *param[SNNC_MAX_PARAMS];      /* where all neurons have the same */
+    char *zero, *minus_zero, *one;     /* for what isn't given */
+    char *sink;                        /* for what isn't wanted */
+    size_t rows;                       /* all of them, with the tiles below */
+} part_rows;
+
+/* One of the sequences, and its tile of a segment where it is tiled. */
+typedef struct {
+    snnc_sequence sequence;
+    int held; /* one row for all steps */
+    char *tile;
+} stream;
+
+/* A checked call. */
+typedef struct {
+    const snnc_backward_call *backward;
+    snnc_plan forward;
+    const snnc_row_fns
+        *delayed; /* where the reset isn't: its mem is what spikes test */
+    const snnc_adjoint_fns *rows;
+    snnc_surrogate surrogate;
+    int parameters; /* of which gradients are wanted: see snnc_adjoint_fns */
+    int graded;     /* the parameter of that name, or -1 */
+    size_t interval, strip;
+    stream x, grad_x, grad_spk, grad_state[SNNC_MAX_STATES];
+    part_rows parts;
+} plan;
+
+static char *take(char **at, size_t rows, size_t bytes, part_rows *parts)
+{
+    char *const here = *at;
+    if (here)
+        *at += rows * bytes;
+    parts->rows += rows;
+    return here;
+}
+
+static void take_tile(stream *s, char **at, size_t steps, size_t bytes,
+                      part_rows *parts)
+{
+    s->tile = s->sequence.tiled ? take(at, s->held ? 1 : steps, bytes, parts) : NULL;
+}
+
+/* Lays out the parts in rows of `bytes` from `at` on. */
+static void lay_out(plan *p, char *at, size_t bytes)
+{
+    const snnc_plan *f = &p->forward;
+    const size_t steps = p->interval;
+    part_rows *const parts = &p->parts;
+
+    parts->rows = 0;
+    for (int k = 0; k < f->num_states; k++)
+        parts->state[k] = take(&at, steps, bytes, parts);
+    parts->tested = p->delayed ? take(&at, steps, bytes, parts) : NULL;
+    take_tile(&p->x, &at, steps, bytes, parts);
+    take_tile(&p->grad_x, &at, steps, bytes, parts);
+    take_tile(&p->grad_spk, &at, steps, bytes, parts);
+    for (int k = 0; k < f->num_states; k++)
+        take_tile(&p->grad_state[k], &at, steps, bytes, parts);
+    parts->grad_spike = take(&at, 1, bytes, parts);
+    parts->grad_undelayed = p->delayed ? take(&at, 1, bytes, parts) : NULL;
+    for (int k = 0; k < f->num_params; k++)
+        parts->param[k] = f->period ? NULL : take(&at, 1, bytes, parts);
+    parts->zero = take(&at, 1, bytes, parts);
+    parts->minus_zero = take(&at, 1, bytes, parts);
+    parts->one = take(&at, 1, bytes, parts);
+    parts->sink = take(&at, sizeof(double) / f->size, bytes, parts);
+}
+
+static void make_stream(plan *p, stream *s, const snnc_input *given, snnc_type type)
+{
+    snnc_make_sequence(&p->forward, &s->sequence, given->data, given->step,
+                       given->strides, type);
+    s->sequence.tiled = s->sequence.tiled && given->data;
+    s->held = given->held;
+}
+
+static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
+                      size_t t0, size_t t1)
+{
+    const snnc_call *call = &b->call;
+    snnc_plan *const f = &p->forward;
+    const int undelayed = call->undelayed && call->reset != SNNC_NONE;
+
+    p->backward = b;
+    snnc_make_plan(f, isa, call, t0, t1);
+    const snnc_input grad_x = {b->grad_x.data, b->grad_x.step, b->grad_x.strides, 0};
+    make_stream(p, &p->x, &call->x, call->x_type);
+    make_stream(p, &p->grad_x, &grad_x, call->type);
+    make_stream(p, &p->grad_spk, &b->grad_spk, call->type);
+    for (int k = 0; k < f->num_states; k++)
+        make_stream(p, &p->grad_state[k], &b->grad_state[k], call->type);
+    p->parameters = 0;
+    p->graded = -1;
+    for (int k = 0; k < f->num_params; k++) {
+        const int graded =
+            strcmp(snnc_model_at(call->model)->params[k], "graded_spikes_factor") == 0;
+        if (graded)
+            p->graded = k;
+        if (b->grad_params[k] && (graded || k == 0))
+            p->parameters = 2;
+        else if (b->grad_params[k] && !p->parameters)
+            p->parameters = 1;
+    }
+    p->delayed = undelayed ? f->rows - 1 : NULL; /* the pair is [delayed, undelayed] */
+    p->rows = adjoint_fns(f->isa, call->type);
+    p->surrogate = b->derivative ? SNNC_excess : b->surrogate;
+    p->interval = snnc_least(call->interval, call->num_steps);
+    lay_out(p, NULL, 0);
+    const size_t row = snnc_times(p->parts.rows, f->size);
+    p->strip = STRIP_BYTES / row / STRIP_UNIT * STRIP_UNIT;
+    if (p->strip < STRIP_UNIT)
+        p->strip = STRIP_UNIT;
+    p->strip = snnc_least(p->strip, call->num_neurons);
+}
+
+size_t snnc_backward_workspace_size(const snnc_backward_call *b)
+{
+    plan p;
+    if (b->call.num_steps == 0 || b->call.num_neurons == 0)
+        return 0;
+    make_plan(&p, &snnc_isa_baseline, b, 0, b->call.num_steps);
+    const size_t bytes =
+        (p.strip * p.forward.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return snnc_times(p.parts.rows, bytes);
+}
+
+/* Fills a row with one value of the type. */
+static void fill(char *row, const void *value, size_t size, size_t n)
+{
+    memcpy(row, value, size);
+    for (size_t done = 1; done < n; done *= 2) /* what is there, once more */
+        memcpy(row + done * size, row, snnc_least(done, n - done) * size);
+}
+
+/* Where mem - threshold, or the derivative there, is for step t. */
+static char *derivative_at(const plan *p, size_t t, size_t i)
+{
+    const snnc_plan *f = &p->forward;
+    return (char *)p->backward->derivative +
+           ((t - f->t0) * f->call->num_neurons + i) * f->size;
+}
+
+/* The rows of one segment of a strip, of the steps [t0, t1) and neurons [i, i + n). */
+typedef struct {
+    size_t t0, t1, i, n, bytes;
+    const char *checkpoint[SNNC_MAX_STATES];
+    const void *param[SNNC_MAX_PARAMS]; /* one for each neuron */
+} segment;
+
+/* State k before step t of it. */
+static const char *state_before(const plan *p, const segment *s, int k, size_t t)
+{
+    return t > s->t0 ? p->parts.state[k] + (t - 1 - s->t0) * s->bytes
+                     : s->checkpoint[k];
+}
+
+/* The mem that the spikes of step t tested. */
+static const char *tested_at(const plan *p, const segment *s, size_t t)
+{
+    char *const rows =
+        p->delayed ? p->parts.tested : p->parts.state[p->forward.num_states - 1];
+    return rows + (t - s->t0) * s->bytes;
+}
+
+/* Fills (or empties) a stream's tile, if it has one: with rows [t0, t1). */
+static void move_rows(const plan *p, const segment *s, const stream *from,
+                      enum snnc_move move, size_t t0, size_t t1)
+{
+    if (from->tile && t0 < t1)
+        snnc_move_tile(&p->forward, &from->sequence, move, from->tile,
+                       s->bytes / p->forward.size, from->held ? 0 : t0,
+                       from->held ? 1 : t1 - t0, s->i, s->n);
+}
+
+/* Row t of a stream whose tile begins with row t0. */
+static char *row_at(const plan *p, const segment *s, const stream *of, size_t t,
+                    size_t t0)
+{
+    if (of->tile)
+        return of->tile + (of->held ? 0 : t - t0) * s->bytes;
+    return snnc_place(&p->forward, &of->sequence, of->held ? 0 : t, s->i);
+}
+
+/* Does the steps of a segment again. */
+static void recompute(const plan *p, const segment *s)
+{
+    const snnc_plan *f = &p->forward;
+    const snnc_call *call = f->call;
+    const int mem = f->num_states - 1, each = f->period > 0;
+    snnc_row row;
+
+    row.n = s->n;
+    row.spk = p->parts.sink;
+    for (int k = 0; k < f->num_params; k++)
+        row.params[k] =
+            (const char *)call->params[k] + (each ? s->i % f->period : 0) * f->size;
+    move_rows(p, s, &p->x, SNNC_LOAD, s->t0, s->t1);
+    for (size_t t = s->t0; t < s->t1; t++) {
+        row.x = row_at(p, s, &p->x, t, s->t0);
+        for (int k = 0; k < f->num_states; k++) {
+            row.state_in[k] = state_before(p, s, k, t);
+            row.state_out[k] = p->parts.state[k] + (t - s->t0) * s->bytes;
+        }
+        f->rows->step[SNNC_REALS][each](&row);
+        if (p->delayed) { /* writes the other states once more */
+            row.state_out[mem] = p->parts.tested + (t - s->t0) * s->bytes;
+            p->delayed->step[SNNC_REALS][each](&row);
+        }
+    }
+}
+
+/* Goes back through the steps of a segment that has been recomputed. */
+static void go_back(const plan *p, const segment *s)
+{
+    const snnc_plan *f = &p->forward;
+    const snnc_backward_call *b = p->backward;
+    const part_rows *const part = &p->parts;
+    const size_t t0 = s->t0, t1 = s->t1, i = s->i, n = s->n, size = f->size;
+    const size_t first = t0 > 0 ? t0 - 1 : 0; /* row of the states before it */
+    const int mem = f->num_states - 1;
+    snnc_adjoint_row row;
+    snnc_undelayed_row undelayed;
+    snnc_surrogate_row spikes;
+
+    move_rows(p, s, &p->grad_spk, SNNC_LOAD, t0, t1);
+    for (int k = 0; k < f->num_states; k++) {
+        row.grad_state[k] = (char *)b->grad_start[k] + i * size;
+        move_rows(p, s, &p->grad_state[k], SNNC_LOAD, first, t1 - 1);
+    }
+    for (int k = 0; k < f->num_params; k++) {
+        row.params[k] = s->param[k];
+        row.grad_params[k] =
+            b->grad_params[k] ? b->grad_params[k] + i : (double *)part->sink;
+    }
+    const void *graded = p->graded < 0 ? part->one : row.params[p->graded];
+    row.n = undelayed.n = spikes.n = n;
+    undelayed.threshold = spikes.threshold = row.params[0];
+    undelayed.graded = spikes.graded = graded;
+    undelayed.grad_mem = row.grad_state[mem];
+    undelayed.grad_spk = part->grad_undelayed;
+    undelayed.grad_threshold = row.grad_params[0];
+    undelayed.grad_graded =
+        p->graded < 0 ? (double *)part->sink : row.grad_params[p->graded];
+    row.grad_spike = spikes.grad_spike = part->grad_spike;
+    memcpy(spikes.args, b->surrogate_args, sizeof spikes.args);
+    for (size_t t = t1; t-- > t0;) {
+        row.x = row_at(p, s, &p->x, t, t0);
+        row.tested = spikes.tested = tested_at(p, s, t);
+        row.grad_spk =
+            b->grad_spk.data ? row_at(p, s, &p->grad_spk, t, t0) : part->zero;
+        row.grad_x = b->grad_x.data ? row_at(p, s, &p->grad_x, t, t0) : part->sink;
+        for (int k = 0; k < f->num_states; k++) {
+            row.state[k] = state_before(p, s, k, t);
+            row.given[k] = b->grad_state[k].data && t > 0
+                               ? row_at(p, s, &p->grad_state[k], t - 1, first)
+                               : part->minus_zero;
+        }
+        if (p->delayed) {
+            undelayed.mem = row.state[mem];
+            undelayed.tested = row.tested;
+            undelayed.given = row.grad_spk;
+            p->rows->undelayed[f->call->reset](&undelayed);
+            row.grad_spk = part->grad_undelayed;
+        }
+        spikes.grad_spk = row.grad_spk;
+        if (b->derivative) {
+            spikes.tested = derivative_at(p, t, i);
+            spikes.threshold = part->zero;
+        }
+        p->rows->surrogate[p->surrogate](&spikes);
+        p->rows->adjoint[f->call->model][f->call->reset][p->parameters](&row);
+    }
+    move_rows(p, s, &p->grad_x, SNNC_STORE, t0, t1);
+}
+
+/* mem - threshold of a segment that has been recomputed. */
+static void write_excess(const plan *p, const segment *s)
+{
+    snnc_surrogate_row row;
+
+    row.n = s->n;
+    row.threshold = s->param[0];
+    row.graded = row.grad_spk = p->parts.one;
+    for (size_t t = s->t0; t < s->t1; t++) {
+        row.tested = tested_at(p, s, t);
+        row.grad_spike = derivative_at(p, t, s->i);
+        p->rows->surrogate[SNNC_excess](&row);
+    }
+}
+
+/* Adds what the loss says of the states after the last step. */
+static void add_last(const plan *p, const segment *s)
+{
+    const snnc_plan *f = &p->forward;
+    const snnc_backward_call *b = p->backward;
+    const size_t last = f->call->num_steps - 1;
+
+    for (int k = 0; k < f->num_states; k++) {
+        if (!b->grad_state[k].data)
+            continue;
+        move_rows(p, s, &p->grad_state[k], SNNC_LOAD, last, last + 1);
+        const void *given = row_at(p, s, &p->grad_state[k], last, last);
+        char *const sum = (char *)b->grad_start[k] + s->i * f->size;
+        for (size_t j = 0; j < s->n; j++) {
+            if (f->call->type == SNNC_F32)
+                ((float *)sum)[j] += ((const float *)given)[j];
+            else
+                ((double *)sum)[j] += ((const double *)given)[j];
+        }
+    }
+}
+
+/* The rows of a strip that hold one value each. */
+static void fill_constants(const plan *p)
+{
+    static const float values32[3] = {0, -0.0f, 1};
+    static const double values64[3] = {0, -0.0, 1};
+    const snnc_call *call = p->forward.call;
+    const size_t size = p->forward.size;
+    const char *values =
+        call->type == SNNC_F32 ? (const char *)values32 : (const char *)values64;
+
+    fill(p->parts.zero, values, size, p->strip);
+    fill(p->parts.minus_zero, values + size, size, p->strip);
+    fill(p->parts.one, values + 2 * size, size, p->strip);
+    for (int k = 0; k < p->forward.num_params; k++)
+        if (p->parts.param[k])
+            fill(p->parts.param[k], call->params[k], size, p->strip);
+}
+
+/* A checked call, strip by strip. */
+static void go_back_through(const snnc_isa *isa, const snnc_backward_call *b, size_t t0,
+                            size_t t1, size_t n0, size_t n1, int excess)
+{
+    const snnc_call *call = &b->call;
+    segment s;
+    plan p;
+
+    make_plan(&p, isa, b, t0, t1);
+    const snnc_plan *f = &p.forward;
+    s.bytes = (p.strip * f->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    lay_out(&p, b->workspace, s.bytes);
+    fill_constants(&p);
+    for (s.i = n0; s.i < n1; s.i += s.n) {
+        const size_t end = snnc_least(snnc_least(n1, s.i + p.strip),
+                                      snnc_least(snnc_next_multiple(s.i, f->period),
+                                                 snnc_next_multiple(s.i, f->run)));
+        s.n = end - s.i;
+        for (int k = 0; k < f->num_params; k++)
+            s.param[k] = p.parts.param[k] ? p.parts.param[k]
+                                          : (const char *)call->params[k] +
+                                                s.i % f->period * f->size;
+        if (t1 == call->num_steps && !excess)
+            add_last(&p, &s);
+        for (s.t1 = t1; s.t1 > t0; s.t1 = s.t0) {
+            s.t0 = (s.t1 - 1) / call->interval * call->interval;
+            for (int k = 0; k < f->num_states; k++)
+                s.checkpoint[k] =
+                    (const char *)call->checkpoint[k] +
+                    (s.t0 / call->interval * call->num_neurons + s.i) * f->size;
+            recompute(&p, &s);
+            if (excess)
+                write_excess(&p, &s);
+            else
+                go_back(&p, &s);
+        }
+    }
+}
+
+static int is_shaped(const snnc_backward_call *b)
+{
+    int strided = b->call.x.strides || b->grad_spk.strides || b->grad_x.strides;
+    for (int k = 0; k < SNNC_MAX_STATES; k++)
+        strided = strided || b->grad_state[k].strides;
+    return !strided || snnc_is_shaped(&b->call);
+}
+
+/* Everything is checked here, before the first write. */
+static snnc_status check(const snnc_isa *isa, const snnc_backward_call *b, size_t t0,
+                         size_t t1, size_t n0, size_t n1)
+{
+    const snnc_call *call = &b->call;
+    const snnc_status status = snnc_check(isa, call, t0, t1, n0, n1);
+
+    if (status != SNNC_OK)
+        return status;
+    const snnc_model_info *info = snnc_model_at((int)call->model);
+    if (info->hard)
+        return SNNC_BAD_MODEL;
+    if (call->rivals)
+        return SNNC_BAD_INHIBITION;
+    if (!snnc_surrogate_at((int)b->surrogate))
+        return SNNC_BAD_SURROGATE;
+    if (!is_shaped(b))
+        return SNNC_BAD_SHAPE;
+    if (t0 == t1 || n0 == n1)
+        return SNNC_OK;
+    if (!call->interval || t0 % call->interval ||
+        (t1 % call->interval && t1 != call->num_steps))
+        return SNNC_BAD_CHECKPOINT;
+    for (int k = 0; k < info->num_states; k++) {
+        if (!call->checkpoint[k])
+            return SNNC_BAD_CHECKPOINT;
+        if (!b->grad_start[k])
+            return SNNC_BAD_STATE;
+    }
+    return b->workspace ? SNNC_OK : SNNC_BAD_OUTPUT;
+}
+
+snnc_status snnc_backward(const snnc_isa *isa, const snnc_backward_call *b, size_t t0,
+                          size_t t1, size_t n0, size_t n1)
+{
+    const snnc_status status = check(isa, b, t0, t1, n0, n1);
+    if (status == SNNC_OK && t0 < t1 && n0 < n1)
+        go_back_through(isa, b, t0, t1, n0, n1, 0);
+    return status;
+}
+
+snnc_status snnc_excess(const snnc_isa *isa, const snnc_backward_call *backward,
+                        size_t t0, size_t t1, size_t n0, size_t n1)
+{
+    const snnc_status status = check(isa, backward, t0, t1, n0, n1);
+    if (status != SNNC_OK || t0 == t1 || n0 == n1)
+        return status;
+    if (!backward->derivative)
+        return SNNC_BAD_OUTPUT;
+    go_back_through(isa, backward, t0, t1, n0, n1, 1);
+    return SNNC_OK;
+}

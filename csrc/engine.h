@@ -1,0 +1,88 @@
+/* What the files of the engine share: a checked call as its loops see it. */
+#ifndef SNNC_ENGINE_H
+#define SNNC_ENGINE_H
+
+#include "rows.h"
+
+/* One of a call's sequences, as the loop sees it. `data` is NULL where there is none;
+ * `tiled`: it isn't read or written where it lies, but goes through a tile. */
+typedef struct {
+    char *data;
+    ptrdiff_t step;
+    const ptrdiff_t *strides;
+    snnc_type type;
+    int tiled;
+} snnc_sequence;
+
+/* A checked call. */
+typedef struct {
+    const snnc_call *call;
+    const snnc_row_fns *rows;
+    const snnc_isa *isa;
+    const snnc_tile_fns *tiles;
+    int spikes;         /* written by rows as SNNC_REALS or SNNC_BYTES */
+    const void *weight; /* of spikes, or NULL */
+    int num_states, num_params;
+    int recording; /* any state */
+    int sampling;  /* states are recorded not at every step, or not of every neuron */
+    size_t every;
+    size_t size;      /* of a real */
+    size_t period;    /* of the parameters; 0: one value for all */
+    size_t run;       /* strips end at multiples of it; 0: anywhere */
+    size_t inhibited; /* neurons in a row of rivals, or 0 */
+    size_t t0, t1;
+    size_t strip, tile_steps;
+    snnc_sequence x, spk, record[SNNC_MAX_STATES];
+} snnc_plan;
+
+static inline size_t snnc_size_of(snnc_type type)
+{
+    static const unsigned char sizes[SNNC_NUM_TYPES] = {
+        [SNNC_F32] = 4, [SNNC_F64] = 8, [SNNC_U8] = 1, [SNNC_F16] = 2};
+    return sizes[type];
+}
+
+static inline size_t snnc_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* a * b, or SIZE_MAX if that is too large to count. */
+static inline size_t snnc_times(size_t a, size_t b)
+{
+    const size_t half = (size_t)1
+                        << sizeof(size_t) * 4; /* so small ones don't divide */
+    return (a | b) >= half && b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+}
+
+/* Checks what a run and its way back have in common: all but states and outputs. */
+snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
+                       size_t n0, size_t n1);
+
+/* Whether `shape` is one of num_neurons neurons: only strides need it. */
+int snnc_is_shaped(const snnc_call *call);
+
+/* The table for a call: short runs may be another one's. */
+const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call);
+
+/* How a checked call is cut into tiles. */
+void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
+                    size_t t1);
+
+void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
+                        ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);
+
+/* Where neuron i of step t of a sequence is that needs no tile. */
+char *snnc_place(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i);
+
+/* Copies between a sequence and its tile (of rows of `width` values): num_steps rows,
+ * from row t on, of the neurons [i, i + n). */
+enum snnc_move { SNNC_LOAD, SNNC_STORE, SNNC_STORE_SPIKES };
+void snnc_move_tile(const snnc_plan *p, const snnc_sequence *s, enum snnc_move move,
+                    char *tile, size_t width, size_t t, size_t num_steps, size_t i,
+                    size_t n);
+
+/* The first multiple after i; of 0: none. */
+size_t snnc_next_multiple(size_t i, size_t of);
+
+#endif
