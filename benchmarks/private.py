@@ -62,4 +62,5 @@ def run(
         None,  # dtype
         _threads.num_threads,
         _threads.spread,
+        0,
     )

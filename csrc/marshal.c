@@ -9,8 +9,9 @@
 enum {
     SHORTEST_PERIOD = 256,      /* of parameters: shorter ones are tiled */
     STEPS_UNDER_GIL = 8 * 1024, /* neuron-steps for which releasing it is too dear */
-    STEPS_PER_CALL = 32 * 1024 * 1024, /* about 10 ms: then signals are checked */
-    STEPS_PER_THREAD = 2 * 1024 * 1024 /* for which waking one up is cheap: 0.1 ms */
+    STEPS_PER_CALL = 32 * 1024 * 1024,  /* about 10 ms: then signals are checked */
+    STEPS_PER_THREAD = 2 * 1024 * 1024, /* for which waking one up is cheap: 0.1 ms */
+    BACKWARD_COSTS = 4                  /* times as much as forward */
 };
 
 static const char cell_name[] = "snnc.cell";
@@ -465,13 +466,99 @@ static PyObject *expand(cell *c, int type, int ndim, const npy_intp *dims)
     return expanded;
 }
 
-/* ---- a call ---- */
+/* ---- a job for several threads ---- */
 
 typedef struct {
     size_t n0, n1;
 } range;
 
+/* The first member of every job. */
+typedef struct crew {
+    snnc_status (*run)(const struct crew *job, size_t i); /* range i of a piece */
+    void (*release)(struct crew *job);
+    range *ranges; /* of neurons, for one thread each */
+    size_t num_ranges;
+    size_t t0, t1; /* the piece that the threads are at */
+    char *workspace;
+    size_t workspace_size; /* of each */
+} crew;
+
+static const char job_name[] = "snnc.job";
+
+static void free_job_capsule(PyObject *capsule)
+{
+    crew *c = PyCapsule_GetPointer(capsule, job_name);
+    PyMem_Free(c->workspace);
+    PyMem_Free(c->ranges);
+    c->release(c);
+    PyMem_Free(c);
+}
+
+/* Cuts n neurons into ranges for the threads, at multiples of `unit`. */
+static int cut_neurons(crew *c, size_t n, size_t unit, size_t threads)
+{
+    if (threads > n / unit)
+        threads = n / unit;
+    c->num_ranges = threads > 1 ? threads : 1;
+    c->ranges = PyMem_Calloc(c->num_ranges, sizeof *c->ranges);
+    if (c->workspace_size) {
+        c->workspace_size = (c->workspace_size + 63) / 64 * 64;
+        c->workspace = PyMem_Calloc(c->num_ranges, c->workspace_size);
+    }
+    if (!c->ranges || (c->workspace_size && !c->workspace)) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < c->num_ranges; i++) {
+        const size_t units = n / unit;
+        c->ranges[i].n0 = i ? c->ranges[i - 1].n1 : 0;
+        c->ranges[i].n1 =
+            i + 1 < c->num_ranges ? units * (i + 1) / c->num_ranges * unit : n;
+    }
+    return 0;
+}
+
+static PyObject *fail_run(snnc_status status)
+{
+    return PyErr_Format(PyExc_SystemError, "snnc: %s", snnc_strerror(status));
+}
+
+static PyObject *work(PyObject *capsule, PyObject *index)
+{
+    const crew *c = PyCapsule_GetPointer(capsule, job_name);
+    const Py_ssize_t i = PyLong_AsSsize_t(index);
+    if (!c || i < 0 || (size_t)i >= c->num_ranges)
+        return c ? PyErr_Format(PyExc_IndexError, "no range %R", index) : NULL;
+    const snnc_status status = c->run(c, (size_t)i);
+    if (status != SNNC_OK)
+        return fail_run(status);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef work_definition = {"work", work, METH_O, NULL};
+
+/* All ranges of the piece at hand, shared out by `spread` where there are several. */
+static int run_piece(const crew *c, PyObject *capsule, PyObject *spread)
+{
+    if (c->num_ranges == 1) {
+        const snnc_status status = c->run(c, 0);
+        if (status != SNNC_OK)
+            fail_run(status);
+        return status == SNNC_OK ? 0 : -1;
+    }
+    PyObject *worker = PyCFunction_New(&work_definition, capsule);
+    PyObject *none =
+        worker ? PyObject_CallFunction(spread, "On", worker, (Py_ssize_t)c->num_ranges)
+               : NULL;
+    Py_XDECREF(worker);
+    Py_XDECREF(none);
+    return none ? 0 : -1;
+}
+
+/* ---- a call ---- */
+
 typedef struct {
+    crew crew;
     const snnc_isa *isa;
     const marshal_request *request; /* only while the call is prepared */
     PyObject *capsule;              /* that keeps the cell alive */
@@ -492,17 +579,11 @@ typedef struct {
     npy_intp num_selected;
     size_t *select, *select_at;
     uint8_t *bits;
-    char *workspace;
-    size_t workspace_size;
-    range *ranges; /* of neurons, for one thread each */
-    size_t num_ranges;
-    size_t t0, t1; /* the piece of the run that the threads are at */
     /* From here on nothing is zeroed in advance. */
     shape neurons;
     snnc_call call; /* what the core reads while it runs, with the arrays below */
     size_t dims[NPY_MAXDIMS];
-    ptrdiff_t x_strides[NPY_MAXDIMS], spk_strides[NPY_MAXDIMS],
-        record_strides[NPY_MAXDIMS];
+    ptrdiff_t strides[3][NPY_MAXDIMS]; /* of x, spikes and recorded states */
 } job;
 
 static const char *input_name(const job *j)
@@ -920,6 +1001,16 @@ static int take_outputs(job *j)
                         &j->neurons, &j->out[state], &j->given[state]) < 0)
             return -1;
     }
+    if (request->interval) {
+        shape kept = j->neurons;
+        memmove(kept.dims + 1, kept.dims, (size_t)kept.ndim++ * sizeof *kept.dims);
+        kept.dims[0] = j->num_steps ? (j->num_steps - 1) / request->interval + 1 : 0;
+        for (int k = 0; k < info->num_states; k++)
+            if (take_output(NULL, info->states[k], j->type, &kept,
+                            &j->out[MARSHAL_CHECKPOINT + k],
+                            &j->given[MARSHAL_CHECKPOINT + k]) < 0)
+                return -1;
+    }
     if (wanted[MARSHAL_EVENTS]) {
         npy_intp none = 0;
         j->event_step = (PyArrayObject *)PyArray_SimpleNew(1, &none, NPY_INT64);
@@ -1005,16 +1096,49 @@ static int take_starts(job *j)
     return 0;
 }
 
-/* The strides of x and of the outputs over as few dimensions as describe them all;
- * none at all where the neurons of a step lie one after the other. */
+/* Puts several arrays of one shape, with their strides in elements, into as few
+ * dimensions as describe them all, at the end of `dims` and `strides`: how many. */
+static int merge_dimensions(int ndim, const npy_intp *dims, int count,
+                            ptrdiff_t (*strides)[NPY_MAXDIMS], size_t *merged)
+{
+    int kept = NPY_MAXDIMS; /* dimensions are gathered from the last to the first */
+
+    for (int d = ndim - 1; d >= 0; d--) {
+        const ptrdiff_t inner = kept < NPY_MAXDIMS ? (ptrdiff_t)merged[kept] : 0;
+        int goes_on = inner > 0;
+        if (dims[d] == 1)
+            continue;
+        for (int a = 0; goes_on && a < count; a++)
+            goes_on = strides[a][d] == strides[a][kept] * inner;
+        if (goes_on) {
+            merged[kept] *= (size_t)dims[d];
+            continue;
+        }
+        kept--;
+        merged[kept] = (size_t)dims[d];
+        for (int a = 0; a < count; a++)
+            strides[a][kept] = strides[a][d];
+    }
+    return NPY_MAXDIMS - kept;
+}
+
+/* The strides of an array among `ndim` merged dimensions; NULL where its neurons lie
+ * one after the other. */
+static const ptrdiff_t *strides_unless_line(int ndim, const ptrdiff_t *strides)
+{
+    const ptrdiff_t *own = strides + NPY_MAXDIMS - ndim;
+    return ndim == 0 || (ndim == 1 && own[0] == 1) ? NULL : own;
+}
+
+/* The layout of x and of the outputs. */
 static void describe_layout(job *j)
 {
+    enum { X_STRIDES, SPK_STRIDES, RECORD_STRIDES, COUNT };
     const npy_intp size = PyArray_ITEMSIZE(j->x);
     const int ndim = j->neurons.ndim;
     const int x_ndim = PyArray_NDIM(j->x) - (j->x_axis >= 0);
     snnc_call *call = &j->call;
     ptrdiff_t spk_step = 1, spk_stride = 1, record_step = 1, record_stride = 1;
-    int kept = NPY_MAXDIMS; /* dimensions are gathered from the last to the first */
 
     call->x.data = PyArray_DATA(j->x);
     call->x_type = (snnc_type)core_type(j->x);
@@ -1028,59 +1152,35 @@ static void describe_layout(job *j)
         return;
 
     for (int d = ndim - 1; d >= 0; d--) {
-        const npy_intp length = j->neurons.dims[d];
         const int own = d - (ndim - x_ndim); /* the dimension of x, leaving out time */
         const int axis = own + (j->x_axis >= 0 && own >= j->x_axis);
-        ptrdiff_t x_stride = 0;
-        if (own >= 0 && PyArray_DIM(j->x, axis) != 1)
-            x_stride = PyArray_STRIDE(j->x, axis) / size;
+        const int broadcasts = own < 0 || PyArray_DIM(j->x, axis) == 1;
         if (d + 1 == j->out_axis) {
             spk_step = spk_stride;
             spk_stride *= j->num_steps;
             record_step = record_stride;
             record_stride *= j->num_recorded;
         }
-        if (length != 1) {
-            const ptrdiff_t inner = kept < NPY_MAXDIMS ? (ptrdiff_t)j->dims[kept] : 0;
-            if (inner && x_stride == j->x_strides[kept] * inner &&
-                spk_stride == j->spk_strides[kept] * inner &&
-                record_stride == j->record_strides[kept] * inner) {
-                j->dims[kept] *= (size_t)length;
-            }
-            else {
-                kept--;
-                j->dims[kept] = (size_t)length;
-                j->x_strides[kept] = x_stride;
-                j->spk_strides[kept] = spk_stride;
-                j->record_strides[kept] = record_stride;
-            }
-        }
-        spk_stride *= length;
-        record_stride *= length;
+        j->strides[X_STRIDES][d] = broadcasts ? 0 : PyArray_STRIDE(j->x, axis) / size;
+        j->strides[SPK_STRIDES][d] = spk_stride;
+        j->strides[RECORD_STRIDES][d] = record_stride;
+        spk_stride *= j->neurons.dims[d];
+        record_stride *= j->neurons.dims[d];
     }
     if (j->out_axis == 0) {
         spk_step = spk_stride;
         record_step = record_stride;
     }
 
-    call->ndim = NPY_MAXDIMS - kept;
-    call->shape = j->dims + kept;
-    if (call->ndim == 0) { /* one neuron: only its steps are apart */
-        call->spk.step = spk_step;
-        for (int k = 0; k < SNNC_MAX_STATES; k++)
-            call->record[k].step = j->select ? 0 : record_step;
-        return;
-    }
-    const int line = call->ndim == 1;
-    if (!(line && j->x_strides[kept] == 1))
-        call->x.strides = j->x_strides + kept;
+    call->ndim = merge_dimensions(ndim, j->neurons.dims, COUNT, j->strides, j->dims);
+    call->shape = j->dims + NPY_MAXDIMS - call->ndim;
+    call->x.strides = strides_unless_line(call->ndim, j->strides[X_STRIDES]);
     call->spk.step = spk_step;
-    if (!(line && j->spk_strides[kept] == 1))
-        call->spk.strides = j->spk_strides + kept;
+    call->spk.strides = strides_unless_line(call->ndim, j->strides[SPK_STRIDES]);
     for (int k = 0; k < SNNC_MAX_STATES && !j->select; k++) {
         call->record[k].step = record_step;
-        if (!(line && j->record_strides[kept] == 1))
-            call->record[k].strides = j->record_strides + kept;
+        call->record[k].strides =
+            strides_unless_line(call->ndim, j->strides[RECORD_STRIDES]);
     }
 }
 
@@ -1088,7 +1188,8 @@ static void describe_layout(job *j)
 static size_t piece_of(const job *j)
 {
     const size_t n = j->n > 0 ? (size_t)j->n : 1;
-    const size_t steps = STEPS_PER_CALL * (j->num_ranges ? j->num_ranges : 1) / n;
+    const size_t steps =
+        STEPS_PER_CALL * (j->crew.num_ranges ? j->crew.num_ranges : 1) / n;
     const size_t all = (size_t)j->num_steps;
     return j->n == 0 || steps > all ? all : steps ? steps : 1;
 }
@@ -1135,6 +1236,7 @@ static int describe(job *j)
     call->num_neurons = (size_t)j->n;
     call->every = (size_t)j->request->every;
     call->first_step = (size_t)j->request->first_step;
+    call->interval = (size_t)j->request->interval;
     if (out[MARSHAL_COUNT])
         memset(PyArray_DATA(out[MARSHAL_COUNT]), 0,
                (size_t)PyArray_NBYTES(out[MARSHAL_COUNT]));
@@ -1165,6 +1267,8 @@ static int describe(job *j)
     for (int k = 0; k < c->info->num_states; k++) {
         call->state_in[k] = j->start[k] ? PyArray_DATA(j->start[k]) : NULL;
         call->state_out[k] = PyArray_DATA(out[MARSHAL_STATE + k]);
+        if (out[MARSHAL_CHECKPOINT + k])
+            call->checkpoint[k] = PyArray_DATA(out[MARSHAL_CHECKPOINT + k]);
         if (out[MARSHAL_RECORD + k] && PyArray_SIZE(out[MARSHAL_RECORD + k]) > 0)
             call->record[k].data = PyArray_DATA(out[MARSHAL_RECORD + k]);
     }
@@ -1194,28 +1298,11 @@ static int share(job *j)
         unit = j->call.rivals * j->call.rival_stride;
         while (unit % 8)
             unit *= 2;
+        j->crew.workspace_size = snnc_workspace_size(&j->call);
     }
     if (threads > total / STEPS_PER_THREAD)
         threads = total / STEPS_PER_THREAD;
-    if (threads > n / unit)
-        threads = n / unit;
-    j->num_ranges = threads > 1 ? threads : 1;
-    if (j->call.rivals) {
-        j->workspace_size = (snnc_workspace_size(&j->call) + 63) / 64 * 64;
-        j->workspace = PyMem_Calloc(j->num_ranges, j->workspace_size);
-    }
-    j->ranges = PyMem_Calloc(j->num_ranges, sizeof *j->ranges);
-    if (!j->ranges || (j->call.rivals && !j->workspace)) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (size_t i = 0; i < j->num_ranges; i++) {
-        const size_t units = n / unit;
-        j->ranges[i].n0 = i ? j->ranges[i - 1].n1 : 0;
-        j->ranges[i].n1 =
-            i + 1 < j->num_ranges ? units * (i + 1) / j->num_ranges * unit : n;
-    }
-    return 0;
+    return cut_neurons(&j->crew, n, unit, threads);
 }
 
 /* Calls the core, without the GIL where that pays. */
@@ -1231,20 +1318,19 @@ static snnc_status call_core(const snnc_isa *isa, const snnc_call *call, size_t 
     return status;
 }
 
-/* Range i of the piece at hand. */
-static snnc_status run_range(const job *j, size_t i)
+static snnc_status run_range(const crew *c, size_t i)
 {
+    const job *j = (const job *)c;
     snnc_call call = j->call;
 
-    if (j->workspace)
-        call.workspace = j->workspace + i * j->workspace_size;
-    return call_core(j->isa, &call, j->t0, j->t1, j->ranges[i].n0, j->ranges[i].n1);
+    if (c->workspace)
+        call.workspace = c->workspace + i * c->workspace_size;
+    return call_core(j->isa, &call, c->t0, c->t1, c->ranges[i].n0, c->ranges[i].n1);
 }
 
-static const char job_name[] = "snnc.job";
-
-static void free_job(job *j)
+static void release_job(crew *c)
 {
+    job *j = (job *)c;
     drop(j->x);
     for (int k = 0; k < SNNC_MAX_STATES; k++)
         drop(j->start[k]);
@@ -1257,34 +1343,7 @@ static void free_job(job *j)
     PyMem_Free(j->select);
     PyMem_Free(j->select_at);
     PyMem_Free(j->bits);
-    PyMem_Free(j->workspace);
-    PyMem_Free(j->ranges);
-    PyMem_Free(j);
 }
-
-static void free_job_capsule(PyObject *capsule)
-{
-    free_job(PyCapsule_GetPointer(capsule, job_name));
-}
-
-static PyObject *fail_run(snnc_status status)
-{
-    return PyErr_Format(PyExc_SystemError, "snnc_run: %s", snnc_strerror(status));
-}
-
-static PyObject *work(PyObject *capsule, PyObject *index)
-{
-    const job *j = PyCapsule_GetPointer(capsule, job_name);
-    const Py_ssize_t i = PyLong_AsSsize_t(index);
-    if (!j || i < 0 || (size_t)i >= j->num_ranges)
-        return j ? PyErr_Format(PyExc_IndexError, "no range %R", index) : NULL;
-    const snnc_status status = run_range(j, (size_t)i);
-    if (status != SNNC_OK)
-        return fail_run(status);
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef work_definition = {"work", work, METH_O, NULL};
 
 static int resize_events(job *j, npy_intp length)
 {
@@ -1302,8 +1361,8 @@ static int resize_events(job *j, npy_intp length)
 /* Appends the events of the piece at hand. */
 static int gather_events(job *j, const uint8_t *bits)
 {
-    const size_t n = (size_t)j->n, num_steps = j->t1 - j->t0;
-    const npy_intp first = (npy_intp)(j->call.first_step + j->t0);
+    const size_t n = (size_t)j->n, num_steps = j->crew.t1 - j->crew.t0;
+    const npy_intp first = (npy_intp)(j->call.first_step + j->crew.t0);
     const npy_intp found =
         (npy_intp)snnc_events(bits, num_steps, n, first, NULL, NULL, 0);
     const npy_intp room = PyArray_SIZE(j->event_step);
@@ -1324,8 +1383,7 @@ static int execute(job *j, PyObject *capsule)
 {
     const size_t num_steps = (size_t)j->num_steps, piece = piece_of(j);
     const size_t width = snnc_bits_width((size_t)j->n);
-    PyObject *worker = NULL;
-    int failed = -1;
+    crew *const c = &j->crew;
 
     if (j->event_step && !j->packed) {
         j->bits = PyMem_Malloc(piece * width + 1);
@@ -1336,38 +1394,17 @@ static int execute(job *j, PyObject *capsule)
         j->call.bits = j->bits;
         j->call.bits_rows = piece;
     }
-    if (j->num_ranges > 1) {
-        worker = PyCFunction_New(&work_definition, capsule);
-        if (!worker)
-            return -1;
-    }
     do {
-        j->t1 = num_steps - j->t0 < piece ? num_steps : j->t0 + piece;
-        if (j->t0 > 0 && PyErr_CheckSignals() < 0)
-            goto done;
-        if (worker) {
-            PyObject *none = PyObject_CallFunction(j->request->spread, "On", worker,
-                                                   (Py_ssize_t)j->num_ranges);
-            if (!none)
-                goto done;
-            Py_DECREF(none);
-        }
-        else {
-            const snnc_status status = run_range(j, 0);
-            if (status != SNNC_OK) {
-                fail_run(status);
-                goto done;
-            }
-        }
+        c->t1 = num_steps - c->t0 < piece ? num_steps : c->t0 + piece;
+        if ((c->t0 > 0 && PyErr_CheckSignals() < 0) ||
+            run_piece(c, capsule, j->request->spread) < 0)
+            return -1;
         if (j->event_step && j->n > 0 &&
-            gather_events(j, j->packed ? j->call.bits + j->t0 * width : j->bits) < 0)
-            goto done;
-        j->t0 = j->t1;
-    } while (j->t0 < num_steps);
-    failed = 0;
-done:
-    Py_XDECREF(worker);
-    return failed;
+            gather_events(j, j->packed ? j->call.bits + c->t0 * width : j->bits) < 0)
+            return -1;
+        c->t0 = c->t1;
+    } while (c->t0 < num_steps);
+    return 0;
 }
 
 /* Hands an output over: the caller's array as it is, a 0-d one of ours as a scalar. */
@@ -1399,6 +1436,8 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
         return -1;
     }
     memset(j, 0, offsetof(job, neurons));
+    j->crew.run = run_range;
+    j->crew.release = release_job;
     PyObject *capsule = PyCapsule_New(j, job_name, free_job_capsule);
     if (!capsule) {
         PyMem_Free(j);
@@ -1467,6 +1506,273 @@ done:
     drop(neuron);
     drop(bits);
     return events;
+}
+
+/* ---- back in time ---- */
+
+/* Python has put arrays into the right types and shapes: that they are is asserted
+ * here, so that a mistake there is an error and not a crash. */
+
+typedef struct {
+    crew crew;
+    const snnc_isa *isa;
+    int excess;
+    size_t first; /* step of all pieces */
+    snnc_backward_call call;
+    PyObject *capsule, *params;
+    PyArrayObject *kept[4 + 4 * SNNC_MAX_STATES + SNNC_MAX_PARAMS]; /* owned */
+    int num_kept;
+    shape neurons;
+    size_t dims[NPY_MAXDIMS];
+    ptrdiff_t strides[3 + SNNC_MAX_STATES][NPY_MAXDIMS];
+} back_job;
+
+static snnc_status run_back_range(const crew *c, size_t i)
+{
+    const back_job *j = (const back_job *)c;
+    const range r = c->ranges[i];
+    snnc_backward_call call = j->call;
+    snnc_status status;
+
+    call.workspace = c->workspace + i * c->workspace_size;
+    if (call.derivative) /* its first row is of the first step of all pieces */
+        call.derivative =
+            (char *)call.derivative +
+            (c->t0 - j->first) * call.call.num_neurons *
+                (call.call.type == SNNC_F32 ? sizeof(float) : sizeof(double));
+    Py_BEGIN_ALLOW_THREADS
+    if (j->excess)
+        status = snnc_excess(j->isa, &call, c->t0, c->t1, r.n0, r.n1);
+    else
+        status = snnc_backward(j->isa, &call, c->t0, c->t1, r.n0, r.n1);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+static void release_back_job(crew *c)
+{
+    back_job *j = (back_job *)c;
+    while (j->num_kept > 0)
+        drop(j->kept[--j->num_kept]);
+    Py_XDECREF(j->params);
+    Py_XDECREF(j->capsule);
+}
+
+/* An array with `steps` (-1: none) before the neuron shape: its data, and where it
+ * isn't contiguous its strides too, with `input` those of time. `type` -1: any that the
+ * core reads. NULL with an exception. */
+static void *back_array(back_job *j, PyObject *object, const char *name, int type,
+                        npy_intp steps, snnc_input *input, ptrdiff_t *strides)
+{
+    const shape *neurons = &j->neurons;
+    PyArrayObject *array = (PyArrayObject *)object;
+    const int timed = steps >= 0;
+    int fits = PyArray_Check(object) && core_type(array) >= 0 &&
+               (type == -1 || PyArray_TYPE(array) == type) &&
+               PyArray_NDIM(array) == neurons->ndim + timed &&
+               (!timed || PyArray_DIM(array, 0) == steps) &&
+               (strides || PyArray_CHKFLAGS(array, NPY_ARRAY_CARRAY));
+    for (int d = 0; fits && d < neurons->ndim; d++)
+        fits = PyArray_DIM(array, d + timed) == neurons->dims[d];
+    if (!fits) {
+        PyErr_Format(PyExc_ValueError, "%s is not as a way back needs it: %R", name,
+                     object);
+        return NULL;
+    }
+    if (strides) {
+        const npy_intp size = PyArray_ITEMSIZE(array);
+        if (timed) {
+            input->step = PyArray_STRIDE(array, 0) / size;
+            input->held = input->step == 0;
+        }
+        for (int d = 0; d < neurons->ndim; d++)
+            strides[d] =
+                neurons->dims[d] == 1 ? 0 : PyArray_STRIDE(array, d + timed) / size;
+    }
+    j->kept[j->num_kept++] = keep(array);
+    return PyArray_DATA(array);
+}
+
+static int is_given(PyObject *object)
+{
+    return object && object != Py_None;
+}
+
+/* The core's view of it all. */
+static int describe_back(back_job *j, const marshal_back *back)
+{
+    enum { X, SPK, GRAD_X, STATE, COUNT = STATE + SNNC_MAX_STATES };
+    cell *const c = get_cell(back->cell);
+    snnc_backward_call *const b = &j->call;
+    snnc_call *const call = &b->call;
+    PyArrayObject *first = (PyArrayObject *)back->checkpoints[0];
+
+    if (!c)
+        return -1;
+    if (!PyArray_Check(back->checkpoints[0]) || PyArray_NDIM(first) == 0) {
+        PyErr_Format(PyExc_TypeError, "checkpoints: %R", back->checkpoints[0]);
+        return -1;
+    }
+    Py_INCREF(back->cell);
+    j->capsule = back->cell;
+    const int type = PyArray_TYPE(first), num_states = c->info->num_states;
+    const npy_intp steps = back->num_steps, rows = PyArray_DIM(first, 0);
+    j->neurons.ndim = PyArray_NDIM(first) - 1;
+    memcpy(j->neurons.dims, PyArray_DIMS(first) + 1,
+           (size_t)j->neurons.ndim * sizeof *j->neurons.dims);
+    const npy_intp n = product(j->neurons.ndim, j->neurons.dims);
+    if ((type != NPY_FLOAT && type != NPY_DOUBLE) || n < 0 || steps < 0 ||
+        back->interval < 1 || rows != (steps ? (steps - 1) / back->interval + 1 : 0) ||
+        back->t0 < 0 || back->t1 < back->t0 || back->t1 > steps) {
+        PyErr_SetString(PyExc_ValueError, "checkpoints or steps don't fit");
+        return -1;
+    }
+
+    describe_cell(c, type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, call);
+    call->num_steps = (size_t)steps;
+    call->num_neurons = (size_t)n;
+    call->interval = (size_t)back->interval;
+    call->x.held = back->held;
+    b->surrogate = (snnc_surrogate)back->surrogate;
+    memcpy(b->surrogate_args, back->surrogate_args, sizeof b->surrogate_args);
+    memset(j->strides, 0, sizeof j->strides);
+
+    call->x.data = back_array(j, back->x, "x", -1, back->held ? -1 : steps, &call->x,
+                              j->strides[X]);
+    if (!call->x.data)
+        return -1;
+    call->x_type = (snnc_type)core_type((PyArrayObject *)back->x);
+    if (is_given(back->derivative) &&
+        !(b->derivative = back_array(j, back->derivative, "derivative", type,
+                                     back->t1 - back->t0, NULL, NULL)))
+        return -1;
+    if (is_given(back->grad_spk) &&
+        !(b->grad_spk.data = back_array(j, back->grad_spk, "grad_spk", type, steps,
+                                        &b->grad_spk, j->strides[SPK])))
+        return -1;
+    snnc_input grad_x = {0};
+    if (is_given(back->grad_x) &&
+        !(b->grad_x.data = back_array(j, back->grad_x, "grad_x", type, steps, &grad_x,
+                                      j->strides[GRAD_X])))
+        return -1;
+    b->grad_x.step = grad_x.step;
+    for (int k = 0; k < num_states; k++) {
+        PyObject *given = back->grad_states[k];
+        call->checkpoint[k] = back_array(j, back->checkpoints[k], c->info->states[k],
+                                         type, rows, NULL, NULL);
+        b->grad_start[k] = back_array(j, back->grad_start[k], c->info->states[k], type,
+                                      -1, NULL, NULL);
+        if (!call->checkpoint[k] || !b->grad_start[k])
+            return -1;
+        if (is_given(given) && !(b->grad_state[k].data = back_array(
+                                     j, given, c->info->states[k], type, steps,
+                                     &b->grad_state[k], j->strides[STATE + k])))
+            return -1;
+    }
+    for (int k = 0; k < c->info->num_params; k++)
+        if (is_given(back->grad_params[k]) &&
+            !(b->grad_params[k] =
+                  back_array(j, back->grad_params[k], c->info->params[k], NPY_DOUBLE,
+                             -1, NULL, NULL)))
+            return -1;
+
+    /* Arrays that aren't given must not stand in the way of merging. */
+    const void *given[COUNT] = {call->x.data, b->grad_spk.data, b->grad_x.data};
+    for (int k = 0; k < num_states; k++)
+        given[STATE + k] = b->grad_state[k].data;
+    for (int a = 0; a < COUNT; a++)
+        if (!given[a])
+            memcpy(j->strides[a], j->strides[X], sizeof *j->strides);
+    call->ndim =
+        merge_dimensions(j->neurons.ndim, j->neurons.dims, COUNT, j->strides, j->dims);
+    call->shape = j->dims + NPY_MAXDIMS - call->ndim;
+    call->x.strides = strides_unless_line(call->ndim, j->strides[X]);
+    if (b->grad_spk.data)
+        b->grad_spk.strides = strides_unless_line(call->ndim, j->strides[SPK]);
+    if (b->grad_x.data)
+        b->grad_x.strides = strides_unless_line(call->ndim, j->strides[GRAD_X]);
+    for (int k = 0; k < num_states; k++)
+        if (b->grad_state[k].data)
+            b->grad_state[k].strides =
+                strides_unless_line(call->ndim, j->strides[STATE + k]);
+    if (!c->uniform && n > 0) {
+        j->params =
+            describe_params(c, j->capsule, j->neurons.ndim, j->neurons.dims, call);
+        return j->params ? 0 : -1;
+    }
+    return 0;
+}
+
+/* The last pieces first. */
+static int execute_back(back_job *j, const marshal_back *back, PyObject *capsule)
+{
+    const size_t n = j->call.call.num_neurons, interval = (size_t)back->interval;
+    const size_t first = (size_t)back->t0, last = (size_t)back->t1;
+    size_t threads = (size_t)back->num_threads;
+    crew *const c = &j->crew;
+
+    j->first = first;
+    if (n == 0 || first == last)
+        return 0;
+    if (threads > n * (last - first) * BACKWARD_COSTS / STEPS_PER_THREAD)
+        threads = n * (last - first) * BACKWARD_COSTS / STEPS_PER_THREAD;
+    c->workspace_size = snnc_backward_workspace_size(&j->call);
+    if (cut_neurons(c, n, 64, threads) < 0)
+        return -1;
+    const size_t piece =
+        STEPS_PER_CALL / BACKWARD_COSTS * c->num_ranges / n / interval * interval;
+    for (c->t1 = last; c->t1 > first; c->t1 = c->t0) {
+        const size_t least = c->t1 - 1 - (c->t1 - 1) % interval; /* one segment */
+        c->t0 = piece > c->t1 - first ? first : c->t1 - piece;
+        c->t0 = c->t0 < least ? (c->t0 + interval - 1) / interval * interval : least;
+        if ((c->t1 < last && PyErr_CheckSignals() < 0) ||
+            run_piece(c, capsule, back->spread) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int marshal_backward(const snnc_isa *isa, const marshal_back *back)
+{
+    back_job *j = PyMem_Calloc(1, sizeof *j);
+    PyObject *capsule = j ? PyCapsule_New(j, job_name, free_job_capsule) : NULL;
+
+    if (!capsule) {
+        if (!j)
+            PyErr_NoMemory();
+        PyMem_Free(j);
+        return -1;
+    }
+    j->crew.run = run_back_range;
+    j->crew.release = release_back_job;
+    j->isa = isa;
+    j->excess = back->excess;
+    const int failed = describe_back(j, back) < 0 || execute_back(j, back, capsule) < 0;
+    Py_DECREF(capsule); /* a thread that is still at it keeps it */
+    return failed ? -1 : 0;
+}
+
+PyObject *marshal_surrogate(const snnc_isa *isa, int surrogate, const double *args,
+                            PyObject *x)
+{
+    PyArrayObject *const from = (PyArrayObject *)x;
+
+    if (!PyArray_Check(x) ||
+        (PyArray_TYPE(from) != NPY_FLOAT && PyArray_TYPE(from) != NPY_DOUBLE) ||
+        !PyArray_CHKFLAGS(from, NPY_ARRAY_CARRAY_RO) || PyArray_ISBYTESWAPPED(from))
+        return PyErr_Format(PyExc_TypeError, "x is no array of floats: %R", x);
+    PyObject *array =
+        PyArray_SimpleNew(PyArray_NDIM(from), PyArray_DIMS(from), PyArray_TYPE(from));
+    if (!array)
+        return NULL;
+    const snnc_status status = snnc_surrogate_derivative(
+        isa, (snnc_surrogate)surrogate, args,
+        PyArray_TYPE(from) == NPY_FLOAT ? SNNC_F32 : SNNC_F64, PyArray_DATA(from),
+        PyArray_DATA((PyArrayObject *)array), (size_t)PyArray_SIZE(from));
+    if (status == SNNC_OK)
+        return array;
+    Py_DECREF(array);
+    return fail_run(status);
 }
 
 /* ---- plain calls ---- */

@@ -25,7 +25,8 @@
 #endif
 
 /* What may come out of a call. MARSHAL_RECORD + k and MARSHAL_STATE + k: state k of the
- * model, at each recorded step and after the last one. */
+ * model, at each recorded step and after the last one; MARSHAL_CHECKPOINT + k: before
+ * every `interval`-th step. */
 enum {
     MARSHAL_SPK,
     MARSHAL_COUNT,
@@ -33,7 +34,8 @@ enum {
     MARSHAL_EVENTS, /* a tuple of two arrays, the others are arrays */
     MARSHAL_RECORD,
     MARSHAL_STATE = MARSHAL_RECORD + SNNC_MAX_STATES,
-    MARSHAL_NUM_OUTPUTS = MARSHAL_STATE + SNNC_MAX_STATES
+    MARSHAL_CHECKPOINT = MARSHAL_STATE + SNNC_MAX_STATES,
+    MARSHAL_NUM_OUTPUTS = MARSHAL_CHECKPOINT + SNNC_MAX_STATES
 };
 
 /* The names of those before the states. */
@@ -51,7 +53,7 @@ typedef struct {
     PyObject *const *states;   /* array-likes; None: at rest, or in a step an error */
     int held;                  /* the neuron's own states: they must fit as they are */
     int wanted[MARSHAL_STATE]; /* of the outputs; final states always are */
-    Py_ssize_t every, first_step;
+    Py_ssize_t every, first_step, interval; /* 0: no checkpoints */
     PyObject *neurons; /* whose states are recorded: None (all), a slice, or indices */
     /* Arrays to fill. NULL or None: allocate; so does a scalar as a single neuron's
      * state after a run. */
@@ -83,6 +85,31 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
                 marshal_result *result);
 
 void marshal_clear(marshal_result *result);
+
+/* What a way back reads and writes; all references are borrowed. Arrays are of the
+ * computing type (x: any that the core reads; grad_params: double), of the neuron shape
+ * with time before it (x held, grad_start, grad_params: without), of any strides but
+ * for those that are only this function's: checkpoints, grad_start, grad_params and
+ * derivative are contiguous. NULL or None: not given, not wanted. */
+typedef struct {
+    PyObject *cell, *x, *derivative, *grad_spk, *grad_x;
+    int held;   /* x */
+    int excess; /* write mem - threshold to `derivative`, and nothing else */
+    Py_ssize_t num_steps, interval, t0, t1, num_threads;
+    int surrogate;
+    double surrogate_args[2];
+    PyObject *const *checkpoints, *const *grad_states, *const *grad_start;
+    PyObject *const *grad_params;
+    PyObject *spread;
+} marshal_back;
+
+/* Goes back through steps [t0, t1): 0, or -1 with an exception. */
+int marshal_backward(const snnc_isa *isa, const marshal_back *back);
+
+/* The derivative of a surrogate at x, a new array of its type: NULL with an exception.
+ */
+PyObject *marshal_surrogate(const snnc_isa *isa, int surrogate, const double *args,
+                            PyObject *x);
 
 /* The events in packed spikes, as MARSHAL_EVENTS. */
 PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,

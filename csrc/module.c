@@ -271,19 +271,22 @@ static Py_ssize_t index_argument(PyObject *object, const char *name, Py_ssize_t 
 }
 
 /* What core_run returns, or NULL where an argument (stolen, as the arrays in it) is. */
-static PyObject *run_results(PyObject *recorded, PyObject *final, Py_ssize_t num_steps)
+static PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *checkpoints,
+                             Py_ssize_t num_steps)
 {
-    PyObject *results = PyTuple_New(3), *count = PyLong_FromSsize_t(num_steps);
-    if (!results || !recorded || !final || !count) {
+    PyObject *results = PyTuple_New(4), *count = PyLong_FromSsize_t(num_steps);
+    if (!results || !recorded || !final || !checkpoints || !count) {
         Py_XDECREF(results);
         Py_XDECREF(recorded);
         Py_XDECREF(final);
+        Py_XDECREF(checkpoints);
         Py_XDECREF(count);
         return NULL;
     }
     PyTuple_SetItem(results, 0, recorded);
     PyTuple_SetItem(results, 1, final);
     PyTuple_SetItem(results, 2, count);
+    PyTuple_SetItem(results, 3, checkpoints);
     return results;
 }
 
@@ -325,7 +328,8 @@ static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num
         else
             Py_DECREF(arrays[i]);
     }
-    return run_results(recorded, final, PyArray_DIM((PyArrayObject *)x, 0));
+    Py_INCREF(Py_None);
+    return run_results(recorded, final, Py_None, PyArray_DIM((PyArrayObject *)x, 0));
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -347,14 +351,15 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         DTYPE,
         NUM_THREADS,
         SPREAD,
+        INTERVAL,
         COUNT
     };
     marshal_request request;
     marshal_result result;
     const snnc_model_info *info;
     PyObject *states[SNNC_MAX_STATES], *out_recorded = NULL, *out_states = NULL;
-    PyObject *recorded, *final, *results;
-    Py_ssize_t num_recorded, time_axis, every, first_step, num_threads;
+    PyObject *recorded, *final, *checkpoints = NULL, *results;
+    Py_ssize_t num_recorded, time_axis, every, first_step, num_threads, interval;
     Py_ssize_t index[MARSHAL_STATE];
 
     if (check_count("run", nargs, COUNT) < 0)
@@ -393,11 +398,12 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     }
     if ((every = index_argument(args[EVERY], "every", 1)) < 0 ||
         (first_step = index_argument(args[FIRST_STEP], "first_step", 0)) < 0 ||
-        (num_threads = index_argument(args[NUM_THREADS], "num_threads", 1)) < 0)
+        (num_threads = index_argument(args[NUM_THREADS], "num_threads", 1)) < 0 ||
+        (interval = index_argument(args[INTERVAL], "checkpoint", 0)) < 0)
         return NULL;
-    if (args[HELD] == Py_False && args[NUM_STEPS] == Py_None && time_axis == 0 &&
-        num_recorded == 1 && index[0] == MARSHAL_SPK && args[NEURONS] == Py_None &&
-        args[DTYPE] == Py_None) {
+    if (interval == 0 && args[HELD] == Py_False && args[NUM_STEPS] == Py_None &&
+        time_axis == 0 && num_recorded == 1 && index[0] == MARSHAL_SPK &&
+        args[NEURONS] == Py_None && args[DTYPE] == Py_None) {
         results = plain_run(args[CELL], args[X], args[STATES], info->num_states,
                             args[SPK_DTYPE], out_recorded, out_states);
         if (results || PyErr_Occurred())
@@ -417,6 +423,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.every = every;
     request.first_step = first_step;
     request.num_threads = num_threads;
+    request.interval = interval;
     request.states = states;
     for (int k = 0; k < info->num_states; k++) {
         states[k] = PyTuple_GetItem(args[STATES], k);
@@ -443,8 +450,142 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
             PyTuple_SetItem(final, k, result.out[MARSHAL_STATE + k]);
         }
     }
+    if (interval) {
+        checkpoints = PyTuple_New(info->num_states);
+        for (int k = 0; checkpoints && k < info->num_states; k++) {
+            Py_INCREF(result.out[MARSHAL_CHECKPOINT + k]);
+            PyTuple_SetItem(checkpoints, k, result.out[MARSHAL_CHECKPOINT + k]);
+        }
+    }
+    else {
+        Py_INCREF(Py_None);
+        checkpoints = Py_None;
+    }
     marshal_clear(&result);
-    return run_results(recorded, final, result.num_steps);
+    return run_results(recorded, final, checkpoints, result.num_steps);
+}
+
+/* A surrogate's place in the table and its two arguments; -1 with an exception. */
+static int take_surrogate(PyObject *index, PyObject *args, int *surrogate,
+                          double values[2])
+{
+    const Py_ssize_t i = index_argument(index, "surrogate", 0);
+
+    if (i < 0 || !is_tuple(args, 2, "the surrogate's arguments"))
+        return -1;
+    if (i >= SNNC_NUM_SURROGATES) {
+        PyErr_Format(PyExc_ValueError, "surrogate=%zd is not in the table", i);
+        return -1;
+    }
+    *surrogate = (int)i;
+    for (int k = 0; k < 2; k++) {
+        values[k] = PyFloat_AsDouble(PyTuple_GetItem(args, k));
+        if (values[k] == -1 && PyErr_Occurred())
+            return -1;
+    }
+    return 0;
+}
+
+/* Reads the arguments that backward and excess have in common; -1 with an exception. */
+static int take_back(PyObject *const *args, Py_ssize_t nargs, marshal_back *back,
+                     PyObject **arrays)
+{
+    enum {
+        CELL,
+        X,
+        HELD,
+        NUM_STEPS,
+        CHECKPOINTS,
+        INTERVAL,
+        SURROGATE,
+        ARGS,
+        DERIVATIVE,
+        GRAD_SPK,
+        GRAD_STATES,
+        GRAD_START,
+        GRAD_X,
+        GRAD_PARAMS,
+        T0,
+        T1,
+        NUM_THREADS,
+        SPREAD,
+        COUNT
+    };
+    const snnc_model_info *info;
+
+    memset(back, 0, sizeof *back);
+    if (check_count("backward", nargs, COUNT) < 0 ||
+        !(info = marshal_model(args[CELL])))
+        return -1;
+    if (!is_tuple(args[CHECKPOINTS], info->num_states, "checkpoints") ||
+        !is_tuple(args[GRAD_STATES], info->num_states, "grad_states") ||
+        !is_tuple(args[GRAD_START], info->num_states, "grad_start") ||
+        !is_tuple(args[GRAD_PARAMS], info->num_params, "grad_params") ||
+        (back->num_steps = index_argument(args[NUM_STEPS], "num_steps", 0)) < 0 ||
+        (back->interval = index_argument(args[INTERVAL], "interval", 1)) < 0 ||
+        take_surrogate(args[SURROGATE], args[ARGS], &back->surrogate,
+                       back->surrogate_args) < 0 ||
+        (back->t0 = index_argument(args[T0], "t0", 0)) < 0 ||
+        (back->t1 = index_argument(args[T1], "t1", 0)) < 0 ||
+        (back->num_threads = index_argument(args[NUM_THREADS], "num_threads", 1)) < 0)
+        return -1;
+    back->cell = args[CELL];
+    back->x = args[X];
+    back->held = args[HELD] == Py_True;
+    back->derivative = args[DERIVATIVE];
+    back->grad_spk = args[GRAD_SPK];
+    back->grad_x = args[GRAD_X];
+    back->spread = args[SPREAD];
+    back->checkpoints = arrays;
+    back->grad_states = arrays + SNNC_MAX_STATES;
+    back->grad_start = arrays + 2 * SNNC_MAX_STATES;
+    back->grad_params = arrays + 3 * SNNC_MAX_STATES;
+    for (int k = 0; k < info->num_states; k++) {
+        arrays[k] = PyTuple_GetItem(args[CHECKPOINTS], k);
+        arrays[SNNC_MAX_STATES + k] = PyTuple_GetItem(args[GRAD_STATES], k);
+        arrays[2 * SNNC_MAX_STATES + k] = PyTuple_GetItem(args[GRAD_START], k);
+    }
+    for (int k = 0; k < info->num_params; k++)
+        arrays[3 * SNNC_MAX_STATES + k] = PyTuple_GetItem(args[GRAD_PARAMS], k);
+    return 0;
+}
+
+static PyObject *go_back(PyObject *const *args, Py_ssize_t nargs, int excess)
+{
+    PyObject *arrays[3 * SNNC_MAX_STATES + SNNC_MAX_PARAMS];
+    marshal_back back;
+
+    if (take_back(args, nargs, &back, arrays) < 0)
+        return NULL;
+    back.excess = excess;
+    if (marshal_backward(isa, &back) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *core_backward(PyObject *Py_UNUSED(module), PyObject *const *args,
+                               Py_ssize_t nargs)
+{
+    return go_back(args, nargs, 0);
+}
+
+static PyObject *core_excess(PyObject *Py_UNUSED(module), PyObject *const *args,
+                             Py_ssize_t nargs)
+{
+    return go_back(args, nargs, 1);
+}
+
+/* surrogate(index, args, x): the derivative at x, a float32 or float64 array. */
+static PyObject *core_surrogate(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                Py_ssize_t nargs)
+{
+    double values[2];
+    int surrogate;
+
+    if (check_count("surrogate", nargs, 3) < 0 ||
+        take_surrogate(args[0], args[1], &surrogate, values) < 0)
+        return NULL;
+    return marshal_surrogate(isa, surrogate, values, args[2]);
 }
 
 static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -467,7 +608,16 @@ static PyMethodDef methods[] = {
      PyDoc_STR("step(cell, input, out, dtype, held, /, *states)")},
     {"run", (PyCFunction)(void (*)(void))core_run, METH_FASTCALL,
      PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, every, "
-               "first_step, neurons, spk_dtype, out, dtype, num_threads, spread, /)")},
+               "first_step, neurons, spk_dtype, out, dtype, num_threads, spread, "
+               "interval, /)")},
+    {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL,
+     PyDoc_STR("backward(cell, x, held, num_steps, checkpoints, interval, surrogate, "
+               "args, derivative, grad_spk, grad_states, grad_start, grad_x, "
+               "grad_params, t0, t1, num_threads, spread, /)")},
+    {"excess", (PyCFunction)(void (*)(void))core_excess, METH_FASTCALL,
+     PyDoc_STR("As backward, but writes mem - threshold to `derivative` only.")},
+    {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,
+     PyDoc_STR("surrogate(index, args, x, /)")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
     {NULL, NULL, 0, NULL},
@@ -526,6 +676,20 @@ static PyObject *model_table(void)
     return table;
 }
 
+/* {surrogate: its index in the table} */
+static PyObject *surrogate_table(void)
+{
+    PyObject *table = PyDict_New();
+    for (int i = 0; table && i < SNNC_NUM_SURROGATES; i++) {
+        PyObject *index = PyLong_FromLong(i);
+        if (!index ||
+            PyDict_SetItemString(table, snnc_surrogate_at(i)->name, index) < 0)
+            Py_CLEAR(table);
+        Py_XDECREF(index);
+    }
+    return table;
+}
+
 static PyObject *isa_names(void)
 {
     const char *names[16];
@@ -579,6 +743,7 @@ static int core_exec(PyObject *module)
         add(module, "isas", isa_names()) < 0 ||
         add(module, "resets", tuple_of_names(reset_names, SNNC_NUM_RESETS)) < 0 ||
         add(module, "records", tuple_of_names(marshal_records, MARSHAL_RECORD)) < 0 ||
+        add(module, "surrogates", surrogate_table()) < 0 ||
         add(module, "models", model_table()) < 0)
         return -1;
     return 0;

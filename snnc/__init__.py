@@ -23,7 +23,7 @@ except ImportError as error:
         ) from error
     raise
 
-from snnc import spikestats, utils
+from snnc import spikestats, surrogate, utils
 from snnc._config import show_config
 from snnc._threads import set_num_threads
 from snnc.lif import LIF
@@ -48,6 +48,7 @@ __all__ = [
     "show_config",
     "spikeplot",
     "spikestats",
+    "surrogate",
     "unpack_spikes",
     "utils",
 ]

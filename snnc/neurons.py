@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc import _core, _threads
-from snnc.recording import Recording
+from snnc import _core, _threads, surrogate
+from snnc.recording import Gradients, Recording, Tape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
+
+_DEFAULT_SURROGATE = surrogate.atan(alpha=2.0)
 
 _CALL_DOC = """
     Calls
@@ -92,6 +94,14 @@ def _check_shapes(parameters: dict[str, Floats]) -> None:
         raise ValueError(f"parameters don't broadcast with each other: {listed}") from None
 
 
+def _through_clip(name: str, parameters: dict[str, Floats], gradients: dict[str, Floats]) -> Any:
+    """Of alpha and beta, which are clipped to [0, 1]: no gradient outside."""
+    p = parameters[name]
+    if name not in ("alpha", "beta"):
+        return gradients[name]
+    return np.where((p >= 0) & (p <= 1), gradients[name], 0)
+
+
 def _plain(array: Floats) -> Any:
     """Return a number of Python's where it is one, else the array."""
     return array.item() if array.ndim == 0 else array
@@ -103,18 +113,12 @@ def _flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def _refuse(**arguments: Any) -> None:
-    """Arguments of snnTorch's constructors that snnc has not, at other than their defaults."""
-    for name, value in arguments.items():
-        default = None if name == "spike_grad" else False
-        if value is default:
-            continue
-        why = (
-            "snnc does not quantise states"
-            if name == "state_quant"
-            else "snnc steps forward only and has no training yet"
+def _refuse_quantisation(state_quant: Any) -> None:
+    if state_quant is not False:
+        raise ValueError(
+            f"state_quant={state_quant!r} is not supported, only False: snnc does not quantise "
+            "states"
         )
-        raise ValueError(f"{name}={value!r} is not supported, only {name}={default}: {why}")
 
 
 @functools.lru_cache(64)
@@ -285,7 +289,11 @@ class SpikingNeuron(_core.Neuron):
         all_options = {**self._options}
         for name, value in options.items():
             choices = self._choices.get(name)
-            if not choices:
+            if name == "spike_grad":
+                if value is not None and not callable(value):
+                    raise TypeError(f"{name}={value!r}; expected a callable, or None")
+                all_options[name] = value
+            elif not choices:
                 all_options[name] = _flag(name, value)
             elif isinstance(value, str) and value in choices:
                 all_options[name] = value
@@ -448,6 +456,8 @@ class SpikingNeuron(_core.Neuron):
         every: int = 1,
         neurons: slice | ArrayLike | None = None,
         spk_dtype: DTypeLike | None = None,
+        grad: bool = False,
+        checkpoint: int = 16,
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
@@ -485,6 +495,11 @@ class SpikingNeuron(_core.Neuron):
         spk_dtype : {float32, float64, uint8, bool, "packed"}, optional
             The dtype of the recorded spikes; by default that of the states. ``"packed"`` is
             eight neurons a byte: uint8 of shape (T, ceil(n/8)), for `snnc.unpack_spikes`.
+        grad : bool, default False
+            Whether to keep what `backward` needs: the states every `checkpoint` steps, and `x`
+            itself, which must not be changed before then.
+        checkpoint : int, default 16
+            With `grad`: the more, the less memory; gradients are the same bits for every value.
         out : Recording or dict, optional
             Arrays to fill: an earlier recording of the same shape, or a dict with names out
             of `record` and ``"state"`` (a tuple of final states) as keys. They must have
@@ -533,8 +548,8 @@ class SpikingNeuron(_core.Neuron):
                 "np.stack(list(x)); run_chunks takes it chunk by chunk"
             )
         return self._run(
-            x, begin, num_steps, time_axis, record, every, 0, neurons, spk_dtype, out, dtype,
-            num_threads, rng,
+            x, begin, num_steps, time_axis, record, every, 0, neurons, spk_dtype, grad, checkpoint,
+            out, dtype, num_threads, rng,
         )  # fmt: skip
 
     def run_chunks(
@@ -547,6 +562,8 @@ class SpikingNeuron(_core.Neuron):
         every: int = 1,
         neurons: slice | ArrayLike | None = None,
         spk_dtype: DTypeLike | None = None,
+        grad: bool = False,
+        checkpoint: int = 16,
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
@@ -563,8 +580,8 @@ class SpikingNeuron(_core.Neuron):
         chunks : iterable of array_like, each of shape (T, ...)
             The input: a list, a generator, slices of an ``np.memmap``. T may differ from one
             chunk to the next.
-        *states, num_steps, time_axis, record, every, neurons, spk_dtype, out, dtype, \
-num_threads, rng, **named_states
+        *states, num_steps, time_axis, record, every, neurons, spk_dtype, grad, checkpoint, out, \
+dtype, num_threads, rng, **named_states
             As for `run`; the states are those before the first chunk.
 
         Yields
@@ -606,7 +623,7 @@ num_threads, rng, **named_states
             for chunk in chunks:
                 rec = self._run(
                     chunk, state, num_steps, time_axis, record, every, first_step, neurons,
-                    spk_dtype, out, dtype, num_threads, rng,
+                    spk_dtype, grad, checkpoint, out, dtype, num_threads, rng,
                 )  # fmt: skip
                 state = self._held or rec.state
                 first_step += rec.num_steps
@@ -623,22 +640,32 @@ num_threads, rng, **named_states
                 return self._nothing
             if len(states) == len(self.states):
                 return states
-        if len(states) > len(self.states):
-            raise TypeError(
-                f"run takes at most {len(self.states)} states ({', '.join(self.states)}), "
-                f"{len(states)} were given"
-            )
-        start = dict(zip(self.states, states, strict=False))
-        for name, state in named_states.items():
-            if name not in self.states:
-                raise TypeError(f"run got an unexpected keyword argument {name!r}")
-            if name in start:
-                raise TypeError(f"run got {name} by position and by keyword")
-            start[name] = state
+        start = self._name_states(states, named_states, "run")
         if self._held is not None:
             self._refuse_states(start.items())
             return self._held
         return tuple(start.get(name) for name in self.states)
+
+    def _name_states(
+        self,
+        states: tuple[ArrayLike | None, ...],
+        named_states: dict[str, ArrayLike | None],
+        method: str,
+    ) -> dict[str, ArrayLike | None]:
+        """Name what was given for states, by position or by keyword."""
+        if len(states) > len(self.states):
+            raise TypeError(
+                f"{method} takes at most {len(self.states)} states ({', '.join(self.states)}), "
+                f"{len(states)} were given"
+            )
+        given = dict(zip(self.states, states, strict=False))
+        for name, state in named_states.items():
+            if name not in self.states:
+                raise TypeError(f"{method} got an unexpected keyword argument {name!r}")
+            if name in given:
+                raise TypeError(f"{method} got {name} by position and by keyword")
+            given[name] = state
+        return given
 
     def _run(
         self,
@@ -651,6 +678,8 @@ num_threads, rng, **named_states
         first_step: int,
         neurons: Any,
         spk_dtype: DTypeLike | None,
+        grad: bool,
+        checkpoint: int,
         out: Recording | Mapping[str, Any] | None,
         dtype: DTypeLike | None,
         num_threads: int | None,
@@ -668,7 +697,9 @@ num_threads, rng, **named_states
                 raise TypeError(
                     f"record={record!r}; expected names out of {(*_core.records, *self.states)}"
                 ) from None
-        arrays, state, steps = _core.run(
+        if grad is not False:
+            self._check_grad(grad, checkpoint)
+        arrays, state, steps, checkpoints = _core.run(
             self._cell,
             x,
             self._held is not None,
@@ -684,10 +715,11 @@ num_threads, rng, **named_states
             dtype,
             _threads.num_threads if num_threads is None else num_threads,
             _threads.spread,
+            checkpoint if grad else 0,
         )
         if self._held is not None:
             self._held = tuple(np.copy(s) for s in state)
-        return Recording(
+        rec = Recording(
             dict(zip(names, arrays)),  # noqa: B905  # one array a name; strict costs more
             self.State(*state),
             steps,
@@ -697,12 +729,29 @@ num_threads, rng, **named_states
             first_step,
             type(spk_dtype) is str and spk_dtype == "packed",
         )
+        if checkpoints is not None:
+            rec._tape = Tape(
+                self._model(),
+                self._cell,
+                self._parameters,
+                x,
+                num_steps is not None,
+                steps,
+                time_axis,
+                checkpoints,
+                checkpoint,
+            )
+        return rec
 
     def _prepare(
         self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
     ) -> tuple[Any, tuple[Any, ...], Any, Any]:
         """Do to the input, the start states and the dtype what a model needs before a run."""
         raise TypeError(f"rng={rng!r}: a {type(self).__name__} has no noise")
+
+    def _check_grad(self, grad: Any, checkpoint: Any) -> None:
+        """Refuse a run with gradients where there are none."""
+        raise ValueError(f"grad={grad!r}: a {type(self).__name__} has no gradient")
 
     def _dt(self) -> Any:
         return 1
@@ -744,7 +793,109 @@ class TorchNeuron(SpikingNeuron):
     inhibition = _Option("Whether only one neuron of a row (axis 1) may fire in a step.")
     reset_mechanism = _Option('What a spike does to its neuron: "subtract", "zero", "none".')
 
+    surrogate_disable = _Option("Whether spikes pass on no gradient at all.")
+    learn_beta = _Option("Whether training changes beta.")
+    learn_threshold = _Option("Whether training changes threshold.")
+
     _choices: ClassVar = {"reset_mechanism": _core.resets}
+
+    @property
+    def spike_grad(self) -> Callable[[Any], Any]:
+        """What stands in for the derivative of a spike, a callable on mem - threshold."""
+        return self._options["spike_grad"] or _DEFAULT_SURROGATE
+
+    @spike_grad.setter
+    def spike_grad(self, value: Callable[[Any], Any] | None) -> None:
+        self._configure({}, {"spike_grad": value})
+
+    def _check_grad(self, grad: Any, checkpoint: Any) -> None:
+        _flag("grad", grad)
+        if self.inhibition:
+            raise ValueError(f"grad={grad!r}: there is no gradient through inhibition")
+        if not hasattr(checkpoint, "__index__") or isinstance(checkpoint, bool):
+            raise TypeError(f"checkpoint={checkpoint!r}; expected an integer of at least 1")
+        if checkpoint < 1:
+            raise ValueError(f"checkpoint={checkpoint!r}; expected an integer of at least 1")
+
+    def backward(
+        self,
+        rec: Recording,
+        spk: ArrayLike | None = None,
+        *states: ArrayLike | None,
+        wrt: str | Iterable[str] | None = None,
+        out: Floats | None = None,
+        num_threads: int | None = None,
+        **named_states: ArrayLike | None,
+    ) -> Gradients:
+        """Backpropagate through a run: the gradients of a loss, from what it says of the run.
+
+        Parameters
+        ----------
+        rec : Recording
+            Of this neuron, with ``run(..., grad=True)``.
+        spk : array_like, shape (T, *neuron shape) or (*neuron shape), optional
+            The gradient of the loss with respect to each spike, whatever was recorded (time is
+            on the run's ``time_axis``), or to those of the last step only; None is 0.
+        *states, **named_states : array_like, optional
+            The same for the states after each step, by position or name, as for `run`.
+        wrt : str or iterable of str, optional
+            Which gradients to compute: ``"x"``, the start states (``"mem0"``, ...), and the names
+            of parameters; by default all. Without parameters it is faster.
+        out : ndarray, optional
+            An array of the shape of ``x``'s gradient and of the run's dtype to put it into. It may
+            be that of `spk` or of a state.
+        num_threads : int, optional
+            As for `run`.
+
+        Returns
+        -------
+        Gradients
+            With the attributes `wrt` names: ``x`` (T, *neuron shape), ``mem0``, ... (*neuron
+            shape) and ``beta``, ``threshold``, ... (each of its parameter's shape), in the run's
+            dtype. Where an `x` or a state was broadcast, it is for each neuron.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not an array of real numbers.
+        ValueError
+            If the run was without ``grad=True``, or shapes are not as described.
+
+        Notes
+        -----
+        The parameters are those that the run had, and so is `x`, which must not have been changed
+        since; the surrogate is this neuron's. Reset signals are constants, as in snnTorch; with
+        ``reset_delay=False`` the spike that resets its neuron passes a gradient on.
+
+        Gradients of parameters are summed in float64: for each neuron over time, from the last
+        step to the first, then over neurons by NumPy.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import snnc
+        >>> lif = snnc.Leaky(beta=0.9)
+        >>> x = np.full((25, 2), [0.2, 0.3], np.float32)
+        >>> rec = lif.run(x, grad=True)
+        >>> rec.spk.sum(axis=0)
+        array([3., 5.], dtype=float32)
+        >>> grads = lif.backward(rec, spk=np.ones((25, 2), np.float32))  # more spikes
+        >>> grads
+        Gradients(x=float32 (25, 2), mem0=float32 (2,), beta=float32 (), threshold=float32 (), \
+graded_spikes_factor=float32 ())
+        >>> bool(grads.beta > 0), bool(grads.threshold < 0)
+        (True, True)
+        """
+        from snnc import _backward
+
+        named = self._name_states(states, named_states, "backward")
+        return _backward.backward(self, rec, spk, named, wrt, out, num_threads)
+
+    def _parameter_gradients(
+        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        """From the gradients of the constants (float64, one a neuron) those of parameters."""
+        return {name: gradients[name] for name in parameters}
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
         undelayed = not options.get("reset_delay", True)
@@ -786,8 +937,15 @@ class Lapicque(TorchNeuron):
         What a spike does to its neuron, at the next step.
     output : bool, default False
         With `init_hidden`, whether calls return the states after all.
-    spike_grad, surrogate_disable, learn_beta, learn_threshold, state_quant
-        For the order of snnTorch's arguments; not supported at other than their defaults.
+    spike_grad : callable, optional
+        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
+    surrogate_disable : bool, default False
+        Whether spikes pass on no gradient at all.
+    learn_beta, learn_threshold : bool, default False
+        Whether these are parameters that training changes.
+    state_quant : False
+        For the order of snnTorch's arguments; not supported at other than its default.
 
     Notes
     -----
@@ -824,7 +982,7 @@ class Lapicque(TorchNeuron):
         C: ArrayLike = False,
         time_step: ArrayLike = 1,
         threshold: ArrayLike = 1.0,
-        spike_grad: None = None,
+        spike_grad: Callable[[Any], Any] | None = None,
         surrogate_disable: bool = False,
         init_hidden: bool = False,
         inhibition: bool = False,
@@ -834,13 +992,7 @@ class Lapicque(TorchNeuron):
         state_quant: bool = False,
         output: bool = False,
     ) -> None:
-        _refuse(
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            state_quant=state_quant,
-        )
+        _refuse_quantisation(state_quant)
         given = {"beta": beta, "R": R, "C": C}
         given = {name: value for name, value in given.items() if value is not False}
         if len(given) == 3:
@@ -853,6 +1005,10 @@ class Lapicque(TorchNeuron):
             inhibition=inhibition,
             reset_mechanism=reset_mechanism,
             output=output,
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
         )
 
     def _complete(
@@ -891,6 +1047,21 @@ class Lapicque(TorchNeuron):
         p = _cast(parameters, dtype)
         rc = p["R"] * p["C"]
         return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
+
+    def _parameter_gradients(
+        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        p, g = _cast(parameters, np.float64), gradients
+        R, C, dt, beta = p["R"], p["C"], p["time_step"], p["beta"]
+        by_rc = (g["keep"] * dt - g["q"]) / (R * C) ** 2  # of q = 1/(R C), keep = 1 - dt/(R C)
+        by_c = by_rc * R
+        return {
+            "R": g["R"] + by_rc * C,
+            "C": by_c,
+            "time_step": g["dt"] - g["keep"] / (R * C),
+            "beta": by_c * dt / (R * np.log(1 / beta) ** 2 * beta),  # C follows, with R held
+            "threshold": g["threshold"],
+        }
 
     def _arguments(self) -> dict[str, Any]:
         left_out = {"beta", "R", "C"} - {*self._primary}
@@ -946,8 +1117,15 @@ class Leaky(TorchNeuron):
         The value of a spike.
     reset_delay : bool, default True
         Whether a spike resets its neuron at the next step, not within its own.
-    spike_grad, surrogate_disable, learn_*, state_quant
-        For the order of snnTorch's arguments; not supported at other than their defaults.
+    spike_grad : callable, optional
+        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
+    surrogate_disable : bool, default False
+        Whether spikes pass on no gradient at all.
+    learn_beta, learn_threshold, learn_graded_spikes_factor : bool, default False
+        Whether these are parameters that training changes.
+    state_quant : False
+        For the order of snnTorch's arguments; not supported at other than its default.
 
     Notes
     -----
@@ -976,12 +1154,13 @@ class Leaky(TorchNeuron):
     beta = _Parameter("The decay rate of the membrane.")
     graded_spikes_factor = _Parameter("The value of a spike.")
     reset_delay = _Option("Whether a spike resets its neuron at the next step.")
+    learn_graded_spikes_factor = _Option("Whether training changes graded_spikes_factor.")
 
     def __init__(
         self,
         beta: ArrayLike,
         threshold: ArrayLike = 1.0,
-        spike_grad: None = None,
+        spike_grad: Callable[[Any], Any] | None = None,
         surrogate_disable: bool = False,
         init_hidden: bool = False,
         inhibition: bool = False,
@@ -994,20 +1173,18 @@ class Leaky(TorchNeuron):
         learn_graded_spikes_factor: bool = False,
         reset_delay: bool = True,
     ) -> None:
-        _refuse(
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            state_quant=state_quant,
-            learn_graded_spikes_factor=learn_graded_spikes_factor,
-        )
+        _refuse_quantisation(state_quant)
         self._setup(
             {"beta": beta, "threshold": threshold, "graded_spikes_factor": graded_spikes_factor},
             init_hidden=init_hidden,
             inhibition=inhibition,
             reset_mechanism=reset_mechanism,
             output=output,
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            learn_graded_spikes_factor=learn_graded_spikes_factor,
             reset_delay=reset_delay,
         )
 
@@ -1016,6 +1193,11 @@ class Leaky(TorchNeuron):
     ) -> dict[str, Floats]:
         p = _cast(parameters, dtype)
         return {**p, "beta": np.clip(p["beta"], 0, 1)}
+
+    def _parameter_gradients(
+        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        return {name: _through_clip(name, parameters, gradients) for name in parameters}
 
     init_leaky = SpikingNeuron.reset_mem
     _example = "0.9"
@@ -1066,8 +1248,15 @@ class Synaptic(TorchNeuron):
         With `init_hidden`, whether calls return the states after all.
     reset_delay : bool, default True
         Whether a spike resets its neuron at the next step, not within its own.
-    spike_grad, surrogate_disable, learn_*, state_quant
-        For the order of snnTorch's arguments; not supported at other than their defaults.
+    spike_grad : callable, optional
+        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
+    surrogate_disable : bool, default False
+        Whether spikes pass on no gradient at all.
+    learn_alpha, learn_beta, learn_threshold : bool, default False
+        Whether these are parameters that training changes.
+    state_quant : False
+        For the order of snnTorch's arguments; not supported at other than its default.
 
     Notes
     -----
@@ -1092,13 +1281,14 @@ class Synaptic(TorchNeuron):
     alpha = _Parameter("The decay rate of the synaptic current.")
     beta = _Parameter("The decay rate of the membrane.")
     reset_delay = _Option("Whether a spike resets its neuron at the next step.")
+    learn_alpha = _Option("Whether training changes alpha.")
 
     def __init__(
         self,
         alpha: ArrayLike,
         beta: ArrayLike,
         threshold: ArrayLike = 1.0,
-        spike_grad: None = None,
+        spike_grad: Callable[[Any], Any] | None = None,
         surrogate_disable: bool = False,
         init_hidden: bool = False,
         inhibition: bool = False,
@@ -1110,20 +1300,18 @@ class Synaptic(TorchNeuron):
         output: bool = False,
         reset_delay: bool = True,
     ) -> None:
-        _refuse(
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_alpha=learn_alpha,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            state_quant=state_quant,
-        )
+        _refuse_quantisation(state_quant)
         self._setup(
             {"alpha": alpha, "beta": beta, "threshold": threshold},
             init_hidden=init_hidden,
             inhibition=inhibition,
             reset_mechanism=reset_mechanism,
             output=output,
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_alpha=learn_alpha,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
             reset_delay=reset_delay,
         )
 
@@ -1132,6 +1320,11 @@ class Synaptic(TorchNeuron):
     ) -> dict[str, Floats]:
         p = _cast(parameters, dtype)
         return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
+
+    def _parameter_gradients(
+        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        return {name: _through_clip(name, parameters, gradients) for name in parameters}
 
     init_synaptic = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"
@@ -1183,8 +1376,15 @@ class Alpha(TorchNeuron):
         What a spike does to its neuron, at the next step.
     output : bool, default False
         With `init_hidden`, whether calls return the states after all.
-    spike_grad, surrogate_disable, learn_*, state_quant
-        For the order of snnTorch's arguments; not supported at other than their defaults.
+    spike_grad : callable, optional
+        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
+    surrogate_disable : bool, default False
+        Whether spikes pass on no gradient at all.
+    learn_alpha, learn_beta, learn_threshold : bool, default False
+        Whether these are parameters that training changes.
+    state_quant : False
+        For the order of snnTorch's arguments; not supported at other than its default.
 
     Raises
     ------
@@ -1213,13 +1413,14 @@ class Alpha(TorchNeuron):
 
     alpha = _Parameter("The decay rate of the excitatory exponential.")
     beta = _Parameter("The decay rate of the inhibitory exponential.")
+    learn_alpha = _Option("Whether training changes alpha.")
 
     def __init__(
         self,
         alpha: ArrayLike,
         beta: ArrayLike,
         threshold: ArrayLike = 1.0,
-        spike_grad: None = None,
+        spike_grad: Callable[[Any], Any] | None = None,
         surrogate_disable: bool = False,
         init_hidden: bool = False,
         inhibition: bool = False,
@@ -1230,20 +1431,18 @@ class Alpha(TorchNeuron):
         state_quant: bool = False,
         output: bool = False,
     ) -> None:
-        _refuse(
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_alpha=learn_alpha,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            state_quant=state_quant,
-        )
+        _refuse_quantisation(state_quant)
         self._setup(
             {"alpha": alpha, "beta": beta, "threshold": threshold},
             init_hidden=init_hidden,
             inhibition=inhibition,
             reset_mechanism=reset_mechanism,
             output=output,
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_alpha=learn_alpha,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
         )
 
     def _complete(
@@ -1270,6 +1469,21 @@ class Alpha(TorchNeuron):
         log_beta = np.log(beta, dtype=np.float64).astype(beta.dtype)
         tau = log_alpha / (log_beta - log_alpha) + 1
         return {**p, "alpha": alpha, "beta": beta, "tau": tau}
+
+    def _parameter_gradients(
+        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        p = _cast(parameters, np.float64)
+        alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
+        log_alpha, difference = np.log(alpha), np.log(beta) - np.log(alpha)
+        by_alpha = (1 / difference + log_alpha / difference**2) / alpha  # of tau
+        by_beta = -log_alpha / (difference**2 * beta)
+        through_tau = {
+            **gradients,
+            "alpha": gradients["alpha"] + gradients["tau"] * by_alpha,
+            "beta": gradients["beta"] + gradients["tau"] * by_beta,
+        }
+        return {name: _through_clip(name, parameters, through_tau) for name in parameters}
 
     init_alpha = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Recording", "unpack_spikes"]
+__all__ = ["Gradients", "Recording", "unpack_spikes"]
+
+
+class Tape(NamedTuple):
+    """What a run with ``grad=True`` keeps for the way back."""
+
+    model: str
+    cell: Any
+    parameters: dict[str, NDArray[Any]]
+    x: Any
+    held: bool  # x has no time axis
+    num_steps: int
+    time_axis: int
+    checkpoints: tuple[NDArray[Any], ...]  # of each state
+    interval: int  # between them
 
 
 class Recording:
@@ -57,6 +71,7 @@ class Recording:
 
     state: Any
     dt: Any
+    _tape: Tape | None = None
 
     def __init__(
         self,
@@ -169,6 +184,51 @@ class Recording:
         parts = np.split(step[order], ends)[: each.size]  # behind the last end is nothing
         times = [k * d for k, d in zip(parts, each, strict=True)]
         return times[0] if len(times) == 1 else times
+
+
+class Gradients:
+    """The gradients of a loss; made by a neuron's ``backward``.
+
+    Attributes
+    ----------
+    x, mem0, ..., beta, threshold, ... : ndarray or NumPy scalar
+        With respect to the input, the start states and the parameters, as far as they were
+        computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Leaky(beta=0.5, reset_mechanism="none")
+    >>> rec = lif.run(np.zeros((3, 2), np.float32), grad=True)
+    >>> grads = lif.backward(rec, mem=np.ones(2, np.float32), wrt=("x", "mem0"))
+    >>> grads.x[:, 0], grads.mem0
+    (array([0.25, 0.5 , 1.  ], dtype=float32), array([0.125, 0.125], dtype=float32))
+    """
+
+    def __init__(self, arrays: dict[str, Any], known: tuple[str, ...]) -> None:
+        self._arrays = arrays
+        self._known = known
+
+    def __getattr__(self, name: str) -> Any:
+        arrays = self.__dict__.get("_arrays", {})
+        if name in arrays:
+            return arrays[name]
+        if name in self.__dict__.get("_known", ()):
+            raise AttributeError(
+                f"the gradient of {name!r} was not computed (only of {', '.join(arrays)}): pass a "
+                f"wrt= with {name!r} to backward",
+                name=name,
+                obj=self,
+            )
+        raise AttributeError(f"'Gradients' object has no attribute {name!r}", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._arrays})
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={a.dtype} {a.shape}" for name, a in self._arrays.items())
+        return f"Gradients({', '.join(shown)})"
 
 
 def unpack_spikes(packed: ArrayLike, shape: int | tuple[int, ...]) -> NDArray[np.uint8]:

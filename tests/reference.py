@@ -8,7 +8,7 @@ import numpy as np
 
 
 def heaviside(y):
-    return (y > 0).astype(y.dtype)
+    return (y.real > 0).astype(y.dtype)
 
 
 def undelayed(mem, spk, graded, r, threshold, reset):
@@ -87,8 +87,10 @@ def LIF(x, states, p, undelayed):
 MODELS = {f.__name__: f for f in (Lapicque, Leaky, Synaptic, Alpha, LIF)}
 
 
-def step(model, x, states, constants, *, reset, reset_delay=True, inhibition=False):
-    """One step: (spk, *states), in the dtype of x and the states."""
+def step(
+    model, x, states, constants, *, reset, reset_delay=True, inhibition=False, spike=heaviside
+):
+    """One step: (spk, *states), in the dtype of x and the states; of mem - threshold `spike`."""
     with np.errstate(all="ignore"):
         dtype = x.dtype
         p = {name: np.asarray(value, dtype) for name, value in constants.items()}
@@ -99,7 +101,7 @@ def step(model, x, states, constants, *, reset, reset_delay=True, inhibition=Fal
         r, states = MODELS[model](x, states, p, reset)
         *rest, mem = states
         y = mem - p["threshold"]
-        spk = heaviside(y)
+        spk = spike(y)
         graded = p.get("graded_spikes_factor", np.ones((), dtype))
         if inhibition:  # NumPy's argmax too takes the first of ties, and a NaN before all
             winner = np.expand_dims(np.argmax(y, axis=1), 1) if y.size else 0

@@ -97,13 +97,24 @@ def test_constructor_is_snntorchs(model):
 
 
 @MODELS
-def test_arguments_of_training_are_refused(model):
+def test_arguments_of_training(model):
     for name, default in CONSTRUCTORS[model].items():
-        if name.startswith(("learn_", "spike_grad", "surrogate", "state_quant")):
-            make(model, **{name: default})
-            for other in (default is False, abs, 0, np.False_):
-                with pytest.raises(ValueError, match=f"{name}=.*not supported"):
+        if name.startswith(("learn_", "surrogate_disable")):
+            assert getattr(make(model, **{name: default}), name) is False
+            neuron = make(model, **{name: True})
+            assert getattr(neuron, name) is True
+            assert f"{name}=True" in repr(neuron)
+            setattr(neuron, name, np.False_)
+            assert neuron == make(model)
+            for other in (None, 0, "yes"):
+                with pytest.raises(TypeError, match=f"{name}=.*expected True or False"):
                     make(model, **{name: other})
+    for other in (True, 0, np.False_, None):
+        with pytest.raises(ValueError, match="state_quant=.*not supported"):
+            make(model, state_quant=other)
+    assert make(model, spike_grad=abs).spike_grad is abs
+    with pytest.raises(TypeError, match="spike_grad=False; expected a callable"):
+        make(model, spike_grad=False)
 
 
 def test_the_base_class_makes_no_neurons():
@@ -324,7 +335,7 @@ def test_equality_is_by_name():
 @MODELS
 def test_wrong_attributes_are_refused(model):
     neuron = make(model)
-    wrong = {"treshold", "learn_beta", "state_quant", "spike_grad", "weight"}
+    wrong = {"treshold", "learn_alfa", "state_quant", "spike_gard", "weight"}
     every = {name for c in CLASSES.values() for name in make(c.__name__)._arguments()}
     for name in sorted(wrong | every - set(dir(neuron))):
         with pytest.raises(AttributeError, match=f"{model} has no attribute '{name}' to set"):
@@ -612,7 +623,7 @@ def test_wrong_states_of_run():
     for iterator in (iter(x), (row for row in x)):
         with pytest.raises(TypeError, match="x is an iterator .*whole sequence"):
             lif.run(iterator)
-    for name in ("syn", "grad", "checkpoint"):
+    for name in ("syn", "gard", "checkpoints"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
             lif.run(x, **{name: 1})
 

@@ -32,9 +32,9 @@ def operands(case):
 def by_run(case, x, states):
     first = len(_core.records)
     record = (0, *range(first, first + len(states)))
-    recorded, final, _ = _core.run(
+    recorded, final, _, _ = _core.run(
         torch_cell(case), x, False, tuple(states), None, 0, record, 1, 0, None, None, None, None,
-        1, None,
+        1, None, 0,
     )  # fmt: skip
     for last, record in zip(final, recorded[1:], strict=True):
         assert_same(last, record[-1])

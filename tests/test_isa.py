@@ -15,7 +15,7 @@ import hashlib, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from support import KINDS, kind, make
-from snnc import _core
+from snnc import _core, surrogate
 
 digest = hashlib.sha256()
 rng = np.random.default_rng(11)
@@ -34,6 +34,15 @@ for model, *rest in KINDS:
                     rec = neuron.run(x, record=("spk", "count", "first_spike"), spk_dtype=form)
                     for array in rec:
                         digest.update(array.tobytes())
+                if model == "LIF":
+                    continue
+                cotangents = rng.normal(size=(1 + len(neuron.states), 20, n))
+                for name in ("atan", "SFS"):
+                    neuron.spike_grad = getattr(surrogate, name)()
+                    rec = neuron.run(x, grad=True, checkpoint=7)
+                    for array in neuron.backward(rec, *cotangents)._arrays.values():
+                        canonical = np.where(np.isnan(array), np.nan, array).astype(dtype)
+                        digest.update(canonical.tobytes())
 print(digest.hexdigest(), _core.isa)
 """
 
@@ -51,7 +60,8 @@ def run(isa, *arguments):
 @pytest.mark.parametrize("isa", _core.isas)
 def test_goldens(isa):
     arguments = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    result = run(isa, *arguments, str(ROOT / "tests" / "test_golden.py"))
+    tests = (str(ROOT / "tests" / f"test_{name}.py") for name in ("golden", "backward"))
+    result = run(isa, *arguments, "-k", "snntorch or public or constants", *tests)
     assert result.returncode == 0, result.stdout[-3000:]
     assert " passed" in result.stdout
     assert "skipped" not in result.stdout

@@ -44,6 +44,7 @@ def ways_to_fail(neuron):
         lambda: neuron.run(x, spk_dtype=np.int8),
         lambda: neuron.run(x, out={"spk": wrong}),
         lambda: neuron.run(x, record="wrong"),
+        lambda: neuron.run(x, grad=True, checkpoint=0),
         lambda: setattr(neuron, threshold, "wrong"),
         lambda: setattr(neuron, threshold, [[1], [1, 2]]),
         lambda: setattr(neuron, option, "wrong"),
@@ -110,8 +111,45 @@ def test_success_leaks_nothing(model):
         lambda: make(model),
         lambda: make(model, threshold=np.ones(4)).run(x),
     ]
+    if model in TORCH:
+        kept = neuron.run(x, grad=True)
+        own = make(model, spike_grad=np.ones_like)
+        one = own.run(x, grad=True)
+        calls += [
+            lambda: neuron.run(x, grad=True, checkpoint=2),
+            lambda: neuron.backward(kept, spk=x, mem=x),
+            lambda: neuron.backward(kept, spk=x[-1], wrt="x", out=np.zeros_like(x)),
+            lambda: own.backward(one, x),
+        ]
     for number, call in enumerate(calls):
         assert growth(call) < 4, number
+
+
+@pytest.mark.parametrize("model", TORCH)
+def test_a_way_back_that_fails_leaks_nothing(model):
+    neuron = make(model)
+    x = np.zeros((6, 4), np.float32)
+    rec = neuron.run(x, grad=True)
+
+    def failing(y):
+        raise ValueError
+
+    own = make(model, spike_grad=failing)
+    for number, call in enumerate([
+        lambda: neuron.backward(neuron.run(x), spk=x),
+        lambda: neuron.backward(rec, spk=x[0, :3]),
+        lambda: neuron.backward(rec, mem=x.astype(complex)),
+        lambda: neuron.backward(rec, spk=x, out=x[1:]),
+        lambda: neuron.backward(rec, spk=x, wrt="wrong"),
+        lambda: neuron.backward(rec, spk=x, num_threads=0),
+        lambda: own.backward(rec, spk=x),
+    ]):  # fmt: skip
+
+        def fails(call=call):
+            with pytest.raises((TypeError, ValueError)):
+                call()
+
+        assert growth(fails) < 4, number
 
 
 def test_references_of_arguments_are_returned():
@@ -127,11 +165,31 @@ def test_references_of_arguments_are_returned():
     assert [sys.getrefcount(a) for a in arguments] == before
 
 
+GOOD = object()
+WRONG_WAYS_BACK = (
+    None, np.zeros((6, 4), int), GOOD, 7, (np.zeros((1, 4)),) * 2, 0, 99, (1.0,),
+    np.zeros((5, 4), np.float32), np.zeros((6, 4)), (None,), (np.zeros(4), np.zeros(4)),
+    np.zeros((6, 5), np.float32), (np.zeros(4, np.float32),) * 3, -1, 7, 0, GOOD,
+)  # fmt: skip
+
+
+def way_back():
+    """Arguments of `_core.backward` that are as they should be."""
+    lif = snnc.Synaptic(0.9, 0.8)
+    x = np.zeros((6, 4), np.float32)
+    rec = lif.run(x, grad=True)
+    start = tuple(np.zeros(4, np.float32) for _ in range(2))
+    params = tuple(np.zeros(4) for _ in range(3))
+    return [lif._cell, x, False, 6, rec._tape.checkpoints, 16, 0, (0.0, 0.0), None, x,
+            (x, None), start, x.copy(), params, 0, 6, 1, None]  # fmt: skip
+
+
 def test_private_functions_check_their_arguments():
+    assert _core.backward(*way_back()) is None
     lif = snnc.Synaptic(0.9, 0.8)
     constants = (np.ones(3),) * 3
     none = (None, None)
-    rest = (1, 0, None, None, None, None, 1, None)
+    rest = (1, 0, None, None, None, None, 1, None, 0)
     for call in (
         lambda: _core.step(),
         lambda: _core.step(lif._cell, 0.0, None, None, False, 0.0),
@@ -143,8 +201,9 @@ def test_private_functions_check_their_arguments():
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, [0], *rest),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), 0, *rest[1:]),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), 1, -1, *rest[2:]),
-        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], 0, None),
-        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], "1", None),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], 0, None, 0),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], "1", None, 0),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:8], -1),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:4], (), *rest[5:]),
         lambda: _core.events(np.zeros((2, 2), np.uint8), 7, 0),
         lambda: _core.events(np.zeros((2, 2), np.uint8), -1, 0),
@@ -158,6 +217,18 @@ def test_private_functions_check_their_arguments():
         lambda: _core.cell("Synaptic", "zero", False, False, constants, (1.0, "a", 1.0), ()),
         lambda: _core.cell("Synaptic", "zero", False, False, constants,
                            (np.ones(3), np.ones(2), 1.0), ()),
+        lambda: _core.backward(),
+        lambda: _core.excess(None, *way_back()[1:]),
+        *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
+                                                 for j, a in enumerate(way_back())))
+          for i, bad in enumerate(WRONG_WAYS_BACK) if bad is not GOOD),
+        lambda: _core.surrogate(),
+        lambda: _core.surrogate(99, (0.0, 0.0), np.zeros(3)),
+        lambda: _core.surrogate(-1, (0.0, 0.0), np.zeros(3)),
+        lambda: _core.surrogate(0, (0.0,), np.zeros(3)),
+        lambda: _core.surrogate(0, (0.0, "a"), np.zeros(3)),
+        lambda: _core.surrogate(0, (0.0, 0.0), np.zeros(3, int)),
+        lambda: _core.surrogate(0, (0.0, 0.0), [0.0]),
     ):  # fmt: skip
         with pytest.raises((TypeError, ValueError)):
             call()
@@ -195,3 +266,38 @@ def test_threads_on_their_own_arrays():
     assert len(results) == 40
     for rec in results:
         assert_same(rec.mem, expected.mem)
+
+
+def test_an_interrupt_stops_a_long_way_back():
+    lif = snnc.Leaky(0.9)
+    x = np.broadcast_to(np.float32(0.1), (400_000, 1000))
+    rec = lif.run(x, record=(), grad=True, checkpoint=200)
+    timer = threading.Timer(
+        0.05, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    )
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        lif.backward(rec, wrt="mem0")
+    timer.join()
+
+
+def test_ways_back_in_threads():
+    x = np.random.default_rng(0).random((100, 300)).astype(np.float32)
+    lif = snnc.Alpha(np.full(300, 0.9), 0.8, threshold=0.2)
+    rec = lif.run(x, grad=True)
+    expected = lif.backward(rec, spk=x)
+    results = []
+
+    def work():
+        for _ in range(10):
+            results.append(lif.backward(rec, spk=x))  # noqa: PERF401 -- appended as they come
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 40
+    for grads in results:
+        assert_same(grads.x, expected.x)
+        assert_same(grads.alpha, expected.alpha)

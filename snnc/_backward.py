@@ -1,0 +1,251 @@
+"""The way back through a run: arrays for the core, and what follows from its results."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc import _core, _threads, surrogate
+from snnc.recording import Gradients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from snnc.neurons import TorchNeuron
+    from snnc.recording import Recording, Tape
+
+    Floats = NDArray[Any]
+
+_EXCESS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
+
+
+def _is_read(array: Floats) -> bool:
+    """Whether the core reads such an array where it lies."""
+    flags = array.flags
+    return (
+        flags.aligned
+        and array.dtype.isnative
+        and (flags.c_contiguous or all(step % array.itemsize == 0 for step in array.strides))
+    )
+
+
+def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Floats:
+    if type(value) is np.ndarray and value.dtype is dtype and _is_read(value):
+        return value
+    if hasattr(value, "mask"):
+        raise TypeError(f"{name} is a masked array; expected an array of real numbers")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name} has dtype {array.dtype}; expected an array of real numbers")
+    array = array.astype(dtype, copy=False)
+    return array if _is_read(array) else array.copy()
+
+
+class _Run:
+    """A run of which the gradients are asked for."""
+
+    def __init__(self, tape: Tape) -> None:
+        first = tape.checkpoints[0]
+        self.tape = tape
+        self.dtype = first.dtype
+        self.shape = first.shape[1:]
+        self.axis = tape.time_axis
+        if self.axis < 0:
+            self.axis += len(self.shape) + 1
+        self.timed = (*self.shape[: self.axis], tape.num_steps, *self.shape[self.axis :])
+
+    def time_first(self, array: Floats) -> Floats:
+        return np.moveaxis(array, self.axis, 0) if self.axis else array
+
+    def x(self) -> Floats:
+        """Return the input with time first (unless it was held), in the neuron shape."""
+        x = np.asarray(self.tape.x)
+        if x.shape == self.timed and x.dtype == self.dtype and _is_read(x) and not self.tape.held:
+            return self.time_first(x)
+        if x.dtype not in (np.float32, np.float64, np.float16, np.uint8, np.bool_) or x.size == 1:
+            x = x.astype(self.dtype)
+        if not _is_read(x):
+            x = x.copy()
+        if self.tape.held:
+            return np.broadcast_to(x, self.shape)
+        x = np.moveaxis(x, self.tape.time_axis, 0)
+        missing = len(self.shape) + 1 - x.ndim  # dimensions that it broadcasts to
+        x = x.reshape(x.shape[0], *(1,) * missing, *x.shape[1:])
+        return np.broadcast_to(x, (self.tape.num_steps, *self.shape))
+
+    def cotangent(self, name: str, value: ArrayLike | None) -> tuple[Floats | None, bool]:
+        """Check what the loss says of `name`: for each step, or for the last one only."""
+        if value is None:
+            return None, False
+        array = _numbers(name, value, self.dtype)
+        if array.shape == self.timed:
+            return self.time_first(array), False
+        if array.shape == self.shape:
+            return array, True
+        raise ValueError(
+            f"{name} of shape {array.shape}; expected {self.timed}, or {self.shape} for the last "
+            "step only"
+        )
+
+    def output(self, out: Floats | None) -> Floats:
+        if out is None:
+            return np.empty(self.timed, self.dtype)
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"out={out!r}; expected an array")
+        if out.shape != self.timed or out.dtype != self.dtype or not _is_read(out):
+            raise ValueError(
+                f"out: {out.dtype} of shape {out.shape}; expected {self.dtype} of shape "
+                f"{self.timed}, aligned and in native byte order"
+            )
+        if any(n > 1 and step == 0 for n, step in zip(out.shape, out.strides, strict=True)):
+            raise ValueError(f"out of strides {out.strides} overlaps itself")
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+        return out
+
+
+def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    if wrt is None:
+        return known
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"wrt: {name!r} is none of {', '.join(known)}")
+    return names
+
+
+def _sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
+    """Sum over the axes along which something of this shape was broadcast."""
+    if array.shape == shape:
+        return array
+    lead = array.ndim - len(shape)
+    axes = (*range(lead), *(lead + d for d, n in enumerate(shape) if n == 1))
+    total: Floats = np.sum(array, axis=axes).reshape(shape)
+    return total
+
+
+def _separate(out: Floats, x: Floats, cotangents: Mapping[str, Floats | None]) -> Floats:
+    """Return `out`, or another array where writing to it would change what is still to be read."""
+    if np.may_share_memory(out, x):
+        return np.empty_like(out)
+    for array in cotangents.values():
+        if array is None or array is out or not np.may_share_memory(out, array):
+            continue
+        same = array.shape == out.shape and array.strides == out.strides
+        if not same or array.ctypes.data != out.ctypes.data:
+            return np.empty_like(out)
+    return out
+
+
+def backward(
+    neuron: TorchNeuron,
+    rec: Recording,
+    spk: ArrayLike | None,
+    states: Mapping[str, ArrayLike | None],
+    wrt: str | Iterable[str] | None,
+    out: Floats | None,
+    num_threads: int | None,
+) -> Gradients:
+    """Do what `TorchNeuron.backward` says."""
+    tape = getattr(rec, "_tape", None)
+    if tape is None:
+        raise ValueError(
+            "rec holds nothing to go back from: it must be a Recording of run(..., grad=True)"
+        )
+    if tape.model != neuron._model():
+        raise ValueError(f"rec is of a {tape.model}; this is a {neuron._model()}")
+    run = _Run(tape)
+    start = tuple(f"{name}0" for name in neuron.states)
+    known = ("x", *start, *tape.parameters)
+    names = _names(wrt, known)
+
+    given = {"spk": spk, **states}
+    cotangents: dict[str, Floats | None] = {}
+    grad_start = {name: np.zeros(run.shape, run.dtype) for name in neuron.states}
+    for name in ("spk", *neuron.states):
+        array, last = run.cotangent(name, given.get(name))
+        if array is not None and last and name != "spk":
+            grad_start[name][...] = array
+            array = None
+        elif array is not None and last:
+            whole = np.zeros((tape.num_steps, *run.shape), run.dtype)
+            whole[-1:] = array
+            array = whole
+        cotangents[name] = array
+
+    x = run.x()
+    grad_x = run.output(out) if out is not None or "x" in names else None
+    target = None
+    if grad_x is not None:
+        target = _separate(run.time_first(grad_x), x, cotangents)
+    learned = {*names} & {*tape.parameters}
+    of_spikes = {"threshold", "graded_spikes_factor"}  # others alone are faster
+    grad_constants = {
+        name: np.zeros(run.shape) if learned - of_spikes or name in learned else None
+        for name in _core.models[tape.model][1]
+    }
+    if not learned & of_spikes:
+        grad_constants |= dict.fromkeys(of_spikes & {*grad_constants})
+
+    def call(function: Any, index: Any, derivative: Floats | None, t0: int, t1: int) -> None:
+        function(
+            tape.cell,
+            x,
+            tape.held,
+            tape.num_steps,
+            tape.checkpoints,
+            tape.interval,
+            *index,
+            derivative,
+            cotangents["spk"],
+            tuple(cotangents[name] for name in neuron.states),
+            tuple(grad_start.values()),
+            target,
+            tuple(grad_constants.values()),
+            t0,
+            t1,
+            _threads.num_threads if num_threads is None else num_threads,
+            _threads.spread,
+        )
+
+    spike_grad = neuron.spike_grad
+    disabled = (_core.surrogates["disabled"], (0.0, 0.0))
+    index = disabled if neuron.surrogate_disable else surrogate.compiled(spike_grad)
+    if index is not None:
+        call(_core.backward, index, None, 0, tape.num_steps)
+    else:  # a function of Python's, of mem - threshold in the last segments first
+        size = math.prod(run.shape)
+        segments = max(1, _EXCESS // max(1, size * tape.interval))
+        t1 = tape.num_steps
+        while t1 > 0:
+            last = (t1 - 1) // tape.interval
+            t0 = max(0, last + 1 - segments) * tape.interval
+            excess = np.empty((t1 - t0, *run.shape), run.dtype)
+            call(_core.excess, disabled, excess, t0, t1)
+            call(_core.backward, disabled, surrogate.evaluate(spike_grad, excess), t0, t1)
+            t1 = t0
+
+    arrays: dict[str, Any] = {}
+    if grad_x is not None and target is not None:
+        if not np.shares_memory(target, grad_x):
+            run.time_first(grad_x)[...] = target
+        arrays["x"] = grad_x
+    for name in neuron.states:
+        arrays[f"{name}0"] = grad_start[name]
+    if learned:
+        parameters = tape.parameters
+        shape = np.broadcast_shapes(*(p.shape for p in parameters.values()))
+        sums = {name: _sum_to(g, shape) if g is not None else np.zeros(())
+                for name, g in grad_constants.items()}  # fmt: skip
+        with np.errstate(all="ignore"):
+            full = neuron._parameter_gradients(parameters, sums)
+        for name in learned:
+            whole = np.broadcast_to(full[name], shape)
+            arrays[name] = _sum_to(whole, parameters[name].shape).astype(run.dtype)
+    found = {name: arrays[name] for name in known if name in names}
+    return Gradients({n: a if a.ndim else a[()] for n, a in found.items()}, known)

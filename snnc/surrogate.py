@@ -1,0 +1,387 @@
+"""Surrogate derivatives of a spike, under snnTorch's names, for ``spike_grad=``.
+
+A spike is a step of the membrane potential, whose derivative is 0 almost everywhere. On the way
+back a surrogate stands in for it: a function of x = mem - threshold. The objects here are such
+functions, and any other callable on an array of x may be a ``spike_grad`` as well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[Any]
+
+__all__ = [
+    "LSO",
+    "SFS",
+    "SSO",
+    "atan",
+    "custom_surrogate",
+    "fast_sigmoid",
+    "heaviside",
+    "sigmoid",
+    "spike_rate_escape",
+    "straight_through_estimator",
+    "triangular",
+]
+
+
+def _floats(x: ArrayLike) -> Floats:
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"x has dtype {array.dtype}; expected an array of real numbers")
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    return np.ascontiguousarray(array, dtype).reshape(array.shape)
+
+
+@dataclass(frozen=True)
+class _Surrogate:
+    """What surrogates share: their arguments are finite numbers."""
+
+    def __post_init__(self) -> None:
+        for name, value in self._arguments().items():
+            number = isinstance(value, (int, float, np.integer, np.floating))
+            if not number or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r}; expected a number")
+            if not math.isfinite(value):
+                raise ValueError(f"{name}={value!r}; expected a finite number")
+
+    def _arguments(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "rng"}
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """Return the derivative at x = mem - threshold, in float32 if x is, else in float64."""
+        array = _floats(x)
+        with np.errstate(all="ignore"):
+            return self._derivative(array).astype(array.dtype, copy=False)[()]
+
+    def _derivative(self, x: Floats) -> Floats:
+        """Compute it: in C, where it needs neither exp nor random numbers."""
+        derivative: Floats = _core.surrogate(*self._compiled(), x)
+        return derivative
+
+    def _compiled(self) -> tuple[int, tuple[float, float]]:
+        """Return the surrogate's place in the core's table, and its arguments there."""
+        a, b, *_ = (*map(float, self._arguments().values()), 0.0, 0.0)
+        return _core.surrogates[type(self).__name__], (a, b)
+
+
+@dataclass(frozen=True)
+class atan(_Surrogate):
+    """The derivative of an arctangent: (alpha/2) / (1 + (pi/2 alpha x)^2), the default.
+
+    Parameters
+    ----------
+    alpha : float, default 2.0
+        Twice the derivative at the threshold.
+
+    References
+    ----------
+    .. [1] W. Fang et al., "Incorporating learnable membrane time constant to enhance learning
+       of spiking neural networks", ICCV 2021.
+
+    Examples
+    --------
+    >>> import snnc
+    >>> spike_grad = snnc.surrogate.atan(alpha=2.0)
+    >>> spike_grad, float(spike_grad(0.0))
+    (atan(alpha=2.0), 1.0)
+    """
+
+    alpha: float = 2.0
+
+
+@dataclass(frozen=True)
+class fast_sigmoid(_Surrogate):
+    """The derivative of a fast sigmoid: 1 / (slope abs(x) + 1)^2.
+
+    Parameters
+    ----------
+    slope : float, default 25
+        The steeper, the fewer neurons near the threshold learn.
+
+    References
+    ----------
+    .. [1] F. Zenke and S. Ganguli, "SuperSpike: supervised learning in multilayer spiking
+       neural networks", Neural Computation 30, 1514-1541 (2018).
+
+    Examples
+    --------
+    >>> import snnc
+    >>> lif = snnc.Leaky(0.9, spike_grad=snnc.surrogate.fast_sigmoid(slope=25))
+    >>> float(lif.spike_grad(0.04))
+    0.25
+    """
+
+    slope: float = 25
+
+
+@dataclass(frozen=True)
+class straight_through_estimator(_Surrogate):
+    """The derivative 1: the gradient of a spike is passed on as it is.
+
+    Examples
+    --------
+    >>> import snnc
+    >>> float(snnc.surrogate.straight_through_estimator()(-3.0))
+    1.0
+    """
+
+
+@dataclass(frozen=True)
+class triangular(_Surrogate):
+    """A derivative of threshold for x < 0, and of -threshold from 0 on.
+
+    Parameters
+    ----------
+    threshold : float, default 1
+        Its height.
+
+    Notes
+    -----
+    The change of sign is snnTorch's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> snnc.surrogate.triangular()(np.array([-0.5, 0.5]))
+    array([ 1., -1.])
+    """
+
+    threshold: float = 1
+
+
+@dataclass(frozen=True)
+class heaviside(_Surrogate):
+    """A derivative of 1 where the neuron fires, x > 0, else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> snnc.surrogate.heaviside()(np.array([-0.5, 0.0, 0.5]))
+    array([0., 0., 1.])
+    """
+
+
+@dataclass(frozen=True)
+class LSO(_Surrogate):
+    """Leaky spike operator: a derivative of 1 for x > 0, else `slope`.
+
+    Parameters
+    ----------
+    slope : float, default 0.1
+        The derivative below the threshold.
+
+    Notes
+    -----
+    snnTorch's raises a TypeError, as it calls another surrogate's code.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> snnc.surrogate.LSO(slope=0.1)(np.array([-0.5, 0.5]))
+    array([0.1, 1. ])
+    """
+
+    slope: float = 0.1
+
+
+@dataclass(frozen=True)
+class SFS(_Surrogate):
+    """Sparse fast sigmoid: that of `fast_sigmoid` where x > `B`, else 0.
+
+    Parameters
+    ----------
+    slope : float, default 25
+        As of `fast_sigmoid`.
+    B : float, default 1
+        Where it begins.
+
+    References
+    ----------
+    .. [1] N. Perez-Nieves and D. F. M. Goodman, "Sparse spiking gradient descent", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> snnc.surrogate.SFS(slope=1, B=0.5)(np.array([0.0, 1.0]))
+    array([0.  , 0.25])
+    """
+
+    slope: float = 25
+    B: float = 1
+
+
+class _Array(_Surrogate):
+    """A surrogate that is computed by NumPy."""
+
+    def _compiled(self) -> tuple[int, tuple[float, float]]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class sigmoid(_Array):
+    """The derivative of a sigmoid: slope e / (e + 1)^2, e = exp(-slope x).
+
+    Parameters
+    ----------
+    slope : float, default 25
+        Four times the derivative at the threshold.
+
+    Notes
+    -----
+    Far below the threshold snnTorch's is NaN, once its exp overflows; this one tends to 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> snnc.surrogate.sigmoid(slope=4)(np.array([0.0, -1e6]))
+    array([1., 0.])
+    """
+
+    slope: float = 25
+
+    def _derivative(self, x: Floats) -> Floats:
+        slope = x.dtype.type(self.slope)
+        e = np.exp(-np.abs(slope * x))  # the derivative is even in x: this exp can't overflow
+        derivative: Floats = slope * e / ((e + 1) * (e + 1))
+        return derivative
+
+
+@dataclass(frozen=True)
+class spike_rate_escape(_Array):
+    """The derivative of an escape rate: slope exp(-beta abs(x - 1)).
+
+    Parameters
+    ----------
+    beta : float, default 1
+        How fast it falls.
+    slope : float, default 25
+        Its largest value, at x = 1, as in snnTorch.
+
+    References
+    ----------
+    .. [1] W. Gerstner and W. M. Kistler, "Spiking Neuron Models", Cambridge University Press
+       (2002).
+
+    Examples
+    --------
+    >>> import snnc
+    >>> float(snnc.surrogate.spike_rate_escape(beta=1, slope=2)(1.0))
+    2.0
+    """
+
+    beta: float = 1
+    slope: float = 25
+
+    def _derivative(self, x: Floats) -> Floats:
+        beta, slope = x.dtype.type(self.beta), x.dtype.type(self.slope)
+        derivative: Floats = slope * np.exp(-beta * np.abs(x - 1))
+        return derivative
+
+
+@dataclass(frozen=True)
+class SSO(_Array):
+    """Stochastic spike operator: 1 for x > 0, else a random number about `mean`.
+
+    It is (u - 0.5 + mean) variance, with u uniform in [0, 1).
+
+    Parameters
+    ----------
+    mean : float, default 0
+        Shifts the random number.
+    variance : float, default 0.2
+        Scales it.
+    rng : numpy.random.Generator or int, optional
+        Where it comes from; None is seeded by the system, an int seeds this object.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> snnc.surrogate.SSO(rng=1)(np.array([0.5, -0.5])).round(3)
+    array([1.  , 0.09])
+    """
+
+    mean: float = 0
+    variance: float = 0.2
+    rng: Any = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "rng", np.random.default_rng(self.rng))
+
+    def _derivative(self, x: Floats) -> Floats:
+        u = self.rng.random(x.shape)
+        return np.where(x > 0, 1, (u - 0.5 + self.mean) * self.variance)
+
+
+@dataclass(frozen=True)
+class custom_surrogate(_Array):
+    """A function of one's own in the form that snnTorch asks for.
+
+    Parameters
+    ----------
+    custom_surrogate_function : callable
+        Called as f(input_, grad_input, spikes) with arrays of mem - threshold, of ones, and of
+        spikes; returns the derivative, an array of their shape.
+
+    Notes
+    -----
+    A callable on mem - threshold alone may be a ``spike_grad`` as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> def box(input_, grad_input, spikes):
+    ...     return grad_input * (np.abs(input_) < 0.5)
+    >>> snnc.surrogate.custom_surrogate(box)(np.array([-1.0, 0.25]))
+    array([0., 1.])
+    """
+
+    custom_surrogate_function: Callable[[Any, Any, Any], Any]
+
+    def __post_init__(self) -> None:
+        function = self.custom_surrogate_function
+        if not callable(function):
+            raise TypeError(f"custom_surrogate_function={function!r}; expected a callable")
+
+    def _derivative(self, x: Floats) -> Floats:
+        ones, spikes = np.ones_like(x), (x > 0).astype(x.dtype)
+        return np.asarray(self.custom_surrogate_function(x, ones, spikes))
+
+
+def compiled(spike_grad: Any) -> tuple[int, tuple[float, float]] | None:
+    """Return a surrogate's place in the core's table and its arguments; None: not there."""
+    if isinstance(spike_grad, _Surrogate) and not isinstance(spike_grad, _Array):
+        return spike_grad._compiled()
+    return None
+
+
+def evaluate(spike_grad: Callable[[Any], Any], x: Floats) -> Floats:
+    """Call a surrogate, or a callable of the user's, and check what it returns."""
+    derivative = np.asarray(spike_grad(x))
+    if derivative.dtype.kind not in "biuf" or derivative.shape != x.shape:
+        raise ValueError(
+            f"spike_grad={spike_grad!r} returned {derivative.dtype} of shape {derivative.shape}; "
+            f"expected real numbers of the shape of its argument, {x.shape}"
+        )
+    return np.ascontiguousarray(derivative, x.dtype)
