@@ -1,5 +1,6 @@
 /* A strip of neurons one step back: the loop over neurons of the way back, a template
- * over the cells' adjoints. Included after rows.inc.h, by the same stubs. */
+ * over the cells' adjoints. Included after rows.inc.h, by the same stubs; SNNC_FUSED is
+ * 1 where rows that are fused with the default surrogate are worth their bytes. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -27,12 +28,13 @@ SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
  * overwritten by the gradient of the same step's input. */
 SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                                      int num_states, int num_params, int reset,
-                                     int parameters)
+                                     int parameters, int fused)
 {
     const size_t n = row->n;
     const real *const x = row->x, *const tested = row->tested,
                       *const grad_spk = row->grad_spk,
-                      *const grad_spike = row->grad_spike;
+                      *const grad_spike = row->grad_spike, *const graded = row->graded;
+    const double args[2] = {row->args[0], row->args[1]};
     const real *state[SNNC_MAX_STATES], *given[SNNC_MAX_STATES],
         *param[SNNC_MAX_PARAMS];
     real *const grad_x = row->grad_x;
@@ -44,24 +46,31 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
         given[k] = row->given[k];
         grad_state[k] = row->grad_state[k];
     }
+    real shared[SNNC_MAX_PARAMS];
     for (int k = 0; k < num_params; k++) {
         param[k] = row->params[k];
+        shared[k] = fused ? param[k][0] : 0;
         grad_param[k] = row->grad_params[k];
     }
+    const real worth = fused ? graded[0] : 0;
     SNNC_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         NAME(adjoint) a = {0}; /* or Clang 14 carries the unset over, wrongly */
         a.x = x[i];
         a.tested = tested[i];
         a.grad_spk = grad_spk[i];
-        a.grad_spike = grad_spike[i];
+        if (fused)
+            a.grad_spike = NAME(atan)(tested[i] - shared[0], args[0], args[1]) *
+                           (grad_spk[i] * worth);
+        else
+            a.grad_spike = grad_spike[i];
         for (int k = 0; k < num_states; k++) {
             a.state[k] = state[k][i];
             a.after[k] = grad_state[k][i];
             a.given[k] = given[k][i];
         }
         for (int k = 0; k < num_params; k++) {
-            a.param[k] = param[k][i];
+            a.param[k] = fused ? shared[k] : param[k][i];
             a.grad_param[k] =
                 NAME(is_wanted)(model, k, parameters) ? grad_param[k][i] : 0;
         }
@@ -115,29 +124,30 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
 #define ADJOINT_0(...) __VA_ARGS__
 #define ADJOINT_1(...)
 
-#define ROW_NAME(name, reset, parameters) NAME(adjoint_##name##_##reset##_##parameters)
-#define ROW(name, states, params, reset, parameters)                           \
-    static void ROW_NAME(name, reset, parameters)(const snnc_adjoint_row *row) \
-    {                                                                          \
-        NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,    \
-                            parameters);                                       \
+#define ROW_NAME(kind, name, reset, parameters) \
+    NAME(kind##_##name##_##reset##_##parameters)
+#define ROW(kind, name, states, params, reset, parameters, fused)                    \
+    static void ROW_NAME(kind, name, reset, parameters)(const snnc_adjoint_row *row) \
+    {                                                                                \
+        NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
+                            parameters, fused);                                      \
     }
-#define ROWS(name, states, params, reset) \
-    ROW(name, states, params, reset, 0)   \
-    ROW(name, states, params, reset, 1)   \
-    ROW(name, states, params, reset, 2)
+#if SNNC_FUSED
+#define FUSED_ROWS(name, states, params, reset) \
+    ROW(fused, name, states, params, reset, 0, 1)
+#else
+#define FUSED_ROWS(name, states, params, reset)
+#endif
+#define ROWS(name, states, params, reset)           \
+    ROW(adjoint, name, states, params, reset, 0, 0) \
+    ROW(adjoint, name, states, params, reset, 1, 0) \
+    ROW(adjoint, name, states, params, reset, 2, 0) \
+    FUSED_ROWS(name, states, params, reset)
 #define SNNC_MODEL(name, states, params, undelayed, hard)     \
     ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS( \
         name, states, params, ZERO) ROWS(name, states, params, NONE))
 #include "models.def"
 #undef SNNC_MODEL
-
-#define ROW_PAIR(name, reset)                                             \
-    [SNNC_##reset] = {ROW_NAME(name, reset, 0), ROW_NAME(name, reset, 1), \
-                      ROW_NAME(name, reset, 2)}
-#define SNNC_MODEL(name, states, params, undelayed, hard)                           \
-    ADJOINT_##hard([SNNC_##name] = {ROW_PAIR(name, SUBTRACT), ROW_PAIR(name, ZERO), \
-                                    ROW_PAIR(name, NONE)}, )
 
 #define SNNC_SURROGATE(name, num_args, divides)                                    \
     static void NAME(surrogate_##name)(const snnc_surrogate_row *row)              \
@@ -157,11 +167,31 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
 #include "surrogates.def"
 #undef SNNC_SURROGATE
 
+#define ROW_NAMES(name, reset)                           \
+    [SNNC_##reset] = {ROW_NAME(adjoint, name, reset, 0), \
+                      ROW_NAME(adjoint, name, reset, 1), \
+                      ROW_NAME(adjoint, name, reset, 2)}
+#define FUSED_NAMES(name, reset) [SNNC_##reset] = ROW_NAME(fused, name, reset, 0)
 static const snnc_adjoint_fns NAME(adjoint_fns) = {
     .adjoint =
         {
+#define SNNC_MODEL(name, states, params, undelayed, hard)                             \
+    ADJOINT_##hard([SNNC_##name] = {ROW_NAMES(name, SUBTRACT), ROW_NAMES(name, ZERO), \
+                                    ROW_NAMES(name, NONE)}, )
 #include "models.def"
+#undef SNNC_MODEL
         },
+#if SNNC_FUSED
+    .fused =
+        {
+#define SNNC_MODEL(name, states, params, undelayed, hard)        \
+    ADJOINT_##hard([SNNC_##name] = {FUSED_NAMES(name, SUBTRACT), \
+                                    FUSED_NAMES(name, ZERO),     \
+                                    FUSED_NAMES(name, NONE)}, )
+#include "models.def"
+#undef SNNC_MODEL
+        },
+#endif
     .undelayed = {[SNNC_SUBTRACT] = NAME(undelayed_SUBTRACT),
                   [SNNC_ZERO] = NAME(undelayed_ZERO)},
     .surrogate =
@@ -172,9 +202,10 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
         },
 };
 
-#undef SNNC_MODEL
-#undef ROW_PAIR
+#undef FUSED_NAMES
+#undef ROW_NAMES
 #undef ROWS
+#undef FUSED_ROWS
 #undef ROW
 #undef ROW_NAME
 #undef ADJOINT_1

@@ -6,7 +6,7 @@
 #include "engine.h"
 
 enum {
-    STRIP_BYTES = 64 * 1024, /* of a strip's workspace: what stays in cache */
+    STRIP_BYTES = 128 * 1024, /* of a strip's workspace: what stays in cache */
     STRIP_UNIT = 64,         /* strips are multiples of it */
     ALIGNMENT = 64
 };
@@ -25,7 +25,7 @@ const snnc_surrogate_info *snnc_surrogate_at(int surrogate)
 
 static const snnc_adjoint_fns *adjoint_fns(const snnc_isa *isa, snnc_type type)
 {
-    return (isa->backward ? isa->backward : isa)->adjoints[type];
+    return (isa->adjoints[type] ? isa : isa->narrower)->adjoints[type];
 }
 
 snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
@@ -87,9 +87,9 @@ typedef struct {
     const snnc_row_fns
         *delayed; /* where the reset isn't: its mem is what spikes test */
     const snnc_adjoint_fns *rows;
-    snnc_surrogate surrogate;
-    int parameters; /* of which gradients are wanted: see snnc_adjoint_fns */
-    int graded;     /* the parameter of that name, or -1 */
+    void (*adjoint)(const snnc_adjoint_row *row);
+    void (*surrogate)(const snnc_surrogate_row *row); /* NULL: it is in the adjoint */
+    int graded; /* the parameter of that name, or -1 */
     size_t interval, strip;
     stream x, grad_x, grad_spk, grad_state[SNNC_MAX_STATES];
     part_rows parts;
@@ -159,7 +159,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
     make_stream(p, &p->grad_spk, &b->grad_spk, call->type);
     for (int k = 0; k < f->num_states; k++)
         make_stream(p, &p->grad_state[k], &b->grad_state[k], call->type);
-    p->parameters = 0;
+    int parameters = 0; /* of which gradients are wanted: see snnc_adjoint_fns */
     p->graded = -1;
     for (int k = 0; k < f->num_params; k++) {
         const int graded =
@@ -167,13 +167,19 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
         if (graded)
             p->graded = k;
         if (b->grad_params[k] && (graded || k == 0))
-            p->parameters = 2;
-        else if (b->grad_params[k] && !p->parameters)
-            p->parameters = 1;
+            parameters = 2;
+        else if (b->grad_params[k] && !parameters)
+            parameters = 1;
     }
     p->delayed = undelayed ? f->rows - 1 : NULL; /* the pair is [delayed, undelayed] */
     p->rows = adjoint_fns(f->isa, call->type);
-    p->surrogate = b->derivative ? SNNC_excess : b->surrogate;
+    p->adjoint = p->rows->adjoint[call->model][call->reset][parameters];
+    p->surrogate = p->rows->surrogate[b->derivative ? SNNC_excess : b->surrogate];
+    if (!b->derivative && b->surrogate == SNNC_atan && !undelayed && !parameters &&
+        !f->period && p->rows->fused[call->model][call->reset]) {
+        p->adjoint = p->rows->fused[call->model][call->reset];
+        p->surrogate = NULL;
+    }
     p->interval = snnc_least(call->interval, call->num_steps);
     lay_out(p, NULL, 0);
     const size_t row = snnc_times(p->parts.rows, f->size);
@@ -251,6 +257,21 @@ static char *row_at(const plan *p, const segment *s, const stream *of, size_t t,
     return snnc_place(&p->forward, &of->sequence, of->held ? 0 : t, s->i);
 }
 
+/* A row of a stream, and how many bytes the next one is from it. */
+typedef struct {
+    char *row;
+    ptrdiff_t step;
+} cursor;
+
+static cursor cursor_at(const plan *p, const segment *s, const stream *of, size_t t,
+                        size_t t0)
+{
+    const ptrdiff_t size = (ptrdiff_t)snnc_size_of(of->sequence.type);
+    const ptrdiff_t step = of->tile ? (ptrdiff_t)s->bytes : of->sequence.step * size;
+    const cursor c = {row_at(p, s, of, t, t0), of->held ? 0 : step};
+    return c;
+}
+
 /* Does the steps of a segment again. */
 static void recompute(const plan *p, const segment *s)
 {
@@ -265,8 +286,9 @@ static void recompute(const plan *p, const segment *s)
         row.params[k] =
             (const char *)call->params[k] + (each ? s->i % f->period : 0) * f->size;
     move_rows(p, s, &p->x, SNNC_LOAD, s->t0, s->t1);
-    for (size_t t = s->t0; t < s->t1; t++) {
-        row.x = row_at(p, s, &p->x, t, s->t0);
+    cursor x = cursor_at(p, s, &p->x, s->t0, s->t0);
+    for (size_t t = s->t0; t < s->t1; t++, x.row += x.step) {
+        row.x = x.row;
         for (int k = 0; k < f->num_states; k++) {
             row.state_in[k] = state_before(p, s, k, t);
             row.state_out[k] = p->parts.state[k] + (t - s->t0) * s->bytes;
@@ -312,18 +334,32 @@ static void go_back(const plan *p, const segment *s)
     undelayed.grad_graded =
         p->graded < 0 ? (double *)part->sink : row.grad_params[p->graded];
     row.grad_spike = spikes.grad_spike = part->grad_spike;
+    row.graded = graded;
+    memcpy(row.args, b->surrogate_args, sizeof row.args);
     memcpy(spikes.args, b->surrogate_args, sizeof spikes.args);
+
+    const cursor zero = {part->zero, 0}, sink = {part->sink, 0};
+    const cursor nothing = {part->minus_zero, 0};
+    cursor x = cursor_at(p, s, &p->x, t1 - 1, t0), given[SNNC_MAX_STATES];
+    cursor grad_spk =
+        b->grad_spk.data ? cursor_at(p, s, &p->grad_spk, t1 - 1, t0) : zero;
+    cursor grad_x = b->grad_x.data ? cursor_at(p, s, &p->grad_x, t1 - 1, t0) : sink;
+    for (int k = 0; k < f->num_states; k++)
+        given[k] = b->grad_state[k].data && t1 > 1
+                       ? cursor_at(p, s, &p->grad_state[k], t1 - 2, first)
+                       : nothing;
     for (size_t t = t1; t-- > t0;) {
-        row.x = row_at(p, s, &p->x, t, t0);
+        row.x = x.row;
         row.tested = spikes.tested = tested_at(p, s, t);
-        row.grad_spk =
-            b->grad_spk.data ? row_at(p, s, &p->grad_spk, t, t0) : part->zero;
-        row.grad_x = b->grad_x.data ? row_at(p, s, &p->grad_x, t, t0) : part->sink;
+        row.grad_spk = grad_spk.row;
+        row.grad_x = grad_x.row;
+        x.row -= x.step;
+        grad_spk.row -= grad_spk.step;
+        grad_x.row -= grad_x.step;
         for (int k = 0; k < f->num_states; k++) {
             row.state[k] = state_before(p, s, k, t);
-            row.given[k] = b->grad_state[k].data && t > 0
-                               ? row_at(p, s, &p->grad_state[k], t - 1, first)
-                               : part->minus_zero;
+            row.given[k] = t > 0 ? given[k].row : part->minus_zero;
+            given[k].row -= given[k].step;
         }
         if (p->delayed) {
             undelayed.mem = row.state[mem];
@@ -337,8 +373,9 @@ static void go_back(const plan *p, const segment *s)
             spikes.tested = derivative_at(p, t, i);
             spikes.threshold = part->zero;
         }
-        p->rows->surrogate[p->surrogate](&spikes);
-        p->rows->adjoint[f->call->model][f->call->reset][p->parameters](&row);
+        if (p->surrogate)
+            p->surrogate(&spikes);
+        p->adjoint(&row);
     }
     move_rows(p, s, &p->grad_x, SNNC_STORE, t0, t1);
 }

@@ -234,7 +234,8 @@ static const void *param_named(const snnc_model_info *info, const void *const *p
 
 const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call)
 {
-    return isa->narrower && call->num_neurons < isa->shortest ? isa->narrower : isa;
+    const int own = isa->rows[call->type] && call->num_neurons >= isa->shortest;
+    return own ? isa : isa->narrower;
 }
 
 /* Its row functions. The undelayed reset of inhibited neurons comes after them; that of
@@ -734,7 +735,7 @@ int snnc_self_check(const snnc_isa *isa)
                     x.f64[i] = -(1 + 2 * e);
                 }
             }
-        own.narrower = NULL;
+        own.shortest = 0;
         if (snnc_run(&own, &call, 0, 1, 0, N) != SNNC_OK)
             return 0;
         for (int i = 0; i < N; i++)

@@ -478,9 +478,9 @@ typedef struct crew {
     void (*release)(struct crew *job);
     range *ranges; /* of neurons, for one thread each */
     size_t num_ranges;
-    size_t t0, t1; /* the piece that the threads are at */
-    char *workspace;
-    size_t workspace_size; /* of each */
+    size_t t0, t1;               /* the piece that the threads are at */
+    char *allocated, *workspace; /* the latter aligned within the former */
+    size_t workspace_size;       /* of each */
 } crew;
 
 static const char job_name[] = "snnc.job";
@@ -488,7 +488,7 @@ static const char job_name[] = "snnc.job";
 static void free_job_capsule(PyObject *capsule)
 {
     crew *c = PyCapsule_GetPointer(capsule, job_name);
-    PyMem_Free(c->workspace);
+    PyMem_Free(c->allocated);
     PyMem_Free(c->ranges);
     c->release(c);
     PyMem_Free(c);
@@ -503,9 +503,11 @@ static int cut_neurons(crew *c, size_t n, size_t unit, size_t threads)
     c->ranges = PyMem_Calloc(c->num_ranges, sizeof *c->ranges);
     if (c->workspace_size) {
         c->workspace_size = (c->workspace_size + 63) / 64 * 64;
-        c->workspace = PyMem_Calloc(c->num_ranges, c->workspace_size);
+        if (c->workspace_size <= (PY_SSIZE_T_MAX - 63) / c->num_ranges)
+            c->allocated = PyMem_Malloc(c->num_ranges * c->workspace_size + 63);
+        c->workspace = c->allocated + (64 - (uintptr_t)c->allocated % 64) % 64;
     }
-    if (!c->ranges || (c->workspace_size && !c->workspace)) {
+    if (!c->ranges || (c->workspace_size && !c->allocated)) {
         PyErr_NoMemory();
         return -1;
     }

@@ -94,6 +94,9 @@ typedef struct {
     void *grad_state[SNNC_MAX_STATES]; /* after the step; then before it */
     void *grad_x;
     double *grad_params[SNNC_MAX_PARAMS]; /* added to */
+    /* What a fused row has in the place of grad_spike. */
+    const void *graded;
+    double args[2];
 } snnc_adjoint_row;
 
 /* Back through the undelayed reset; mem is that before the step. */
@@ -118,6 +121,9 @@ typedef struct {
      * its dynamics, or of the threshold and the worth of a spike too; NULL: the model
      * has none. */
     void (*adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][3])(const snnc_adjoint_row *row);
+    /* The first of them with snnTorch's default surrogate, atan, in the same loop, and
+     * one value of each parameter for all neurons. NULL: there is none. */
+    void (*fused[SNNC_NUM_MODELS][SNNC_NUM_RESETS])(const snnc_adjoint_row *row);
     void (*undelayed[SNNC_NUM_RESETS])(const snnc_undelayed_row *row);
     void (*surrogate[SNNC_NUM_SURROGATES])(const snnc_surrogate_row *row);
 } snnc_adjoint_fns;
@@ -138,14 +144,14 @@ typedef struct {
 
 struct snnc_isa {
     const char *name;
-    /* Runs of fewer than `shortest` neurons are faster with the narrower table: what
-     * its vectors leave over goes one by one. NULL: all runs are this table's. */
+    /* The table that has what this one leaves out (NULL in arrays by type). It also
+     * takes runs of fewer than `shortest` neurons: what vectors leave over goes one by
+     * one, and it has narrower ones. NULL: this table has all. */
     const snnc_isa *narrower;
     size_t shortest;
     const snnc_row_table *rows[2]; /* by type: float, double */
     const snnc_tile_fns *tiles[2];
     const snnc_adjoint_fns *adjoints[2];
-    const snnc_isa *backward; /* whose adjoints are used; NULL: its own */
     /* Of num_steps rows of n bytes of 0 and 1. pack: the first is bit number `bit` (<
      * 8) of the byte dst, of which an earlier strip has written the lower ones. */
     void (*pack)(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,

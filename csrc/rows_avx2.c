@@ -16,7 +16,7 @@
 #pragma clang attribute pop
 #endif
 
-const snnc_isa snnc_isa_avx2 = {.name = "avx2", SNNC_TABLE, SNNC_ADJOINTS};
+const snnc_isa snnc_isa_avx2 = {.name = "avx2", SNNC_TABLE};
 
 #else
 typedef int snnc_isa_avx2_is_not_built; /* ISO C wants something in every file */

@@ -13,7 +13,7 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 64
-#define SNNC_FORWARD_ONLY /* the way back is bound by memory: AVX2 will do */
+#define SNNC_FLOAT_STEPS /* of doubles AVX2 has nearly all, of the way back all */
 #include "table.inc.h"
 
 #if defined(__clang__)
@@ -21,12 +21,9 @@
 #endif
 
 const snnc_isa snnc_isa_avx512 = {
-    .name = "avx512", SNNC_TABLE, .backward = &snnc_isa_avx2};
-const snnc_isa snnc_isa_avx512_long = {.name = "avx512",
-                                       SNNC_TABLE,
-                                       .backward = &snnc_isa_avx2,
-                                       .narrower = &snnc_isa_avx2,
-                                       .shortest = 256};
+    .name = "avx512", SNNC_TABLE, .narrower = &snnc_isa_avx2};
+const snnc_isa snnc_isa_avx512_long = {
+    .name = "avx512", SNNC_TABLE, .narrower = &snnc_isa_avx2, .shortest = 256};
 
 #else
 typedef int snnc_isa_avx512_is_not_built; /* ISO C wants something in every file */

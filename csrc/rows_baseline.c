@@ -4,4 +4,4 @@
 #define SNNC_VECTOR_BYTES 16
 #include "table.inc.h"
 
-const snnc_isa snnc_isa_baseline = {.name = "baseline", SNNC_TABLE, SNNC_ADJOINTS};
+const snnc_isa snnc_isa_baseline = {.name = "baseline", SNNC_TABLE};

@@ -157,10 +157,10 @@ def backward(
         raise ValueError(
             "rec holds nothing to go back from: it must be a Recording of run(..., grad=True)"
         )
-    if tape.model != neuron._model():
-        raise ValueError(f"rec is of a {tape.model}; this is a {neuron._model()}")
+    if tape.model != neuron._name:
+        raise ValueError(f"rec is of a {tape.model}; this is a {neuron._name}")
     run = _Run(tape)
-    start = tuple(f"{name}0" for name in neuron.states)
+    start = neuron._start_names
     known = ("x", *start, *tape.parameters)
     names = _names(wrt, known)
 
@@ -215,7 +215,9 @@ def backward(
 
     spike_grad = neuron.spike_grad
     disabled = (_core.surrogates["disabled"], (0.0, 0.0))
-    index = disabled if neuron.surrogate_disable else surrogate.compiled(spike_grad)
+    index = getattr(spike_grad, "_compiled", None)
+    if neuron._options["surrogate_disable"]:
+        index = disabled
     if index is not None:
         call(_core.backward, index, None, 0, tape.num_steps)
     else:  # a function of Python's, of mem - threshold in the last segments first
@@ -235,8 +237,7 @@ def backward(
         if not np.shares_memory(target, grad_x):
             run.time_first(grad_x)[...] = target
         arrays["x"] = grad_x
-    for name in neuron.states:
-        arrays[f"{name}0"] = grad_start[name]
+    arrays |= zip(start, grad_start.values(), strict=True)
     if learned:
         parameters = tape.parameters
         shape = np.broadcast_shapes(*(p.shape for p in parameters.values()))

@@ -223,6 +223,9 @@ class SpikingNeuron(_core.Neuron):
 
     State: ClassVar[Any]
 
+    _name: ClassVar[str]  # of the model in the core's table, of subclasses too
+    _start_names: ClassVar[tuple[str, ...]]  # of gradients: mem0, ...
+
     _example: ClassVar[str]  # the arguments of a constructor, for the docstring
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # of options that aren't flags
     _optional: ClassVar[frozenset[str]] = frozenset()  # parameters that may be None
@@ -248,7 +251,9 @@ class SpikingNeuron(_core.Neuron):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.__name__ in _core.models and not hasattr(cls, "states"):
+            cls._name = cls.__name__
             cls.states = _core.models[cls.__name__][0]
+            cls._start_names = tuple(f"{name}0" for name in cls.states)
             for index, name in enumerate(cls.states):
                 setattr(cls, name, _State(name, index))
             state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
@@ -329,21 +334,20 @@ class SpikingNeuron(_core.Neuron):
         """Say how it resets, whether within the step of the spike, and whether rivals inhibit."""
         raise TypeError(f"{type(self).__name__} has no reset")
 
+    def _independent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out, of all parameters, those that follow from the others."""
+        return dict(parameters)
+
     def _make_cell(self, parameters: dict[str, Floats], options: dict[str, Any]) -> Any:
         """Build the core's view of the neuron."""
         shapes = tuple((name, array.shape) for name, array in parameters.items())
-        names = _core.models[self._model()][1]
+        names = _core.models[self._name][1]
         constants = []
         with np.errstate(all="ignore"):
             for dtype in (np.float32, np.float64):
                 c = self._constants(parameters, options, dtype)
                 constants.append(tuple(c[name] for name in names))
-        return _core.cell(self._model(), *self._kind(options), *constants, shapes)
-
-    @classmethod
-    def _model(cls) -> str:
-        """Name the model in the core's table, for subclasses of users too."""
-        return next(c.__name__ for c in cls.__mro__ if c.__name__ in _core.models)
+        return _core.cell(self._name, *self._kind(options), *constants, shapes)
 
     def _arguments(self) -> dict[str, Any]:
         """Say what the constructor would have to be given."""
@@ -731,7 +735,7 @@ dtype, num_threads, rng, **named_states
         )
         if checkpoints is not None:
             rec._tape = Tape(
-                self._model(),
+                self._name,
                 self._cell,
                 self._parameters,
                 x,
@@ -807,6 +811,11 @@ class TorchNeuron(SpikingNeuron):
     @spike_grad.setter
     def spike_grad(self, value: Callable[[Any], Any] | None) -> None:
         self._configure({}, {"spike_grad": value})
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The names of the parameters that training changes: those with ``learn_...=True``."""
+        return tuple(n for n in self._parameters if self._options.get(f"learn_{n}"))
 
     def _check_grad(self, grad: Any, checkpoint: Any) -> None:
         _flag("grad", grad)
@@ -1066,6 +1075,11 @@ class Lapicque(TorchNeuron):
     def _arguments(self) -> dict[str, Any]:
         left_out = {"beta", "R", "C"} - {*self._primary}
         return {k: v for k, v in super()._arguments().items() if k not in left_out}
+
+    def _independent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        follows = "C" if "beta" in self._primary else "beta"
+        all_three = {"beta", "R", "C"} <= parameters.keys()
+        return {k: v for k, v in parameters.items() if not all_three or k != follows}
 
     def _dt(self) -> Any:
         return _plain(self.time_step)

@@ -8,7 +8,6 @@ functions, and any other callable on an array of x may be a ``spike_grad`` as we
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,20 +45,46 @@ def _floats(x: ArrayLike) -> Floats:
     return np.ascontiguousarray(array, dtype).reshape(array.shape)
 
 
-@dataclass(frozen=True)
 class _Surrogate:
-    """What surrogates share: their arguments are finite numbers."""
+    """What surrogates share: arguments that are finite numbers, and don't change."""
 
-    def __post_init__(self) -> None:
-        for name, value in self._arguments().items():
+    def __getattr__(self, name: str) -> Any:  # only for type checkers: arguments are in __dict__
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __init__(self, **arguments: Any) -> None:
+        for name, value in arguments.items():
             number = isinstance(value, (int, float, np.integer, np.floating))
             if not number or isinstance(value, bool):
                 raise TypeError(f"{name}={value!r}; expected a number")
             if not math.isfinite(value):
                 raise ValueError(f"{name}={value!r}; expected a finite number")
+        self.__dict__.update(arguments)
+        index = _core.surrogates.get(type(self).__name__)
+        if index is not None:
+            a, b, *_ = (*map(float, arguments.values()), 0.0, 0.0)
+            self.__dict__["_compiled"] = index, (a, b)
+
+    _compiled: tuple[int, tuple[float, float]] | None = None
+    """The surrogate's place in the core's table and its arguments there; None: not there."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self!r} can't be changed", name=name, obj=self)
 
     def _arguments(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "rng"}
+        hidden = ("rng", "_compiled")
+        return {name: value for name, value in vars(self).items() if name not in hidden}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"{type(self).__name__}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Surrogate):
+            return NotImplemented
+        return type(self) is type(other) and self._arguments() == other._arguments()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._arguments().items()))
 
     def __call__(self, x: ArrayLike) -> Any:
         """Return the derivative at x = mem - threshold, in float32 if x is, else in float64."""
@@ -69,16 +94,11 @@ class _Surrogate:
 
     def _derivative(self, x: Floats) -> Floats:
         """Compute it: in C, where it needs neither exp nor random numbers."""
-        derivative: Floats = _core.surrogate(*self._compiled(), x)
+        assert self._compiled is not None
+        derivative: Floats = _core.surrogate(*self._compiled, x)
         return derivative
 
-    def _compiled(self) -> tuple[int, tuple[float, float]]:
-        """Return the surrogate's place in the core's table, and its arguments there."""
-        a, b, *_ = (*map(float, self._arguments().values()), 0.0, 0.0)
-        return _core.surrogates[type(self).__name__], (a, b)
 
-
-@dataclass(frozen=True)
 class atan(_Surrogate):
     """The derivative of an arctangent: (alpha/2) / (1 + (pi/2 alpha x)^2), the default.
 
@@ -100,10 +120,10 @@ class atan(_Surrogate):
     (atan(alpha=2.0), 1.0)
     """
 
-    alpha: float = 2.0
+    def __init__(self, alpha: float = 2.0) -> None:
+        super().__init__(alpha=alpha)
 
 
-@dataclass(frozen=True)
 class fast_sigmoid(_Surrogate):
     """The derivative of a fast sigmoid: 1 / (slope abs(x) + 1)^2.
 
@@ -125,10 +145,10 @@ class fast_sigmoid(_Surrogate):
     0.25
     """
 
-    slope: float = 25
+    def __init__(self, slope: float = 25) -> None:
+        super().__init__(slope=slope)
 
 
-@dataclass(frozen=True)
 class straight_through_estimator(_Surrogate):
     """The derivative 1: the gradient of a spike is passed on as it is.
 
@@ -140,7 +160,6 @@ class straight_through_estimator(_Surrogate):
     """
 
 
-@dataclass(frozen=True)
 class triangular(_Surrogate):
     """A derivative of threshold for x < 0, and of -threshold from 0 on.
 
@@ -161,10 +180,10 @@ class triangular(_Surrogate):
     array([ 1., -1.])
     """
 
-    threshold: float = 1
+    def __init__(self, threshold: float = 1) -> None:
+        super().__init__(threshold=threshold)
 
 
-@dataclass(frozen=True)
 class heaviside(_Surrogate):
     """A derivative of 1 where the neuron fires, x > 0, else 0.
 
@@ -177,7 +196,6 @@ class heaviside(_Surrogate):
     """
 
 
-@dataclass(frozen=True)
 class LSO(_Surrogate):
     """Leaky spike operator: a derivative of 1 for x > 0, else `slope`.
 
@@ -198,10 +216,10 @@ class LSO(_Surrogate):
     array([0.1, 1. ])
     """
 
-    slope: float = 0.1
+    def __init__(self, slope: float = 0.1) -> None:
+        super().__init__(slope=slope)
 
 
-@dataclass(frozen=True)
 class SFS(_Surrogate):
     """Sparse fast sigmoid: that of `fast_sigmoid` where x > `B`, else 0.
 
@@ -224,19 +242,11 @@ class SFS(_Surrogate):
     array([0.  , 0.25])
     """
 
-    slope: float = 25
-    B: float = 1
+    def __init__(self, slope: float = 25, B: float = 1) -> None:
+        super().__init__(slope=slope, B=B)
 
 
-class _Array(_Surrogate):
-    """A surrogate that is computed by NumPy."""
-
-    def _compiled(self) -> tuple[int, tuple[float, float]]:
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class sigmoid(_Array):
+class sigmoid(_Surrogate):
     """The derivative of a sigmoid: slope e / (e + 1)^2, e = exp(-slope x).
 
     Parameters
@@ -256,7 +266,8 @@ class sigmoid(_Array):
     array([1., 0.])
     """
 
-    slope: float = 25
+    def __init__(self, slope: float = 25) -> None:
+        super().__init__(slope=slope)
 
     def _derivative(self, x: Floats) -> Floats:
         slope = x.dtype.type(self.slope)
@@ -265,8 +276,7 @@ class sigmoid(_Array):
         return derivative
 
 
-@dataclass(frozen=True)
-class spike_rate_escape(_Array):
+class spike_rate_escape(_Surrogate):
     """The derivative of an escape rate: slope exp(-beta abs(x - 1)).
 
     Parameters
@@ -288,8 +298,8 @@ class spike_rate_escape(_Array):
     2.0
     """
 
-    beta: float = 1
-    slope: float = 25
+    def __init__(self, beta: float = 1, slope: float = 25) -> None:
+        super().__init__(beta=beta, slope=slope)
 
     def _derivative(self, x: Floats) -> Floats:
         beta, slope = x.dtype.type(self.beta), x.dtype.type(self.slope)
@@ -297,8 +307,7 @@ class spike_rate_escape(_Array):
         return derivative
 
 
-@dataclass(frozen=True)
-class SSO(_Array):
+class SSO(_Surrogate):
     """Stochastic spike operator: 1 for x > 0, else a random number about `mean`.
 
     It is (u - 0.5 + mean) variance, with u uniform in [0, 1).
@@ -320,21 +329,22 @@ class SSO(_Array):
     array([1.  , 0.09])
     """
 
-    mean: float = 0
-    variance: float = 0.2
-    rng: Any = field(default=None, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "rng", np.random.default_rng(self.rng))
+    def __init__(
+        self,
+        mean: float = 0,
+        variance: float = 0.2,
+        *,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        super().__init__(mean=mean, variance=variance)
+        self.__dict__["rng"] = np.random.default_rng(rng)
 
     def _derivative(self, x: Floats) -> Floats:
         u = self.rng.random(x.shape)
         return np.where(x > 0, 1, (u - 0.5 + self.mean) * self.variance)
 
 
-@dataclass(frozen=True)
-class custom_surrogate(_Array):
+class custom_surrogate(_Surrogate):
     """A function of one's own in the form that snnTorch asks for.
 
     Parameters
@@ -357,23 +367,16 @@ class custom_surrogate(_Array):
     array([0., 1.])
     """
 
-    custom_surrogate_function: Callable[[Any, Any, Any], Any]
-
-    def __post_init__(self) -> None:
-        function = self.custom_surrogate_function
-        if not callable(function):
-            raise TypeError(f"custom_surrogate_function={function!r}; expected a callable")
+    def __init__(self, custom_surrogate_function: Callable[[Any, Any, Any], Any]) -> None:
+        if not callable(custom_surrogate_function):
+            raise TypeError(
+                f"custom_surrogate_function={custom_surrogate_function!r}; expected a callable"
+            )
+        self.__dict__["custom_surrogate_function"] = custom_surrogate_function
 
     def _derivative(self, x: Floats) -> Floats:
         ones, spikes = np.ones_like(x), (x > 0).astype(x.dtype)
-        return np.asarray(self.custom_surrogate_function(x, ones, spikes))
-
-
-def compiled(spike_grad: Any) -> tuple[int, tuple[float, float]] | None:
-    """Return a surrogate's place in the core's table and its arguments; None: not there."""
-    if isinstance(spike_grad, _Surrogate) and not isinstance(spike_grad, _Array):
-        return spike_grad._compiled()
-    return None
+        return np.asarray(vars(self)["custom_surrogate_function"](x, ones, spikes))
 
 
 def evaluate(spike_grad: Callable[[Any], Any], x: Floats) -> Floats:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROW = r"(?:step|sweep)_(?!\w*BYTES_\w*f64)\w+|(?:adjoint|undelayed|surrogate)_\w+_f\d\d"
+ROW = r"(?:step|sweep)_(?!\w*BYTES_\w*f64)\w+|(?:adjoint|fused|undelayed|surrogate)_\w+_f\d\d"
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
 
