@@ -7,7 +7,7 @@
 
 enum {
     STRIP_BYTES = 128 * 1024, /* of a strip's workspace: what stays in cache */
-    STRIP_UNIT = 64,         /* strips are multiples of it */
+    STRIP_UNIT = 64,          /* strips are multiples of it */
     ALIGNMENT = 64
 };
 
