@@ -31,7 +31,8 @@ from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
 from snnc.recording import Recording, unpack_spikes
 
 if TYPE_CHECKING:
-    from snnc import functional, spikeplot
+    from snnc import functional, nn, optim, spikeplot
+    from snnc._snntorch import from_snntorch
 
 __version__ = _core.version
 
@@ -43,7 +44,10 @@ __all__ = [
     "Recording",
     "SpikingNeuron",
     "Synaptic",
+    "from_snntorch",
     "functional",
+    "nn",
+    "optim",
     "set_num_threads",
     "show_config",
     "spikeplot",
@@ -53,7 +57,7 @@ __all__ = [
     "utils",
 ]
 
-_LAZY = ("functional", "spikeplot")
+_LAZY = ("functional", "nn", "optim", "spikeplot")
 
 
 def __getattr__(name: str) -> Any:
@@ -61,6 +65,10 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"snnc.{name}")
+    if name == "from_snntorch":
+        from snnc._snntorch import from_snntorch
+
+        return from_snntorch
     raise AttributeError(f"module 'snnc' has no attribute {name!r}")
 
 

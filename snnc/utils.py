@@ -14,8 +14,12 @@ __all__ = ["reset"]
 
 
 def _neurons(net: Any) -> Iterator[SpikingNeuron]:
+    from snnc import nn
+
     if isinstance(net, SpikingNeuron):
         yield net
+    elif isinstance(net, nn.Sequential):
+        yield from net._neurons().values()
     elif isinstance(net, (list, tuple)):
         for part in net:
             yield from _neurons(part)
@@ -24,8 +28,8 @@ def _neurons(net: Any) -> Iterator[SpikingNeuron]:
             yield from _neurons(part)
     else:
         raise TypeError(
-            f"net: can't reset a {type(net).__name__}; expected a neuron, or lists, tuples "
-            "and dicts of neurons"
+            f"net: can't reset a {type(net).__name__}; expected a neuron, an snnc.nn.Sequential, "
+            "or lists, tuples and dicts of these"
         )
 
 
@@ -34,7 +38,7 @@ def reset(net: Any) -> None:
 
     Parameters
     ----------
-    net : neuron, or any nesting of lists, tuples and dicts of neurons
+    net : neuron, Sequential, or any nesting of lists, tuples and dicts of these
         Only these neurons are reset: unlike snnTorch's, not every instance of their classes.
 
     Raises

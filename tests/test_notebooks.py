@@ -1,5 +1,7 @@
 """The notebooks, executed on the installed package; what they find is checked from within."""
 
+import re
+
 import nbformat
 import numpy as np
 import pytest
@@ -33,6 +35,12 @@ CHECKS = {
         intervals = set(np.diff(loop(3000))[0] for loop, _, _ in loops.values())
         assert sorted(intervals) == [179, 180, 181]
     """,
+    "tutorial_5_training": """
+        assert final > 0.95 and untrained < 0.3
+        assert losses[0] > 40 and np.mean(losses[-22:]) < 6
+        assert confusion.sum() == 397 and np.trace(confusion) == round(final * 397)
+        assert recs["lif2"].spk.sum(axis=0).argmax() == labels[i]
+    """,
 }
 
 
@@ -55,6 +63,10 @@ def text(outputs):
     return "".join(output.get("text", "") for output in outputs)
 
 
+def without_figures(printed):
+    return re.sub(r" *[\d.]+", " #", printed)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -68,11 +80,13 @@ def test_notebook(path, tmp_path):
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     ).execute()
-    # What it prints is what was committed, but for times.
+    # What it prints is what was committed, but for times, and for figures of training: they
+    # depend on how matrix products sum.
     executed = [cell.outputs for cell in notebook.cells[:-1] if cell.cell_type == "code"]
     for before, after in zip(committed, executed, strict=True):
         if " ms " not in text(before):
-            assert text(after) == text(before)
+            same = without_figures if path.stem == "tutorial_5_training" else str
+            assert same(text(after)) == same(text(before))
 
 
 def test_every_notebook_is_checked():

@@ -1,0 +1,522 @@
+"""Networks: linear layers and neurons in a row, run and trained over whole sequences.
+
+No more than training takes: `snnc.functional` has losses, `snnc.optim` optimizers.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc.neurons import SpikingNeuron, TorchNeuron
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from snnc.recording import Recording
+
+    Floats = NDArray[Any]
+
+__all__ = ["Linear", "Sequential", "batches"]
+
+
+class Linear:
+    """Weighted sums, y = x W^T + b, of each sample at each step.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        The sizes of the last axes of x and y.
+    bias : bool, default True
+        Whether there is a `bias`.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from; None is seeded by the system.
+
+    Attributes
+    ----------
+    weight : ndarray of float32, shape (out_features, in_features)
+    bias : ndarray of float32, shape (out_features,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an integer of at least 1.
+
+    Notes
+    -----
+    Start values are uniform within 1/sqrt(in_features), as PyTorch's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> fc = snnc.nn.Linear(3, 2, rng=0)
+    >>> fc(np.ones((25, 64, 3), np.float32)).shape  # one product for all steps
+    (25, 64, 2)
+    """
+
+    weight: Floats
+    bias: Floats | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(size, bool) or not hasattr(size, "__index__"):
+                raise TypeError(f"{name}={size!r}; expected an integer of at least 1")
+            if size < 1:
+                raise ValueError(f"{name}={size!r}; expected an integer of at least 1")
+        rng = np.random.default_rng(rng)
+        bound = 1 / math.sqrt(in_features)
+        self.weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(np.float32)
+        self.bias = rng.uniform(-bound, bound, out_features).astype(np.float32) if bias else None
+
+    def __repr__(self) -> str:
+        n, m = self.weight.shape
+        return f"Linear({m}, {n}{'' if self.bias is not None else ', bias=False'})"
+
+    def __call__(self, x: ArrayLike) -> Floats:
+        """Return the sums of x (..., in_features): float64 if x is, else float32."""
+        x = _features(x, self.weight.shape[1])
+        weight = self.weight.astype(x.dtype, copy=False)
+        y: Floats = _rows(x) @ weight.T
+        if self.bias is not None:
+            y += self.bias
+        return y.reshape(*x.shape[:-1], len(weight))
+
+    def backward(self, x: ArrayLike, grad: Floats, *, wrt_x: bool = True) -> dict[str, Floats]:
+        """Return the gradients of a loss, given that of y.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., in_features)
+            What the layer was called with.
+        grad : ndarray, shape (..., out_features)
+            The gradient of the loss with respect to what it returned.
+        wrt_x : bool, default True
+            Whether that with respect to x is wanted.
+
+        Returns
+        -------
+        dict of ndarray
+            Under the keys ``"weight"``, ``"bias"`` (if there is one) and ``"x"``.
+        """
+        x = _features(x, self.weight.shape[1])
+        rows = _rows(grad)
+        grads: dict[str, Floats] = {"weight": rows.T @ _rows(x).astype(grad.dtype, copy=False)}
+        if self.bias is not None:
+            grads["bias"] = rows.sum(axis=0)
+        if wrt_x:
+            weight = self.weight.astype(grad.dtype, copy=False)
+            grads["x"] = (rows @ weight).reshape(*grad.shape[:-1], weight.shape[1])
+        return grads
+
+
+def _features(x: ArrayLike, size: int) -> Floats:
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"x has dtype {array.dtype}; expected an array of real numbers")
+    if array.ndim == 0 or array.shape[-1] != size:
+        raise ValueError(f"x of shape {array.shape}; expected {size} on its last axis")
+    return array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)
+
+
+def _rows(array: Floats) -> Floats:
+    """Return it as a matrix: steps and samples make one long axis."""
+    return array.reshape(-1, array.shape[-1])
+
+
+class Recordings:
+    """The recordings of a network's run: of its neurons, by name or place.
+
+    ``recs["lif1"]`` is that of a layer, ``recs[-1]`` that of the last neurons, ``recs.state``
+    the final states of all, for ``run(..., states=)``.
+    """
+
+    def __init__(self, layers: dict[str, Recording], inputs: dict[str, Any]) -> None:
+        self._layers = layers
+        self._inputs = inputs  # of linear layers, for the way back
+
+    def __getitem__(self, key: str | int) -> Recording:
+        if isinstance(key, str):
+            if key in self._layers:
+                return self._layers[key]
+            raise KeyError(f"{key!r} is none of {', '.join(self._layers)}")
+        return list(self._layers.values())[key]
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Recording]:
+        return iter(self._layers.values())
+
+    def __repr__(self) -> str:
+        return f"Recordings({', '.join(f'{k}={rec!r}' for k, rec in self._layers.items())})"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The final states of each layer of neurons."""
+        return {name: rec.state for name, rec in self._layers.items()}
+
+
+class Sequential:
+    """Layers one after the other: linear ones and neurons, of which the last ones are neurons.
+
+    Parameters
+    ----------
+    *layers, **named_layers : Linear or neuron
+        In order; those given by position are named "0", "1", ... as in PyTorch.
+
+    Raises
+    ------
+    TypeError
+        If a layer is something else.
+    ValueError
+        If there is none, or the last is not one of neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> from snnc import nn
+    >>> net = nn.Sequential(fc1=nn.Linear(64, 30, rng=1), lif1=snnc.Leaky(0.9),
+    ...                     fc2=nn.Linear(30, 10, rng=2), lif2=snnc.Leaky(0.9))
+    >>> x = np.random.default_rng(0).random((128, 64), np.float32)  # 128 images
+    >>> recs = net.run(x, num_steps=25, grad=True)
+    >>> recs[-1].spk.shape
+    (25, 128, 10)
+    >>> loss, grad = snnc.functional.ce_rate_loss()(recs["lif2"].mem, np.arange(128) % 10)
+    >>> grads = net.backward(recs, mem=grad)
+    >>> list(grads)
+    ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
+    """
+
+    def __init__(self, *layers: Any, **named_layers: Any) -> None:
+        self.layers: dict[str, Any] = dict(zip(map(str, range(len(layers))), layers, strict=True))
+        self.layers |= named_layers
+        for name, layer in self.layers.items():
+            if not isinstance(layer, (Linear, SpikingNeuron)):
+                raise TypeError(f"layer {name!r} is {layer!r}; expected a Linear or a neuron")
+        if not self.layers or not isinstance(layer, SpikingNeuron):
+            raise ValueError("expected layers of which the last is one of neurons")
+
+    def __getitem__(self, key: str | int) -> Any:
+        return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers.values())
+
+    def __repr__(self) -> str:
+        named = ", ".join(
+            f"{layer!r}" if name.isdecimal() else f"{name}={layer!r}"
+            for name, layer in self.layers.items()
+        )
+        return f"Sequential({named})"
+
+    def _neurons(self) -> dict[str, SpikingNeuron]:
+        return {n: layer for n, layer in self.layers.items() if isinstance(layer, SpikingNeuron)}
+
+    # ---- forward and back ----
+
+    def run(
+        self,
+        x: ArrayLike,
+        num_steps: int | None = None,
+        record: Mapping[str, Any] | str | Iterable[str] | None = None,
+        grad: bool = False,
+        *,
+        states: Mapping[str, Any] | None = None,
+        checkpoint: int = 16,
+        num_threads: int | None = None,
+    ) -> Recordings:
+        """Run a sequence through all layers.
+
+        Parameters
+        ----------
+        x : array_like, shape (T, ..., features), or (..., features) with `num_steps`
+            The input, time first.
+        num_steps : int, optional
+            If given, `x` has no time axis and is held for that many steps: a linear layer that it
+            meets multiplies it once, not at each step.
+        record : str, iterable of str or dict, optional
+            What the last layer records, as a neuron's ``run``; or a dict of that by the names of
+            layers. By default the last one records spikes and states, the others nothing.
+        grad : bool, default False
+            Whether to keep what `backward` needs.
+        states : dict, optional
+            States to start from, by the names of layers; by default at rest. Neurons that hold
+            their states go on from those.
+        checkpoint, num_threads
+            As for a neuron's ``run``.
+
+        Returns
+        -------
+        Recordings
+        """
+        neurons = self._neurons()
+        last = list(neurons)[-1]
+        wanted = _by_layer(record, last)
+        states = {} if states is None else dict(states)
+        for argument, names in (("record", wanted), ("states", states)):
+            if unknown := names.keys() - neurons.keys():
+                raise ValueError(
+                    f"{argument}: {', '.join(map(repr, unknown))} is none of the layers of "
+                    f"neurons, {', '.join(neurons)}"
+                )
+        layers: dict[str, Recording] = {}
+        inputs: dict[str, Any] = {}
+        current: Any = x
+        for name, layer in self.layers.items():
+            if isinstance(layer, Linear):
+                inputs[name] = current
+                current = layer(current)
+                continue
+            own = _recorded(wanted[name], layer) if name in wanted else ()
+            rec = layer.run(
+                current,
+                *_as_states(states.get(name)),
+                num_steps=num_steps,
+                record=own if name == last or "spk" in own else ("spk", *own),
+                grad=grad,
+                checkpoint=checkpoint,
+                num_threads=num_threads,
+            )
+            if name != last:
+                current, num_steps = rec.spk, None
+                if "spk" not in own:
+                    del rec._arrays["spk"]
+            layers[name] = rec
+        return Recordings(layers, inputs)
+
+    def backward(
+        self,
+        recs: Recordings,
+        spk: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        **states: ArrayLike | Mapping[str, ArrayLike] | None,
+    ) -> dict[str, Floats]:
+        """Backpropagate through a run: gradients of all that training changes.
+
+        Parameters
+        ----------
+        recs : Recordings
+            Of ``run(..., grad=True)``.
+        spk, **states : array_like or dict of array_like, optional
+            What the loss says of the last layer's spikes and states, as for a neuron's
+            ``backward``; or a dict of that by the names of layers.
+
+        Returns
+        -------
+        dict of ndarray
+            With those keys of `state_dict` that training changes: weights, biases, and
+            parameters of neurons with ``learn_...=True``.
+        """
+        if not isinstance(recs, Recordings):
+            raise TypeError(f"recs={recs!r}; expected what run returned")
+        neurons = self._neurons()
+        last = list(neurons)[-1]
+        given: dict[str, dict[str, Any]] = {name: {} for name in neurons}
+        for name, value in (("spk", spk), *states.items()):
+            for layer, cotangent in _by_layer(value, last).items():
+                if layer not in neurons:
+                    raise ValueError(f"{name}: {layer!r} is none of {', '.join(neurons)}")
+                given[layer][name] = cotangent
+        names = list(self.layers)
+        trained = [k for k, name in enumerate(names) if self._trained(name)]
+        found: dict[str, Floats] = {}
+        grad: Any = None  # of what the layer above read
+        for k in range(len(names) - 1, min(trained, default=len(names)) - 1, -1):
+            name, layer, wrt_x = names[k], self.layers[names[k]], k > trained[0]
+            if isinstance(layer, Linear):
+                x = recs._inputs[name]
+                if grad.ndim > np.ndim(x):  # it was held: the same at every step
+                    grad = grad.sum(axis=0)
+                grads = layer.backward(x, grad, wrt_x=wrt_x)
+            else:
+                if grad is not None:
+                    spikes = given[name].get("spk")
+                    given[name]["spk"] = grad if spikes is None else grad + spikes
+                wrt = (*self._trained(name), *(("x",) if wrt_x else ()))
+                grads = layer.backward(recs[name], **given[name], wrt=wrt)._arrays
+            grad = grads.get("x")
+            found |= {f"{name}.{key}": grads[key] for key in self._trained(name)}
+        return {key: np.asarray(found[key]) for key in self.state_dict() if key in found}
+
+    def _trained(self, name: str) -> tuple[str, ...]:
+        """Name those parameters of a layer that training changes."""
+        layer = self.layers[name]
+        if isinstance(layer, Linear):
+            return ("weight",) if layer.bias is None else ("weight", "bias")
+        return layer.learned if isinstance(layer, TorchNeuron) else ()
+
+    # ---- parameters ----
+
+    def state_dict(self) -> dict[str, Floats]:
+        """Return copies of all parameters, under keys like ``"fc1.weight"``.
+
+        ``np.savez(file, **net.state_dict())`` stores a network.
+        """
+        return {
+            f"{name}.{key}": np.array(value)
+            for name, layer in self.layers.items()
+            for key, value in _parameters(layer).items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set all parameters, or raise and change nothing.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            With the keys of `state_dict`: what it returned, an ``np.load`` of that, or the
+            ``state_dict()`` of a PyTorch module whose layers have the same names (detached
+            tensors on the CPU).
+
+        Raises
+        ------
+        ValueError
+            If keys are missing or unexpected (all are listed), or shapes differ.
+
+        Notes
+        -----
+        snnTorch's ``reset_mechanism_val`` is set too; a ``graded_spikes_factor`` of 1 of a model
+        that has none here is passed over. ``reset_delay`` and ``inhibition`` are not in a
+        state_dict: see `snnc.from_snntorch`.
+        """
+        given = {key: _to_numpy(key, value) for key, value in state.items()}
+        own = {key: value.shape for key, value in self.state_dict().items()}
+        resets: dict[str, str] = {}
+        for key in [key for key in given if key not in own]:
+            layer, _, name = key.rpartition(".")
+            if not isinstance(self.layers.get(layer), TorchNeuron):
+                continue
+            if name == "reset_mechanism_val":
+                resets[layer] = ("subtract", "zero", "none")[int(given.pop(key))]
+            elif name == "graded_spikes_factor" and np.all(given[key] == 1):
+                del given[key]
+        missing, unexpected = own.keys() - given.keys(), given.keys() - own.keys()
+        if missing or unexpected:
+            raise ValueError(
+                f"missing keys: {', '.join(sorted(missing)) or 'none'}; unexpected keys: "
+                f"{', '.join(sorted(unexpected)) or 'none'}"
+            )
+        for key, value in given.items():
+            if isinstance(self.layers[key.rpartition(".")[0]], Linear) and value.shape != own[key]:
+                raise ValueError(f"{key} has shape {value.shape}; expected {own[key]}")
+        new = {
+            name: {key: given[f"{name}.{key}"] for key in _parameters(layer)}
+            for name, layer in self.layers.items()
+        }
+        for name, neuron in self._neurons().items():  # tried on copies: all or none
+            _set(copy.copy(neuron), new[name], resets.get(name))
+        for name, layer in self.layers.items():
+            _set(layer, new[name], resets.get(name))
+
+
+def _by_layer(value: Any, last: str) -> dict[str, Any]:
+    """Return what is given by the names of layers, or for the last one."""
+    return dict(value) if hasattr(value, "keys") else {last: value}
+
+
+def _recorded(record: Any, layer: SpikingNeuron) -> tuple[str, ...]:
+    if record is None:
+        return layer._default[0]
+    return (record,) if isinstance(record, str) else tuple(record)
+
+
+def _as_states(states: Any) -> tuple[Any, ...]:
+    if states is None:
+        return ()
+    return tuple(states) if isinstance(states, (tuple, list)) else (states,)
+
+
+def _parameters(layer: Any) -> dict[str, Floats]:
+    if isinstance(layer, Linear):
+        both = {"weight": layer.weight, "bias": layer.bias}
+        return {name: value for name, value in both.items() if value is not None}
+    parameters: dict[str, Floats] = layer._parameters
+    return parameters
+
+
+def _set(layer: Any, values: Mapping[str, Floats], reset: str | None = None) -> None:
+    """Give a layer parameters, some or all, at once."""
+    if isinstance(layer, Linear):
+        for name, value in values.items():
+            getattr(layer, name)[...] = value
+    else:
+        options = {} if reset is None else {"reset_mechanism": reset}
+        layer._configure(layer._independent(values), options)
+
+
+def _to_numpy(key: str, value: Any) -> Floats:
+    try:
+        array = np.asarray(value)
+    except (RuntimeError, TypeError) as error:  # a tensor that needs a gradient, or is elsewhere
+        raise TypeError(
+            f"{key}: expected an array or a detached tensor on the CPU: {error}"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{key} has dtype {array.dtype}; expected real numbers")
+    return array
+
+
+def batches(
+    x: ArrayLike,
+    y: ArrayLike,
+    batch_size: int,
+    *,
+    rng: np.random.Generator | int | None = None,
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield samples and their targets, some at a time.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (N, ...)
+        Samples, and a target for each.
+    batch_size : int
+        How many at a time; the last batch may be smaller.
+    rng : numpy.random.Generator or int, optional
+        Shuffles them; None leaves them in order.
+
+    Yields
+    ------
+    x, y : ndarray, shape (batch_size, ...)
+
+    Raises
+    ------
+    ValueError
+        If `x` and `y` are not equally long, or `batch_size` is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> [y.tolist() for x, y in snnc.nn.batches(np.zeros((5, 2)), np.arange(5), 2, rng=1)]
+    [[4, 0], [1, 2], [3]]
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise ValueError(f"x of shape {x.shape} and y of {y.shape}; expected as many targets")
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size!r}; expected an integer of at least 1")
+    order = np.arange(len(x))
+    if rng is not None:
+        np.random.default_rng(rng).shuffle(order)
+    return ((x[chosen], y[chosen]) for chosen in _cut(order, batch_size))
+
+
+def _cut(order: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:
+    return (order[i : i + size] for i in range(0, len(order), size))

@@ -1,0 +1,161 @@
+"""Optimizers for networks of `snnc.nn`, with PyTorch's names, defaults and arithmetic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+__all__ = ["SGD", "Adam"]
+
+
+class _Optimizer:
+    """What optimizers share: a network, and an update of each of its parameters."""
+
+    def __init__(self, net: nn.Sequential, lr: float) -> None:
+        if not isinstance(net, nn.Sequential):
+            raise TypeError(f"net={net!r}; expected an snnc.nn.Sequential")
+        _at_least("lr", lr, 0)
+        self.net = net
+        self.lr = lr
+        self._state: dict[str, Any] = {}
+
+    def step(self, grads: Mapping[str, Floats]) -> None:
+        """Change the parameters, given their gradients from the network's ``backward``.
+
+        Raises
+        ------
+        ValueError
+            If a key is not one of the network's parameters, a shape differs (nothing is changed
+            then), or a neuron can't have the value that follows.
+        """
+        new: dict[str, dict[str, Floats]] = {}
+        for key, grad in grads.items():
+            name, _, parameter = key.rpartition(".")
+            layer = self.net.layers.get(name)
+            value = nn._parameters(layer).get(parameter) if layer is not None else None
+            if value is None:
+                raise ValueError(f"grads: {key!r} is no parameter of the network")
+            if np.shape(grad) != value.shape:
+                raise ValueError(
+                    f"grads: {key} has shape {np.shape(grad)}; expected {value.shape}"
+                )
+            new.setdefault(name, {})[parameter] = value
+        for name, values in new.items():
+            for parameter, value in values.items():
+                key = f"{name}.{parameter}"
+                values[parameter] = value - self._change(key, np.asarray(grads[key], value.dtype))
+            nn._set(self.net.layers[name], values)
+
+    def _change(self, key: str, grad: Floats) -> Floats:
+        """Return what is to be subtracted from a parameter."""
+        raise NotImplementedError
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"{name}={value!r}; expected at least {least}")
+
+
+class SGD(_Optimizer):
+    """Stochastic gradient descent, with momentum.
+
+    Parameters
+    ----------
+    net : Sequential
+        The network whose parameters it changes.
+    lr : float, default 1e-3
+        The learning rate.
+    momentum : float, default 0
+        How much of the last change goes on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> net = snnc.nn.Sequential(snnc.nn.Linear(2, 1, rng=0), snnc.Leaky(0.9, learn_beta=True))
+    >>> optimizer = snnc.optim.SGD(net, lr=0.1)
+    >>> optimizer.step({"1.beta": np.float32(1.0)})
+    >>> round(float(net["1"].beta), 6)
+    0.8
+    """
+
+    def __init__(self, net: nn.Sequential, lr: float = 1e-3, momentum: float = 0.0) -> None:
+        super().__init__(net, lr)
+        _at_least("momentum", momentum, 0)
+        self.momentum = momentum
+
+    def _change(self, key: str, grad: Floats) -> Floats:
+        if self.momentum and key in self._state:
+            grad = self._state[key] * self.momentum + grad
+        if self.momentum:
+            self._state[key] = grad
+        change: Floats = grad * self.lr
+        return change
+
+
+class Adam(_Optimizer):
+    """Adam: steps of each parameter's own size.
+
+    Parameters
+    ----------
+    net : Sequential
+        The network whose parameters it changes.
+    lr : float, default 1e-3
+        The learning rate.
+    betas : tuple of float, default (0.9, 0.999)
+        How much of the averages of gradients and of their squares goes on.
+    eps : float, default 1e-8
+        Added to the denominator.
+
+    References
+    ----------
+    .. [1] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> net = snnc.nn.Sequential(snnc.nn.Linear(2, 1, rng=0), snnc.Leaky(0.9, learn_beta=True))
+    >>> optimizer = snnc.optim.Adam(net, lr=0.01)
+    >>> optimizer.step({"1.beta": np.float32(123.0)})
+    >>> round(float(net["1"].beta), 6)
+    0.89
+    """
+
+    def __init__(
+        self,
+        net: nn.Sequential,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(net, lr)
+        for beta in betas:
+            if not 0 <= beta < 1:
+                raise ValueError(f"betas={betas!r}; expected two numbers in [0, 1)")
+        _at_least("eps", eps, 0)
+        self.betas = betas
+        self.eps = eps
+
+    def _change(self, key: str, grad: Floats) -> Floats:
+        beta1, beta2 = self.betas
+        zero = np.zeros_like(grad)
+        step, mean, square = self._state.get(key, (0, zero, zero))
+        step += 1
+        mean = mean + (grad - mean) * (1 - beta1)
+        square = square * beta2 + (grad * grad) * (1 - beta2)
+        self._state[key] = step, mean, square
+        root = np.sqrt(square) / np.sqrt(1 - beta2**step) + self.eps
+        change: Floats = mean / root * (self.lr / (1 - beta1**step))
+        return change
