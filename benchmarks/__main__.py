@@ -61,9 +61,9 @@ def worker_measures(group: str, threads: int, quick: bool) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; 1 if a peer gave wrong spikes."""
+    """Do what the command line says; 1 if a peer gave wrong spikes or gradients."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer cells and repeats: 2 minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer cells and repeats: 4 minutes")
     everything = ",".join(cells.GROUPS)
     parser.add_argument(
         "--only", default=everything, metavar="GROUP,...", help=f"some of {everything}"

@@ -12,12 +12,18 @@ MODELS = ("Leaky", "Lapicque", "Synaptic", "Alpha")
 OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
 """What a sequence records: spikes in the computing dtype, as uint8 or eight to a byte; and mem."""
 
-GROUPS = ("calls", "steps", "sequences", "models", "parameters", "float64", "isa", "memory")
+GROUPS = (
+    "calls", "steps", "sequences", "models", "parameters", "float64", "training", "isa", "memory",
+)  # fmt: skip
 """What ``--only`` selects; "calls", "isa" and "memory" have ways of their own to be measured."""
 
 SIZES: Sizes = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))
 QUICK_SIZES: Sizes = ((1, 100), (100, 100), (1000, 100), (10_000, 100), (65_536, 25))
 SOME_SIZES: Sizes = ((1000, 100), (10_000, 100))
+
+BATCH = 64
+LAYERS: Sizes = tuple(product((64, 256, 1024), (64, 256)))
+"""Neurons of a layer, of which BATCH are trained at a time, and steps."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class Cell:
         What is computed in.
     per_neuron : bool
         Whether each neuron has parameters of its own.
+    wrt : tuple of str
+        Of what to compute gradients, ("x",) or ("x", "beta"), given those of the spikes: a call
+        goes forward and backward through a layer of n / BATCH neurons. Ways return their spikes
+        in any dtype.
     """
 
     n: int
@@ -45,6 +55,7 @@ class Cell:
     output: str = "float"
     dtype: Literal["float32", "float64"] = "float32"
     per_neuron: bool = False
+    wrt: tuple[str, ...] = ()
 
     @property
     def neuron_steps(self) -> int:
@@ -69,7 +80,8 @@ class Cell:
     def __str__(self) -> str:
         size = f"N={self.n}, T={self.steps}" if self.steps else f"step N={self.n}"
         kind = "per-neuron " if self.per_neuron else ""
-        return f"{self.model} {size}, {kind}{self.dtype}, {self.output}"
+        what = f"gradients of {' and '.join(self.wrt)}" if self.wrt else self.output
+        return f"{self.model} {size}, {kind}{self.dtype}, {what}"
 
 
 def cells(group: str, *, threads: int = 1, quick: bool = False) -> tuple[Cell, ...]:
@@ -85,6 +97,12 @@ def cells(group: str, *, threads: int = 1, quick: bool = False) -> tuple[Cell, .
         else:
             outputs, sizes = OUTPUTS, SIZES
         return tuple(Cell(n, steps, output=output) for n, steps in sizes for output in outputs)
+    if group == "training":
+        return tuple(
+            Cell(BATCH * width, steps, wrt=wrt)
+            for width, steps in (LAYERS[:1] if quick else LAYERS)
+            for wrt in (("x",), ("x", "beta"))
+        )
     if not one_thread:
         return ()
     step_sizes = (1, 1000) if quick else (1, 1000, 100_000)

@@ -1,11 +1,13 @@
 """The four models in plain NumPy, one line an equation: what spikes are checked against.
 
-It is also the peer "plain NumPy": what one writes first.
+It is also the peer "plain NumPy": what one writes first. And Leaky's gradients, in float64.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,3 +57,29 @@ MODELS = {f.__name__.capitalize(): f for f in (leaky, lapicque, synaptic, alpha)
 def step(model: str, x: Array, states: States, constants: Constants) -> States:
     """Return the states after a step; a neuron fires where the last one exceeds its threshold."""
     return MODELS[model](x, states, constants)
+
+
+def leaky_gradients(
+    x: Array, spk: Array, grad_spk: Array, c: Constants, through_reset: bool = False
+) -> dict[str, tuple[Array, float]]:
+    """Return gradients of x and beta, in float64, and the size to which their errors relate.
+
+    The membrane follows spikes that are given, for a few rounded otherwise set it on another
+    course. Their surrogate is snnTorch's arctangent with alpha=2. The size is the largest entry,
+    and for beta, which is a sum, that of its terms' magnitudes.
+    """
+    beta, threshold = (float(c[name]) for name in ("beta", "threshold"))
+    mem = np.zeros((len(x) + 1, *x.shape[1:]))  # mem[t] is before step t
+    for t, x_t in enumerate(x):
+        mem[t + 1] = beta * mem[t] + x_t - (threshold * spk[t - 1] if t else 0)
+    grad_x = np.empty(x.shape)
+    grad_mem = np.zeros(x.shape[1:])
+    grad_beta = size = 0.0
+    for t in reversed(range(len(x))):
+        surrogate = 1 / (1 + (np.pi * (mem[t + 1] - threshold)) ** 2)
+        kept = beta - threshold * surrogate if through_reset else beta
+        grad_mem = grad_x[t] = grad_spk[t] * surrogate + kept * grad_mem
+        terms = grad_mem * mem[t]
+        grad_beta += terms.sum()
+        size += np.abs(terms).sum()
+    return {"x": (grad_x, np.abs(grad_x).max()), "beta": (np.array(grad_beta), size)}

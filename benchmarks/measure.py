@@ -1,4 +1,4 @@
-"""Measure a cell: each way of each peer is checked for equal spikes, then all are timed in turn.
+"""Measure a cell: each way of each peer is checked for equal results, then all are timed in turn.
 
 Of a peer's variants only the fastest three of a first look are timed to the end, and of those the
 one with the lowest median counts: what snnc is compared with is the best of what was tried.
@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.problem import Problem
+from benchmarks.peers import contenders
+from benchmarks.problem import Problem, Training
 from benchmarks.timing import estimate, measure
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ class Entry:
     note: str = ""
 
 
-def check(problem: Problem, way: Way) -> tuple[float, int]:
-    """Make the first call of a way; the seconds it took, and how much differs."""
+def check(problem: Problem, way: Way) -> tuple[float, int, int]:
+    """Make the first call of a way; the seconds it took, what differs, and wrong gradients."""
     problem.rest()
     start = perf_counter()
     returned = way.call()
     seconds = perf_counter() - start
-    return seconds, problem.differing(way, returned)
+    return seconds, problem.differing(way, returned), problem.inaccurate(way, returned)
 
 
 def first_look(problem: Problem, variants: Mapping[str, Way], exact: bool) -> Entry:
@@ -70,10 +71,11 @@ def first_look(problem: Problem, variants: Mapping[str, Way], exact: bool) -> En
     entry = Entry()
     allowed = 0 if exact else max(4, int(DIFFERING * problem.cell.neuron_steps))
     for variant, way in variants.items():
-        seconds, differing = check(problem, way)
+        seconds, differing, inaccurate = check(problem, way)
         entry.first_call += seconds
-        if differing > allowed:
-            entry.note = f"WRONG: {differing} values of {variant or 'it'} differ"
+        if differing > allowed or inaccurate:
+            what = f"{inaccurate} gradients" if inaccurate else f"{differing} values"
+            entry.note = f"WRONG: {what} of {variant or 'it'} differ"
             entry.differing = differing
             return entry
         entry.differing = max(entry.differing, differing)
@@ -96,11 +98,11 @@ def measure_cell(
     dict of Entry
         For each column of the table, in the order of `peers`.
     """
-    problem = Problem(cell, threads)
+    problem = Training(cell, threads) if cell.wrt else Problem(cell, threads)
     entries: dict[str, Entry] = {}
     finalists = {}
     for peer in peers.values():
-        for column, variants in peer.contenders(problem).items():
+        for column, variants in contenders(peer, problem).items():
             entry = first_look(problem, variants, peer.EXACT)
             entries[column] = entry
             if not entry.note:

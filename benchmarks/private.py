@@ -62,5 +62,5 @@ def run(
         None,  # dtype
         _threads.num_threads,
         _threads.spread,
-        0,
+        0,  # checkpoint: no gradients
     )

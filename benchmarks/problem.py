@@ -6,13 +6,14 @@ The arrays are shared by all peers that compute in place, so they use the same m
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 import snnc
 from benchmarks import equations, private
+from benchmarks.cells import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,17 +31,25 @@ PARAMETERS: dict[str, dict[str, float]] = {
     "Synaptic": {"alpha": 0.9, "beta": 0.8, "threshold": 8.0},
     "Alpha": {"alpha": 0.9, "beta": 0.8, "threshold": 0.2},
 }
-"""Inputs are uniform between 0 and 0.6: with these, 12 to 25 % of the neurons fire in a step."""
+"""Inputs are uniform between 0 and 0.6: with these, 12 to 25 % of the neurons fire in a step.
+For training they go up to 0.4, and 13 % fire."""
 
 PACKED_BITORDER: Final = "little"
 """Neuron 8 k + i is bit i of byte k, as in ``np.packbits(spk, axis=-1, bitorder="little")``."""
 
+ACCURACY = 1e-6
+"""By how much gradients may differ from float64's, relative to the largest."""
+
 
 class Outputs(NamedTuple):
-    """What a call computed: spikes (any non-zero value is one), and mem if it was recorded."""
+    """What a call computed: spikes (any non-zero value is one), and mem if it was recorded.
+
+    And gradients, in the order of the cell's `wrt`.
+    """
 
     spk: Array
-    mem: Array | None
+    mem: Array | None = None
+    gradients: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ class Way:
     outputs : callable, optional
         Says what a call computed, given what it returned; by default the problem's own arrays.
     late : int
-        By how many steps spikes come later than snnTorch's.
+        By how many steps spikes come later than snnTorch's. They are the spikes that reset their
+        neuron, and so let the gradient through the reset.
     """
 
     call: partial[Any]
@@ -87,7 +97,7 @@ def _data(cell: Cell) -> tuple[Array, tuple[Array, ...], Array, Array]:
     names = private.state_names(cell.model)
     rng = np.random.default_rng(cell.n + cell.steps)
     x = rng.random((max(cell.steps, 1), cell.n), np.float32).astype(cell.dtype)
-    x *= 0.6
+    x *= 0.4 if cell.wrt else 0.6
     if cell.steps:
         initial = tuple(np.zeros(cell.n, cell.dtype) for _ in names)
     else:  # some are above the threshold, so that one step shows resets
@@ -126,7 +136,8 @@ class Problem:
         self.threads = threads
         self.neuron = make_neuron(cell)
         self.constants = private.constants(self.neuron, cell.dtype)
-        x, self._initial, self._spk, self._mem = _data(replace(cell, output="float"))
+        shared = replace(cell, output="float", wrt=cell.wrt[:1])
+        x, self._initial, self._spk, self._mem = _data(shared)
         self.x = x if cell.steps else x[0]
         self.states = tuple(np.copy(state) for state in self._initial)
         width = -(-cell.n // 8) if cell.packed else cell.n
@@ -150,7 +161,7 @@ class Problem:
         if way.outputs is None:
             spk, mem = self.spk, self.mem
         else:
-            spk, mem = way.outputs(returned)
+            spk, mem, _ = way.outputs(returned)
         if way.outputs is None and self.cell.packed:
             spk = np.unpackbits(spk, axis=-1, count=self.cell.n, bitorder=PACKED_BITORDER)
         fired = (spk if spk.dtype == np.bool_ else spk != 0).reshape(self._spk.shape)
@@ -159,3 +170,61 @@ class Problem:
         if mem is not None:
             wrong += np.count_nonzero(mem.reshape(self._mem.shape) != self._mem)
         return int(wrong)
+
+    def inaccurate(self, way: Way, returned: Any) -> int:
+        """Count the gradients that are wrong; there are none but in training."""
+        return 0
+
+
+class Training(Problem):
+    """A cell with gradients; all arrays are (steps, BATCH, neurons of the layer).
+
+    Attributes
+    ----------
+    grad_spk : ndarray
+        The gradient of a loss with respect to the spikes.
+    spk, spk_uint8, grad_x : ndarray
+        Where peers write that compute in place.
+    """
+
+    def __init__(self, cell: Cell, threads: int = 1) -> None:
+        super().__init__(cell, threads)
+        shape = (cell.steps, BATCH, cell.n // BATCH)
+        self.x, self.spk = self.x.reshape(shape), self.spk.reshape(shape)
+        self.spk_uint8 = np.empty(shape, np.uint8)
+        self.grad_spk = np.random.default_rng(cell.n).random(shape, np.float32)
+        self.grad_x = np.empty_like(self.x)
+
+    def rest(self) -> None:
+        """Do as any problem, with more outputs."""
+        super().rest()
+        self.spk_uint8.fill(0x55)
+        self.grad_x.fill(np.nan)
+
+    @cached_property
+    def _expected(self) -> dict[str, tuple[Array, float]]:
+        spk = self._spk.reshape(self.x.shape)
+        return equations.leaky_gradients(self.x, spk, self.grad_spk, self.constants)
+
+    def _expected_of(self, way: Way, spk: Array) -> dict[str, tuple[Array, float]]:
+        if not way.late and np.array_equal(spk, self._spk.reshape(spk.shape)):
+            return self._expected
+        spk, grad_spk = (  # the last steps' spikes never come
+            np.concatenate([array[way.late :], np.zeros_like(array[: way.late])])
+            for array in (spk, self.grad_spk)
+        )
+        return equations.leaky_gradients(
+            self.x, spk, grad_spk, self.constants, through_reset=bool(way.late)
+        )
+
+    def inaccurate(self, way: Way, returned: Any) -> int:
+        """Count the gradients that are wrong, given the spikes that came."""
+        assert way.outputs is not None
+        spk, _, gradients = way.outputs(returned)
+        expected = self._expected_of(way, (spk != 0).reshape(self.x.shape))
+        wrong = 0
+        for name, found in zip(self.cell.wrt, gradients, strict=True):
+            right, size = expected[name]
+            error = np.abs(np.reshape(found, right.shape) - right)
+            wrong += int(np.count_nonzero(~(error <= ACCURACY * size)))  # nor is NaN
+        return wrong

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.cells import BATCH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 TIE = 1.25  # ratios from 1/TIE to TIE are ties
 SHORT_US = 20.0  # sequences shorter than this (with Numba) are compared through the private call
+TRAINING = "snnc run, backward"
 PEERS = ("Numba", "careful NumPy", "plain NumPy", "JAX", "Spyx", "snnTorch")
 VARIED = {
     "models": ("model", "Leaky", "The models"),
@@ -62,10 +66,10 @@ class Row:
         return steps
 
     def usual(self, output: str | None = None) -> bool:
-        """Whether this is Leaky in float32 with parameters that all neurons share."""
+        """Whether this is Leaky in float32 with shared parameters, without gradients."""
         cell = self.cell
         usual = (cell["model"], cell["dtype"], cell["per_neuron"]) == ("Leaky", "float32", False)
-        return usual and output in (None, cell["output"])
+        return usual and not cell["wrt"] and output in (None, cell["output"])
 
     def us(self, column: str) -> float | None:
         """Return a median in microseconds, or None."""
@@ -78,6 +82,8 @@ class Row:
 
     def snnc_column(self) -> str:
         """Return the snnc column with which sequences are compared."""
+        if self.cell["wrt"]:
+            return TRAINING
         numba = self.us("Numba")
         if numba is not None and numba < SHORT_US and "snnc _core.run" in self.columns:
             return "snnc _core.run"
@@ -116,8 +122,12 @@ class Row:
         """Name the cell in one line."""
         cell = self.cell
         size = f"N={cell['n']}, T={cell['steps']}" if cell["steps"] else f"a step of N={cell['n']}"
+        if cell["wrt"]:
+            size = f"B={BATCH}, H={cell['n'] // BATCH}, T={cell['steps']}"
         own = ", per-neuron parameters" if cell["per_neuron"] else ""
         output = OUTPUT_NAMES[cell["output"]].format(dtype=cell["dtype"])
+        if cell["wrt"]:
+            output = f"gradients of {' and '.join(cell['wrt'])}"
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{cell['model']}, {size}, {output}{own}, {threads}"
 
@@ -173,7 +183,9 @@ def machine(results: dict[str, Any]) -> str:
         "Every way was checked for equal spikes before it was timed: bit for bit, but for JAX\n"
         "and Spyx, whose compiler contracts to fused multiply-adds (how many differ is shown).\n"
         "Spyx emits each spike a step late, which the check allows for. Numba is the fastest of\n"
-        "its variants. All ways that compute in place share their arrays."
+        "its variants. All ways that compute in place share their arrays. Gradients were checked\n"
+        "to 1e-6 of the largest, against float64's given the spikes that came; Spyx's pass\n"
+        "through the reset too, and were checked against those of its own equations."
     )
     return "\n".join(lines)
 
@@ -234,13 +246,46 @@ def sequences(rows: Sequence[Row]) -> str:
     return table(head, lines)
 
 
+def training(rows: Sequence[Row]) -> str:
+    """Show runs forward and backward, and what the gradient of beta costs."""
+    without = {(r.cell["n"], r.steps): r.us(TRAINING) for r in rows if len(r.cell["wrt"]) == 1}
+    head = ["H", "T", "gradients of", TRAINING, "G/s", "Numba", "G/s", "Numba is", "ratio"]
+    head += ["JAX", "Spyx", "ratio to the best", "snnTorch", "ratio", "beta keeps"]
+    lines = []
+    for row in sorted(rows, key=lambda row: (row.cell["n"], row.steps, len(row.cell["wrt"]))):
+        ours, base = row.us(TRAINING), without.get((row.cell["n"], row.steps))
+        xla = min(("JAX", "Spyx"), key=lambda peer: row.us(peer) or math.inf)
+        lines.append(
+            [
+                str(row.cell["n"] // BATCH),
+                str(row.steps),
+                ", ".join(row.cell["wrt"]),
+                row.time(TRAINING),
+                number(row.rate(TRAINING)),
+                row.time("Numba"),
+                number(row.rate("Numba")),
+                variant(row, "Numba"),
+                row.compared(TRAINING, "Numba"),
+                row.time("JAX"),
+                row.time("Spyx"),
+                row.compared(TRAINING, xla),
+                row.time("snnTorch"),
+                row.compared(TRAINING, "snnTorch"),
+                f"{base / ours:.0%}" if "beta" in row.cell["wrt"] and base and ours else "-",
+            ]
+        )
+    return table(head, lines)
+
+
 def varied(rows: Sequence[Row], key: str, base: Any) -> list[Row]:
     """Pick the rows that differ from the usual in `key` only, and those to compare them with."""
     usual = {"dtype": "float32", "per_neuron": False, "output": "float"}
     some = [
         row
         for row in rows
-        if row.threads == 1 and all(row.cell[k] == v for k, v in usual.items() if k != key)
+        if row.threads == 1
+        and not row.cell["wrt"]
+        and all(row.cell[k] == v for k, v in usual.items() if k != key)
     ]
 
     def size(row: Row) -> tuple[Any, ...]:
@@ -363,7 +408,7 @@ def verdicts(rows: Sequence[Row]) -> str:
             if ratio is None:
                 continue
             verdict = mark(ratio).split()[1]
-            pair = ("snnc run" if row.steps else ours, peer)
+            pair = ("snnc run" if ours == "snnc _core.run" else ours, peer)
             counts.setdefault(pair, Counter())[verdict] += 1
             if verdict == "LOSS":
                 losses.append(f"- {ratio:.2f} against {peer} ({ours}): {row.title()}")
@@ -439,6 +484,10 @@ def render(results: dict[str, Any]) -> str:
             if "sequences" in groups and some:
                 title = f"## Sequences, Leaky, {name.format(dtype='float32')}, {suffix}"
                 parts += [title, sequences(some)]
+        some = [row for row in rows if row.threads == threads and row.cell["wrt"]]
+        if "training" in groups and some:
+            title = f"## Forward and backward, Leaky, float32, B={BATCH}, {suffix}"
+            parts += [title, training(some)]
     for group, (key, base, title) in VARIED.items():
         if group in groups:
             parts += [f"## {title}, 1 thread, us", relative(varied(rows, key, base), key, base)]

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import cells, measure, overhead, picture, private, report, timing
+from benchmarks import cells, equations, measure, overhead, picture, private, report, timing
 from benchmarks.cells import Cell
-from benchmarks.peers import careful_numpy, plain_numpy, snnc_calls
-from benchmarks.problem import Problem
+from benchmarks.peers import careful_numpy, contenders, plain_numpy, snnc_calls
+from benchmarks.problem import Outputs, Problem, Training, Way
 
 NUMPY_PEERS = {"careful": careful_numpy, "plain": plain_numpy, "snnc": snnc_calls}
 ONCE = timing.Budget(seconds=0, least=2, least_slow=2)
@@ -27,16 +27,17 @@ VARIED = [
     for dtype, per_neuron in (("float32", False), ("float64", True))
 ]
 STEPS = [Cell(13, model=model, per_neuron=own) for model in cells.MODELS for own in (False, True)]
+TRAINED = Cell(2 * cells.BATCH, 40, wrt=("x", "beta"))
 
 
 def differing(peer, cell, threads=1):
-    """The differing values of each way."""
-    problem = Problem(cell, threads)
+    """The differing values, and wrong gradients, of each way."""
+    problem = (Training if cell.wrt else Problem)(cell, threads)
     assert problem._spk.any()
     assert not problem._spk.all()
     return {
-        (column, variant): measure.check(problem, way)[1]
-        for column, variants in peer.contenders(problem).items()
+        (column, variant): sum(measure.check(problem, way)[1:])
+        for column, variants in contenders(peer, problem).items()
         for variant, way in variants.items()
     }
 
@@ -51,7 +52,8 @@ def test_grid(group, threads, quick):
     listed = cells.cells(group, threads=threads, quick=quick)
     assert len(set(listed)) == len(listed)
     assert bool(listed) == (
-        group in ("steps", "sequences") or (threads == 1 and group not in ("calls", "memory"))
+        group in ("steps", "sequences", "training")
+        or (threads == 1 and group not in ("calls", "memory"))
     ) or (group, threads, quick) == ("steps", 2, True)
     for cell in listed:
         assert cell.model in cells.MODELS
@@ -70,6 +72,10 @@ def test_grid_covers_what_is_promised():
         (1_000_000, 25),
     }
     assert {cell.model for cell in cells.cells("models")} == {*cells.MODELS}
+    assert {(cell.n, cell.steps, cell.wrt) for cell in cells.cells("training")} == {
+        (64 * width, steps, wrt)
+        for width in (64, 256, 1024) for steps in (64, 256) for wrt in (("x",), ("x", "beta"))
+    }  # fmt: skip
 
 
 def test_a_cell_says_what_it_is():
@@ -78,6 +84,7 @@ def test_a_cell_says_what_it_is():
     assert (cell.neuron_steps, cell.record_mem, cell.packed) == (100_000, True, False)
     assert (cell.spk_dtype, Cell(1, dtype="float64").spk_dtype) == ("uint8", "float64")
     assert str(Cell(7, per_neuron=True)) == "Leaky step N=7, per-neuron float32, float"
+    assert str(TRAINED) == "Leaky N=128, T=40, float32, gradients of x and beta"
 
 
 # ---- the peers agree ----
@@ -121,7 +128,69 @@ def test_wrong_spikes_are_not_timed():
     assert entries["snnc run"].timing.repeats >= 2
 
 
+def test_gradients_agree():
+    assert differing(snnc_calls, TRAINED) == {("snnc run, backward", ""): 0}
+    assert contenders(careful_numpy, Training(TRAINED)) == {}
+
+
+def test_wrong_gradients_are_not_timed():
+    def training(problem):
+        way = snnc_calls.training(problem)["snnc run, backward"][""]
+
+        def wrong(name):
+            returned = way.call()
+            gradient = np.array(getattr(returned[1], name))
+            gradient.flat[0] += 1e-4 * gradient.max()
+            setattr(returned[1], name, gradient)
+            return returned
+
+        return {name: {"": replace(way, call=partial(wrong, name))} for name in ("x", "beta")}
+
+    peer = SimpleNamespace(EXACT=False, training=training)
+    entries = measure.measure_cell(TRAINED, {"wrong": peer, "snnc": snnc_calls}, ONCE)
+    for name in ("x", "beta"):
+        assert entries[name].timing is None
+        assert entries[name].note == "WRONG: 1 gradients of it differ"
+    assert entries["snnc run, backward"].timing.repeats >= 2
+
+
+def test_expected_gradients():
+    x, grad_spk = np.array([[0.7, 1.4], [0.6, -0.3]]), np.array([[1.0, 2.0], [3.0, 4.0]])
+    c = {"beta": np.float64(0.5), "threshold": np.float64(1)}
+    spk = x > 1
+    mem = np.stack([x[0], 0.5 * x[0] + x[1] - spk[0]])
+    surrogate = 1 / (1 + (np.pi * (mem - 1)) ** 2)
+    last = grad_spk[1] * surrogate[1]
+    for through_reset in (False, True):
+        kept = 0.5 - through_reset * surrogate[0]
+        found = equations.leaky_gradients(x, spk, grad_spk, c, through_reset)
+        expected = np.stack([grad_spk[0] * surrogate[0] + kept * last, last])
+        np.testing.assert_allclose(found["x"][0], expected, rtol=1e-15)
+        assert found["x"][1] == np.abs(expected).max()
+        np.testing.assert_allclose(found["beta"], [(last * x[0]).sum()] * 2, rtol=1e-15)
+
+
+def test_gradients_of_late_spikes():
+    problem = Training(TRAINED)
+    spk = problem._spk.reshape(problem.x.shape)
+    spk = np.concatenate([np.zeros_like(spk[:1]), spk[:-1]])
+    grad_spk = np.concatenate([problem.grad_spk[1:], np.zeros_like(problem.grad_spk[:1])])
+    found = equations.leaky_gradients(
+        problem.x, problem._spk.reshape(spk.shape), grad_spk, problem.constants, True
+    )
+    way = Way(partial(int), lambda _: Outputs(spk, None, (found["x"][0], found["beta"][0])), 1)
+    assert (problem.differing(way, None), problem.inaccurate(way, None)) == (0, 0)
+    assert problem.inaccurate(replace(way, late=0), None) > 0
+
+
 if importlib.util.find_spec("numba"):
+
+    def test_numba_gradients_agree():
+        from benchmarks.peers import numba_training
+
+        found = differing(numba_training, TRAINED)
+        assert not any(found.values()), found
+        assert len(found) >= 8
 
     def test_numba_agrees():
         from benchmarks.peers import numba_nests
@@ -175,7 +244,7 @@ def results():
 
     def columns(**us):
         return {
-            name.replace("_", " "): {
+            name.replace("_", " ").replace("trained", "run, backward"): {
                 "variant": "strips of 256" if name == "Numba" else "",
                 "differing": 2 if name == "JAX" else 0,
                 "median_us": value,
@@ -208,6 +277,8 @@ def results():
             row(Cell(1000, 100), snnc_run=100.0, Numba=50.0, JAX=110.0, careful_NumPy=1000.0),
             row(Cell(1000, 100, "Alpha"), snnc_run=200.0, Numba=200.0),
             row(Cell(1000, 100, per_neuron=True), snnc_run=150.0, Numba=100.0),
+            row(TRAINED, snnc_trained=125.0, JAX=500.0, Spyx=250.0, snnTorch=1e4),
+            row(replace(TRAINED, wrt=("x",)), snnc_trained=100.0, Numba=150.0, Spyx=400.0),
         ],
     }
     two = worker | {"threads": 2, "cells": [row(Cell(1000, 100), 2, snnc_run=60.0, Numba=30.0)]}
@@ -261,6 +332,18 @@ def test_relative_tables(results):
     ]  # fmt: skip
     parameters = text.split("## Per-neuron parameters")[1].split("##")[0]
     assert "1.5" in parameters
+
+
+def test_training_table(results):
+    text = report.render(results)
+    lines = text.split("## Forward and backward")[1].splitlines()[4:6]
+    lines = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
+    assert lines == [
+        ["2", "40", "x", "100 ±20%", "0.0512", "150 ±20%", "0.0341", "strips of 256", "1.50 win",
+         "-", "400 ±20%", "4.00 win", "-", "-", "-"],
+        ["2", "40", "x, beta", "125 ±20%", "0.041", "-", "-", "-", "-",
+         "500 ±20% (2 differ)", "250 ±20%", "2.00 win", "10000 ±20%", "80 win", "80%"],
+    ]  # fmt: skip
 
 
 def test_tables_line_up():

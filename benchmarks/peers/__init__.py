@@ -2,7 +2,8 @@
 
 A module has ``EXACT`` (whether its spikes must be equal bit for bit; else a few may differ, and
 the table says how many) and ``contenders(problem)``, which is empty for problems that the peer
-can't or shouldn't compute.
+can't or shouldn't compute; and ``training(problem)``, the same for problems with gradients. Either
+may be missing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 NAMES = (
     "snnc_calls",
     "numba_nests",
+    "numba_training",
     "careful_numpy",
     "plain_numpy",
     "jax_scan",
@@ -25,13 +27,15 @@ NAMES = (
 
 
 class Peer(Protocol):
-    """What the module of a peer offers."""
+    """What the module of a peer offers, beside `contenders` and `training`."""
 
     EXACT: bool
 
-    def contenders(self, problem: Problem) -> Contenders:
-        """Return the ways to compute a problem."""
-        ...
+
+def contenders(peer: Peer, problem: Problem) -> Contenders:
+    """Return the ways in which a peer computes a problem."""
+    offer = getattr(peer, "training" if problem.cell.wrt else "contenders", None)
+    return offer(problem) if offer is not None else {}
 
 
 def load(names: tuple[str, ...] = NAMES) -> tuple[dict[str, Peer], dict[str, str]]:

@@ -137,8 +137,9 @@ def pack(fired, packed):
 def nests(model: str, record_mem: bool, packed: bool) -> tuple[Callable[..., None], ...]:
     """Make the bodies of the nests: time within strips of neurons, the same parallel, neurons.
 
-    Strips of all neurons are the order "time outside". With `fours`, four steps are done at a
-    time, the states staying in registers. Spikes that are packed go through a row of bytes.
+    And a strip, of which they are made. Strips of all neurons are the order "time outside". With
+    `fours`, four steps are done at a time, the states staying in registers. Spikes that are
+    packed go through a row of bytes.
     """
     cell = MODELS[model]
 
@@ -227,7 +228,7 @@ def nests(model: str, record_mem: bool, packed: bool) -> tuple[Callable[..., Non
                     mem[t, j] = new[-1]
             save(states, j, new)
 
-    return strips, strips_parallel, neurons
+    return strips, strips_parallel, neurons, strip
 
 
 @cache
@@ -306,7 +307,7 @@ def contenders(problem: Problem) -> Contenders:
         allocating = way(into, call, outputs=lambda returned: Outputs(returned[0], None))
         return {"Numba in place": variants, "Numba allocating": {"": allocating}}
 
-    strips, strips_parallel, neurons = nests(cell.model, cell.record_mem, cell.packed)
+    strips, strips_parallel, neurons, _ = nests(cell.model, cell.record_mem, cell.packed)
     mem = "mem" if cell.record_mem else "x"  # of the right type, but not written
     shared = f"x, {_tuple(states)}, spk, {mem}, {_tuple(parameters)}"
     found = {}

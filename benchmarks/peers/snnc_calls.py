@@ -13,7 +13,7 @@ from benchmarks.problem import Outputs, Way
 if TYPE_CHECKING:
     from typing import Any
 
-    from benchmarks.problem import Contenders, Problem
+    from benchmarks.problem import Array, Contenders, Problem, Training
 
 EXACT = True
 
@@ -43,3 +43,25 @@ def contenders(problem: Problem) -> Contenders:
         one = partial(public.func, *public.args, **public.keywords, num_threads=1)
         found["snnc run, 1 thread"] = {"": Way(one)}
     return found
+
+
+def forward_backward(
+    neuron: Any, x: Array, grad_spk: Array, wrt: tuple[str, ...], rec: Any, grad_x: Array
+) -> Any:
+    """Do a run that keeps what `backward` needs, into an earlier recording, and go back."""
+    rec = neuron.run(x, record="spk", spk_dtype=np.uint8, grad=True, out=rec)
+    return rec, neuron.backward(rec, spk=grad_spk, wrt=wrt, out=grad_x)
+
+
+def training(problem: Training) -> Contenders:
+    """Offer the public calls."""
+    neuron, x, wrt = problem.neuron, problem.x, problem.cell.wrt
+    out = {"spk": problem.spk_uint8}
+    rec = neuron.run(x, record="spk", spk_dtype=np.uint8, grad=True, out=out)
+    call = partial(forward_backward, neuron, x, problem.grad_spk, wrt, rec, problem.grad_x)
+
+    def outputs(returned: Any) -> Outputs:
+        rec, gradients = returned
+        return Outputs(rec.spk, None, tuple(getattr(gradients, name) for name in wrt))
+
+    return {"snnc run, backward": {"": Way(call, outputs)}}

@@ -1,4 +1,4 @@
-"""snnTorch: the loop over time of its tutorials, without gradients."""
+"""snnTorch: the loop over time of its tutorials."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import snntorch
 import torch
+from snntorch import surrogate
 
 from benchmarks.problem import Outputs, Way
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from benchmarks.problem import Contenders, Problem
+    from benchmarks.problem import Contenders, Problem, Training
 
 EXACT = True
 
@@ -62,3 +63,35 @@ def contenders(problem: Problem) -> Contenders:
         call = partial(step, neuron, x, states)
         return {"snnTorch": {"": Way(call, lambda r: Outputs(r[0].numpy(), None))}}
     return {"snnTorch": {"": Way(partial(sequence, neuron, x, states, cell.record_mem), outputs)}}
+
+
+def forward_backward(neuron: Any, x: Any, mem: Any, grad_spk: Any, wrt: tuple[Any, ...]) -> Any:
+    """Step through a sequence, and go back."""
+    spk_rec = []
+    for x_t in x:
+        spk, mem = neuron(x_t, mem)
+        spk_rec.append(spk)
+    spk = torch.stack(spk_rec)
+    return spk, torch.autograd.grad(spk, wrt, grad_spk)
+
+
+def training(problem: Training) -> Contenders:
+    """Offer the loop."""
+    torch.set_num_threads(problem.threads)
+    with_beta = "beta" in problem.cell.wrt
+    neuron = snntorch.Leaky(
+        float(problem.neuron.beta),
+        float(problem.neuron.threshold),
+        surrogate.atan(alpha=2.0),
+        learn_beta=with_beta,
+    )
+    x = torch.from_numpy(problem.x).requires_grad_()
+    wrt = (x, neuron.beta) if with_beta else (x,)
+    mem, grad_spk = torch.zeros_like(x[0]), torch.from_numpy(problem.grad_spk)
+    call = partial(forward_backward, neuron, x, mem.detach(), grad_spk, wrt)
+
+    def outputs(returned: Any) -> Outputs:
+        spk, gradients = returned
+        return Outputs(spk.detach().numpy(), None, tuple(g.numpy() for g in gradients))
+
+    return {"snnTorch": {"": Way(call, outputs)}}
