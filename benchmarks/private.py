@@ -58,7 +58,7 @@ def run(
         0,  # first_step
         None,  # neurons
         spk_dtype,
-        (arrays, states),
+        (arrays, states, (None,) * len(states)),
         None,  # dtype
         _threads.num_threads,
         _threads.spread,

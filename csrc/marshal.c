@@ -1007,11 +1007,16 @@ static int take_outputs(job *j)
         shape kept = j->neurons;
         memmove(kept.dims + 1, kept.dims, (size_t)kept.ndim++ * sizeof *kept.dims);
         kept.dims[0] = j->num_steps ? (j->num_steps - 1) / request->interval + 1 : 0;
-        for (int k = 0; k < info->num_states; k++)
-            if (take_output(NULL, info->states[k], j->type, &kept,
-                            &j->out[MARSHAL_CHECKPOINT + k],
-                            &j->given[MARSHAL_CHECKPOINT + k]) < 0)
+        for (int k = 0; k < info->num_states; k++) {
+            const int o = MARSHAL_CHECKPOINT + k;
+            PyObject *const old = request->out[o]; /* of an earlier run, if it fits */
+            const int fits =
+                old && PyArray_Check(old) &&
+                is_plain((PyArrayObject *)old, j->type, kept.ndim, kept.dims);
+            if (take_output(fits ? old : NULL, info->states[k], j->type, &kept,
+                            &j->out[o], &j->given[o]) < 0)
                 return -1;
+        }
     }
     if (wanted[MARSHAL_EVENTS]) {
         npy_intp none = 0;

@@ -55,8 +55,8 @@ typedef struct {
     int wanted[MARSHAL_STATE]; /* of the outputs; final states always are */
     Py_ssize_t every, first_step, interval; /* 0: no checkpoints */
     PyObject *neurons; /* whose states are recorded: None (all), a slice, or indices */
-    /* Arrays to fill. NULL or None: allocate; so does a scalar as a single neuron's
-     * state after a run. */
+    /* Arrays to fill. NULL or None: allocate; so do a scalar as a single neuron's state
+     * after a run, and checkpoints that don't fit. */
     PyObject *out[MARSHAL_NUM_OUTPUTS];
     /* spread(work, count): calls work(i) for every i below count, in any threads, and
      * returns when all have. */

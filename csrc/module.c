@@ -358,7 +358,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     marshal_result result;
     const snnc_model_info *info;
     PyObject *states[SNNC_MAX_STATES], *out_recorded = NULL, *out_states = NULL;
-    PyObject *recorded, *final, *checkpoints = NULL, *results;
+    PyObject *out_checkpoints = NULL, *recorded, *final, *checkpoints, *results;
     Py_ssize_t num_recorded, time_axis, every, first_step, num_threads, interval;
     Py_ssize_t index[MARSHAL_STATE];
 
@@ -381,12 +381,14 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         }
     }
     if (args[OUT] != Py_None) {
-        if (!is_tuple(args[OUT], 2, "out"))
+        if (!is_tuple(args[OUT], 3, "out"))
             return NULL;
+        out_checkpoints = PyTuple_GetItem(args[OUT], 2);
         out_recorded = PyTuple_GetItem(args[OUT], 0);
         out_states = PyTuple_GetItem(args[OUT], 1);
         if (!is_tuple(out_recorded, num_recorded, "out[0]") ||
-            !is_tuple(out_states, info->num_states, "out[1]"))
+            !is_tuple(out_states, info->num_states, "out[1]") ||
+            !is_tuple(out_checkpoints, info->num_states, "out[2]"))
             return NULL;
     }
     time_axis = PyNumber_AsSsize_t(args[TIME_AXIS], NULL);
@@ -429,6 +431,8 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         states[k] = PyTuple_GetItem(args[STATES], k);
         request.out[MARSHAL_STATE + k] =
             out_states ? PyTuple_GetItem(out_states, k) : NULL;
+        request.out[MARSHAL_CHECKPOINT + k] =
+            out_checkpoints ? PyTuple_GetItem(out_checkpoints, k) : NULL;
     }
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
         request.wanted[index[i]] = 1;

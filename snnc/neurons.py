@@ -715,7 +715,7 @@ dtype, num_threads, rng, **named_states
             first_step,
             neurons,
             spk_dtype,
-            None if out is None else self._given(out, names),
+            None if out is None else self._given(out, names, grad),
             dtype,
             _threads.num_threads if num_threads is None else num_threads,
             _threads.spread,
@@ -761,10 +761,11 @@ dtype, num_threads, rng, **named_states
         return 1
 
     def _given(
-        self, out: Recording | Mapping[str, Any], names: tuple[str, ...]
-    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Arrays of the caller's to fill: for each recorded name, and for each state."""
+        self, out: Recording | Mapping[str, Any], names: tuple[str, ...], grad: bool
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+        """Arrays to fill: for each recorded name, each state, and the checkpoints of each."""
         arrays: Mapping[str, Any]
+        checkpoints: tuple[Any, ...] = self._nothing
         if type(out) is dict or isinstance(out, Mapping):  # asking the latter is slow
             arrays, state = out, out.get("state")
             for name in out:
@@ -777,6 +778,8 @@ dtype, num_threads, rng, **named_states
                     raise ValueError("out: 'events' can't be given, as their number isn't known")
         elif isinstance(out, Recording):
             arrays, state = out._arrays, out.state
+            if grad and out._tape is not None and out._tape.model == self._name:
+                checkpoints, out._tape = out._tape.checkpoints, None
         else:
             raise TypeError(f"out={out!r}; expected a Recording or a dict of arrays")
         if state is None:
@@ -787,7 +790,7 @@ dtype, num_threads, rng, **named_states
                 f"({', '.join(self.states)}), not {state!r}"
             )
         given = [None if name == "events" else arrays.get(name) for name in names]
-        return tuple(given), tuple(state)
+        return tuple(given), tuple(state), checkpoints
 
 
 class TorchNeuron(SpikingNeuron):

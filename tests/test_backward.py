@@ -491,6 +491,24 @@ def test_out():
         lif.backward(rec, spk=g, out=out)
 
 
+def test_a_run_into_an_earlier_recording_reuses_its_checkpoints():
+    lif = snnc.Synaptic(0.8, 0.9)
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(0.3, 0.7, (2, 40, 70)).astype(np.float32)
+    expected = lif.backward(lif.run(y, grad=True), spk=y)
+    first = lif.run(x, grad=True)
+    checkpoints = first._tape.checkpoints
+    second = lif.run(y, grad=True, out=first)
+    assert all(a is b for a, b in zip(second._tape.checkpoints, checkpoints, strict=True))
+    assert_equal_gradients(lif.backward(second, spk=y), expected)
+    with pytest.raises(ValueError, match="must be a Recording"):
+        lif.backward(first, spk=x)  # whose arrays are the second's now
+    third = lif.run(y, grad=True, checkpoint=5, out=second)
+    assert_equal_gradients(lif.backward(third, spk=y), expected)
+    free = lif.run(x, out=third)  # without gradients: the recording's are gone, not wrong
+    assert free._tape is None
+
+
 def test_wrt():
     lif = snnc.Leaky(0.9, graded_spikes_factor=0.7)
     x = np.random.default_rng(1).normal(0.3, 0.7, (40, 70)).astype(np.float32)
