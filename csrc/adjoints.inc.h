@@ -24,58 +24,84 @@ SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
     return parameters > of_spikes;
 }
 
-/* All is read before anything is written: what the loss says of a spike or state may be
- * overwritten by the gradient of the same step's input. */
+/* One step back, or a sweep of several, the last first; `fused` with the default
+ * surrogate, and with one value of each parameter for all neurons. All is read before
+ * anything is written: what the loss says of a spike or state may be overwritten by the
+ * gradient of the same step's input. */
 SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                                      int num_states, int num_params, int reset,
-                                     int parameters, int fused)
+                                     int parameters, int fused, int steps)
 {
     const size_t n = row->n;
-    const real *const x = row->x, *const tested = row->tested,
-                      *const grad_spk = row->grad_spk,
-                      *const grad_spike = row->grad_spike, *const graded = row->graded;
+    const real *x[SNNC_SWEEP_STEPS], *tested[SNNC_SWEEP_STEPS],
+        *grad_spk[SNNC_SWEEP_STEPS], *state[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
+        *given[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], *param[SNNC_MAX_PARAMS];
+    const real *const grad_spike = row->grad_spike;
     const double args[2] = {row->args[0], row->args[1]};
-    const real *state[SNNC_MAX_STATES], *given[SNNC_MAX_STATES],
-        *param[SNNC_MAX_PARAMS];
-    real *const grad_x = row->grad_x;
-    real *grad_state[SNNC_MAX_STATES];
+    const real worth = fused ? *(const real *)row->graded : 0;
+    real *grad_x[SNNC_SWEEP_STEPS], *grad_state[SNNC_MAX_STATES];
+    real shared[SNNC_MAX_PARAMS];
     double *grad_param[SNNC_MAX_PARAMS];
 
-    for (int k = 0; k < num_states; k++) {
-        state[k] = row->state[k];
-        given[k] = row->given[k];
-        grad_state[k] = row->grad_state[k];
+    for (int t = 0; t < steps; t++) {
+        x[t] = (const real *)row->x - t * row->x_step;
+        tested[t] = (const real *)row->tested - t * row->state_step;
+        grad_spk[t] = (const real *)row->grad_spk - t * row->grad_spk_step;
+        grad_x[t] = (real *)row->grad_x - t * row->grad_x_step;
+        for (int k = 0; k < num_states; k++) {
+            state[t * num_states + k] =
+                (const real *)row->state[k] - t * row->state_step;
+            given[t * num_states + k] =
+                (const real *)row->given[k] - t * row->given_step[k];
+        }
     }
-    real shared[SNNC_MAX_PARAMS];
+    for (int k = 0; k < num_states; k++)
+        grad_state[k] = row->grad_state[k];
     for (int k = 0; k < num_params; k++) {
         param[k] = row->params[k];
         shared[k] = fused ? param[k][0] : 0;
         grad_param[k] = row->grad_params[k];
     }
-    const real worth = fused ? graded[0] : 0;
     SNNC_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
+        real input[SNNC_SWEEP_STEPS], mem[SNNC_SWEEP_STEPS], spk[SNNC_SWEEP_STEPS],
+            found[SNNC_SWEEP_STEPS], before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
+            of_before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES];
         NAME(adjoint) a = {0}; /* or Clang 14 carries the unset over, wrongly */
-        a.x = x[i];
-        a.tested = tested[i];
-        a.grad_spk = grad_spk[i];
-        if (fused)
-            a.grad_spike = NAME(atan)(tested[i] - shared[0], args[0], args[1]) *
-                           (grad_spk[i] * worth);
-        else
-            a.grad_spike = grad_spike[i];
-        for (int k = 0; k < num_states; k++) {
-            a.state[k] = state[k][i];
-            a.after[k] = grad_state[k][i];
-            a.given[k] = given[k][i];
+
+        for (int t = 0; t < steps; t++) {
+            input[t] = x[t][i];
+            mem[t] = tested[t][i];
+            spk[t] = grad_spk[t][i];
         }
+        for (int j = 0; j < steps * num_states; j++) {
+            before[j] = state[j][i];
+            of_before[j] = given[j][i];
+        }
+        for (int k = 0; k < num_states; k++)
+            a.before[k] = grad_state[k][i];
         for (int k = 0; k < num_params; k++) {
             a.param[k] = fused ? shared[k] : param[k][i];
             a.grad_param[k] =
                 NAME(is_wanted)(model, k, parameters) ? grad_param[k][i] : 0;
         }
-        NAME(cell_adjoint)(model, &a, reset);
-        grad_x[i] = a.grad_x;
+        for (int t = 0; t < steps; t++) {
+            a.x = input[t];
+            a.tested = mem[t];
+            a.grad_spk = spk[t];
+            a.grad_spike = fused ? NAME(atan)(mem[t] - shared[0], args[0], args[1]) *
+                                       (spk[t] * worth)
+                                 : grad_spike[i];
+            for (int k = 0; k < num_states; k++) {
+                a.state[k] = before[t * num_states + k];
+                a.given[k] = of_before[t * num_states + k];
+                a.after[k] = a.before[k];
+            }
+            NAME(cell_adjoint)(model, &a, reset);
+            found[t] = a.grad_x;
+        }
+        for (int t = 0; t < steps; t++)
+            grad_x[t][i] = found[t];
         for (int k = 0; k < num_states; k++)
             grad_state[k][i] = a.before[k];
         for (int k = 0; k < num_params; k++)
@@ -126,22 +152,23 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
 
 #define ROW_NAME(kind, name, reset, parameters) \
     NAME(kind##_##name##_##reset##_##parameters)
-#define ROW(kind, name, states, params, reset, parameters, fused)                    \
+#define ROW(kind, name, states, params, reset, parameters, fused, steps)             \
     static void ROW_NAME(kind, name, reset, parameters)(const snnc_adjoint_row *row) \
     {                                                                                \
         NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
-                            parameters, fused);                                      \
+                            parameters, fused, steps);                               \
     }
-#if SNNC_FUSED
-#define FUSED_ROWS(name, states, params, reset) \
-    ROW(fused, name, states, params, reset, 0, 1)
+#if defined(SNNC_FUSED)
+#define FUSED_ROWS(name, states, params, reset)                             \
+    ROW(fused, name, states, params, reset, 0, 1, SNNC_FUSED_STEPS(states)) \
+    ROW(fused, name, states, params, reset, 1, 1, SNNC_FUSED_STEPS(states))
 #else
 #define FUSED_ROWS(name, states, params, reset)
 #endif
-#define ROWS(name, states, params, reset)           \
-    ROW(adjoint, name, states, params, reset, 0, 0) \
-    ROW(adjoint, name, states, params, reset, 1, 0) \
-    ROW(adjoint, name, states, params, reset, 2, 0) \
+#define ROWS(name, states, params, reset)              \
+    ROW(adjoint, name, states, params, reset, 0, 0, 1) \
+    ROW(adjoint, name, states, params, reset, 1, 0, 1) \
+    ROW(adjoint, name, states, params, reset, 2, 0, 1) \
     FUSED_ROWS(name, states, params, reset)
 #define SNNC_MODEL(name, states, params, undelayed, hard)     \
     ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS( \
@@ -171,7 +198,8 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
     [SNNC_##reset] = {ROW_NAME(adjoint, name, reset, 0), \
                       ROW_NAME(adjoint, name, reset, 1), \
                       ROW_NAME(adjoint, name, reset, 2)}
-#define FUSED_NAMES(name, reset) [SNNC_##reset] = ROW_NAME(fused, name, reset, 0)
+#define FUSED_NAMES(name, reset) \
+    [SNNC_##reset] = {ROW_NAME(fused, name, reset, 0), ROW_NAME(fused, name, reset, 1)}
 static const snnc_adjoint_fns NAME(adjoint_fns) = {
     .adjoint =
         {
@@ -181,7 +209,7 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #include "models.def"
 #undef SNNC_MODEL
         },
-#if SNNC_FUSED
+#if defined(SNNC_FUSED)
     .fused =
         {
 #define SNNC_MODEL(name, states, params, undelayed, hard)        \

@@ -64,8 +64,8 @@ snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrog
 /* The parts of a strip's workspace, in rows of as many reals as the strip has neurons.
  * NULL: there is none, or not in this call. */
 typedef struct {
-    char *state[SNNC_MAX_STATES];      /* after each step of a segment */
-    char *tested;                      /* likewise, where mem is not what spikes test */
+    char *state[SNNC_MAX_STATES]; /* before a segment and after each of its steps */
+    char *tested; /* after each step, where mem is not what spikes test */
     char *grad_spike, *grad_undelayed; /* of a step */
     char *param[SNNC_MAX_PARAMS];      /* where all neurons have the same */
     char *zero, *minus_zero, *one;     /* for what isn't given */
@@ -88,8 +88,10 @@ typedef struct {
         *delayed; /* where the reset isn't: its mem is what spikes test */
     const snnc_adjoint_fns *rows;
     void (*adjoint)(const snnc_adjoint_row *row);
-    void (*surrogate)(const snnc_surrogate_row *row); /* NULL: it is in the adjoint */
-    int graded; /* the parameter of that name, or -1 */
+    void (*surrogate)(const snnc_surrogate_row *row);
+    void (*fused)(
+        const snnc_adjoint_row *row); /* sweeps of both; NULL: there is none */
+    int graded;                       /* the parameter of that name, or -1 */
     size_t interval, strip;
     stream x, grad_x, grad_spk, grad_state[SNNC_MAX_STATES];
     part_rows parts;
@@ -119,7 +121,7 @@ static void lay_out(plan *p, char *at, size_t bytes)
 
     parts->rows = 0;
     for (int k = 0; k < f->num_states; k++)
-        parts->state[k] = take(&at, steps, bytes, parts);
+        parts->state[k] = take(&at, steps + 1, bytes, parts);
     parts->tested = p->delayed ? take(&at, steps, bytes, parts) : NULL;
     take_tile(&p->x, &at, steps, bytes, parts);
     take_tile(&p->grad_x, &at, steps, bytes, parts);
@@ -175,11 +177,10 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
     p->rows = adjoint_fns(f->isa, call->type);
     p->adjoint = p->rows->adjoint[call->model][call->reset][parameters];
     p->surrogate = p->rows->surrogate[b->derivative ? SNNC_excess : b->surrogate];
-    if (!b->derivative && b->surrogate == SNNC_atan && !undelayed && !parameters &&
-        !f->period && p->rows->fused[call->model][call->reset]) {
-        p->adjoint = p->rows->fused[call->model][call->reset];
-        p->surrogate = NULL;
-    }
+    p->fused = NULL;
+    if (!b->derivative && b->surrogate == SNNC_atan && !undelayed && !f->period &&
+        parameters < 2)
+        p->fused = p->rows->fused[call->model][call->reset][parameters];
     p->interval = snnc_least(call->interval, call->num_steps);
     lay_out(p, NULL, 0);
     const size_t row = snnc_times(p->parts.rows, f->size);
@@ -219,23 +220,21 @@ static char *derivative_at(const plan *p, size_t t, size_t i)
 /* The rows of one segment of a strip, of the steps [t0, t1) and neurons [i, i + n). */
 typedef struct {
     size_t t0, t1, i, n, bytes;
-    const char *checkpoint[SNNC_MAX_STATES];
     const void *param[SNNC_MAX_PARAMS]; /* one for each neuron */
 } segment;
 
 /* State k before step t of it. */
-static const char *state_before(const plan *p, const segment *s, int k, size_t t)
+static char *state_before(const plan *p, const segment *s, int k, size_t t)
 {
-    return t > s->t0 ? p->parts.state[k] + (t - 1 - s->t0) * s->bytes
-                     : s->checkpoint[k];
+    return p->parts.state[k] + (t - s->t0) * s->bytes;
 }
 
 /* The mem that the spikes of step t tested. */
-static const char *tested_at(const plan *p, const segment *s, size_t t)
+static char *tested_at(const plan *p, const segment *s, size_t t)
 {
-    char *const rows =
-        p->delayed ? p->parts.tested : p->parts.state[p->forward.num_states - 1];
-    return rows + (t - s->t0) * s->bytes;
+    if (p->delayed)
+        return p->parts.tested + (t - s->t0) * s->bytes;
+    return state_before(p, s, p->forward.num_states - 1, t + 1);
 }
 
 /* Fills (or empties) a stream's tile, if it has one: with rows [t0, t1). */
@@ -285,17 +284,22 @@ static void recompute(const plan *p, const segment *s)
     for (int k = 0; k < f->num_params; k++)
         row.params[k] =
             (const char *)call->params[k] + (each ? s->i % f->period : 0) * f->size;
+    for (int k = 0; k < f->num_states; k++)
+        memcpy(state_before(p, s, k, s->t0),
+               (const char *)call->checkpoint[k] +
+                   (s->t0 / call->interval * call->num_neurons + s->i) * f->size,
+               s->n * f->size);
     move_rows(p, s, &p->x, SNNC_LOAD, s->t0, s->t1);
     cursor x = cursor_at(p, s, &p->x, s->t0, s->t0);
     for (size_t t = s->t0; t < s->t1; t++, x.row += x.step) {
         row.x = x.row;
         for (int k = 0; k < f->num_states; k++) {
             row.state_in[k] = state_before(p, s, k, t);
-            row.state_out[k] = p->parts.state[k] + (t - s->t0) * s->bytes;
+            row.state_out[k] = state_before(p, s, k, t + 1);
         }
         f->rows->step[SNNC_REALS][each](&row);
         if (p->delayed) { /* writes the other states once more */
-            row.state_out[mem] = p->parts.tested + (t - s->t0) * s->bytes;
+            row.state_out[mem] = tested_at(p, s, t);
             p->delayed->step[SNNC_REALS][each](&row);
         }
     }
@@ -348,18 +352,34 @@ static void go_back(const plan *p, const segment *s)
         given[k] = b->grad_state[k].data && t1 > 1
                        ? cursor_at(p, s, &p->grad_state[k], t1 - 2, first)
                        : nothing;
-    for (size_t t = t1; t-- > t0;) {
+    row.x_step = x.step / (ptrdiff_t)size;
+    row.state_step = (ptrdiff_t)(s->bytes / size);
+    row.grad_spk_step = grad_spk.step / (ptrdiff_t)size;
+    row.grad_x_step = grad_x.step / (ptrdiff_t)size;
+    const size_t sweep = (size_t)SNNC_FUSED_STEPS(f->num_states);
+    int states_given = 0;
+    for (int k = 0; k < f->num_states; k++) {
+        row.given_step[k] = given[k].step / (ptrdiff_t)size;
+        states_given = states_given || b->grad_state[k].data;
+    }
+    for (size_t t = t1, taken; t > t0; t -= taken) {
+        const int sweeps = p->fused && t - t0 >= sweep && (t > sweep || !states_given);
+        taken = sweeps ? sweep : 1;
         row.x = x.row;
-        row.tested = spikes.tested = tested_at(p, s, t);
+        row.tested = spikes.tested = tested_at(p, s, t - 1);
         row.grad_spk = grad_spk.row;
         row.grad_x = grad_x.row;
-        x.row -= x.step;
-        grad_spk.row -= grad_spk.step;
-        grad_x.row -= grad_x.step;
+        x.row -= x.step * (ptrdiff_t)taken;
+        grad_spk.row -= grad_spk.step * (ptrdiff_t)taken;
+        grad_x.row -= grad_x.step * (ptrdiff_t)taken;
         for (int k = 0; k < f->num_states; k++) {
-            row.state[k] = state_before(p, s, k, t);
-            row.given[k] = t > 0 ? given[k].row : part->minus_zero;
-            given[k].row -= given[k].step;
+            row.state[k] = state_before(p, s, k, t - 1);
+            row.given[k] = t > 1 ? given[k].row : part->minus_zero;
+            given[k].row -= given[k].step * (ptrdiff_t)taken;
+        }
+        if (sweeps) {
+            p->fused(&row);
+            continue;
         }
         if (p->delayed) {
             undelayed.mem = row.state[mem];
@@ -370,11 +390,10 @@ static void go_back(const plan *p, const segment *s)
         }
         spikes.grad_spk = row.grad_spk;
         if (b->derivative) {
-            spikes.tested = derivative_at(p, t, i);
+            spikes.tested = derivative_at(p, t - 1, i);
             spikes.threshold = part->zero;
         }
-        if (p->surrogate)
-            p->surrogate(&spikes);
+        p->surrogate(&spikes);
         p->adjoint(&row);
     }
     move_rows(p, s, &p->grad_x, SNNC_STORE, t0, t1);
@@ -461,10 +480,6 @@ static void go_back_through(const snnc_isa *isa, const snnc_backward_call *b, si
             add_last(&p, &s);
         for (s.t1 = t1; s.t1 > t0; s.t1 = s.t0) {
             s.t0 = (s.t1 - 1) / call->interval * call->interval;
-            for (int k = 0; k < f->num_states; k++)
-                s.checkpoint[k] =
-                    (const char *)call->checkpoint[k] +
-                    (s.t0 / call->interval * call->num_neurons + s.i) * f->size;
             recompute(&p, &s);
             if (excess)
                 write_excess(&p, &s);

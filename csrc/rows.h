@@ -97,7 +97,15 @@ typedef struct {
     /* What a fused row has in the place of grad_spike. */
     const void *graded;
     double args[2];
+    /* From one step to the one before it, in a sweep: in elements, of state and tested
+     * the same. */
+    ptrdiff_t x_step, state_step, grad_spk_step, grad_x_step;
+    ptrdiff_t given_step[SNNC_MAX_STATES];
 } snnc_adjoint_row;
+
+/* How many steps a fused sweep takes: those of three states would need too many
+ * registers. */
+#define SNNC_FUSED_STEPS(num_states) ((num_states) > 2 ? 1 : (int)SNNC_SWEEP_STEPS)
 
 /* Back through the undelayed reset; mem is that before the step. */
 typedef struct {
@@ -121,9 +129,10 @@ typedef struct {
      * its dynamics, or of the threshold and the worth of a spike too; NULL: the model
      * has none. */
     void (*adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][3])(const snnc_adjoint_row *row);
-    /* The first of them with snnTorch's default surrogate, atan, in the same loop, and
-     * one value of each parameter for all neurons. NULL: there is none. */
-    void (*fused[SNNC_NUM_MODELS][SNNC_NUM_RESETS])(const snnc_adjoint_row *row);
+    /* The first two of them as sweeps of SNNC_SWEEP_STEPS steps, with snnTorch's
+     * default surrogate, atan, in the same loop, and one value of each parameter for
+     * all neurons. NULL: there is none. */
+    void (*fused[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2])(const snnc_adjoint_row *row);
     void (*undelayed[SNNC_NUM_RESETS])(const snnc_undelayed_row *row);
     void (*surrogate[SNNC_NUM_SURROGATES])(const snnc_surrogate_row *row);
 } snnc_adjoint_fns;

@@ -10,6 +10,7 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 32
+#define SNNC_FUSED
 #include "table.inc.h"
 
 #if defined(__clang__)

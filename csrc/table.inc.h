@@ -1,7 +1,7 @@
 /* All that a table has of functions. Included once by the stub of an instruction set,
  * which has chosen the compiler's target and SNNC_VECTOR_BYTES; with what its snnc_isa
  * holds of them. SNNC_FLOAT_STEPS: only the steps of floats, which gain most from wide
- * vectors; the rest is another table's. */
+ * vectors; the rest is another table's. SNNC_FUSED: the fused sweeps too. */
 #include "spikes.h"
 
 #define real float
@@ -9,11 +9,10 @@
 #include "rows.inc.h"
 #include "store.h"
 #if !defined(SNNC_FLOAT_STEPS)
-#define SNNC_FUSED 1
 #include "surrogates.h"
 
 #include "adjoints.inc.h"
-#undef SNNC_FUSED
+#undef SNNC_FUSED /* of doubles there are none */
 #endif
 #undef real
 #undef SNNC_SUFFIX
@@ -30,11 +29,9 @@
 #define SNNC_SUFFIX f64
 #include "rows.inc.h"
 #include "store.h"
-#define SNNC_FUSED 0
 #include "surrogates.h"
 
 #include "adjoints.inc.h"
-#undef SNNC_FUSED
 #undef real
 #undef SNNC_SUFFIX
 

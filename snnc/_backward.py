@@ -123,6 +123,8 @@ def _sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
     """Sum over the axes along which something of this shape was broadcast."""
     if array.shape == shape:
         return array
+    if not shape:
+        return np.asarray(np.sum(array))
     lead = array.ndim - len(shape)
     axes = (*range(lead), *(lead + d for d, n in enumerate(shape) if n == 1))
     total: Floats = np.sum(array, axis=axes).reshape(shape)
@@ -240,13 +242,17 @@ def backward(
     arrays |= zip(start, grad_start.values(), strict=True)
     if learned:
         parameters = tape.parameters
-        shape = np.broadcast_shapes(*(p.shape for p in parameters.values()))
-        sums = {name: _sum_to(g, shape) if g is not None else np.zeros(())
+        shapes = [p.shape for p in parameters.values() if p.ndim]
+        shape = np.broadcast_shapes(*shapes) if shapes else ()
+        nothing = np.zeros(())
+        sums = {name: nothing if g is None else _sum_to(g, shape)
                 for name, g in grad_constants.items()}  # fmt: skip
         with np.errstate(all="ignore"):
-            full = neuron._parameter_gradients(parameters, sums)
+            full = neuron._parameter_gradients(learned, parameters, sums)
         for name in learned:
-            whole = np.broadcast_to(full[name], shape)
+            whole = np.asarray(full[name])
+            if whole.shape != shape:
+                whole = np.broadcast_to(whole, shape)
             arrays[name] = _sum_to(whole, parameters[name].shape).astype(run.dtype)
     found = {name: arrays[name] for name in known if name in names}
     return Gradients({n: a if a.ndim else a[()] for n, a in found.items()}, known)

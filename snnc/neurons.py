@@ -96,10 +96,10 @@ def _check_shapes(parameters: dict[str, Floats]) -> None:
 
 def _through_clip(name: str, parameters: dict[str, Floats], gradients: dict[str, Floats]) -> Any:
     """Of alpha and beta, which are clipped to [0, 1]: no gradient outside."""
-    p = parameters[name]
     if name not in ("alpha", "beta"):
         return gradients[name]
-    return np.where((p >= 0) & (p <= 1), gradients[name], 0)
+    inside = (parameters[name] >= 0) & (parameters[name] <= 1)
+    return gradients[name] if inside.all() else np.where(inside, gradients[name], 0)
 
 
 def _plain(array: Floats) -> Any:
@@ -904,10 +904,10 @@ graded_spikes_factor=float32 ())
         return _backward.backward(self, rec, spk, named, wrt, out, num_threads)
 
     def _parameter_gradients(
-        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
-        """From the gradients of the constants (float64, one a neuron) those of parameters."""
-        return {name: gradients[name] for name in parameters}
+        """Get the gradients of parameters from those of the constants, float64."""
+        raise NotImplementedError
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
         undelayed = not options.get("reset_delay", True)
@@ -1061,7 +1061,7 @@ class Lapicque(TorchNeuron):
         return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
 
     def _parameter_gradients(
-        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
         p, g = _cast(parameters, np.float64), gradients
         R, C, dt, beta = p["R"], p["C"], p["time_step"], p["beta"]
@@ -1212,9 +1212,9 @@ class Leaky(TorchNeuron):
         return {**p, "beta": np.clip(p["beta"], 0, 1)}
 
     def _parameter_gradients(
-        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
-        return {name: _through_clip(name, parameters, gradients) for name in parameters}
+        return {name: _through_clip(name, parameters, gradients) for name in names}
 
     init_leaky = SpikingNeuron.reset_mem
     _example = "0.9"
@@ -1339,9 +1339,9 @@ class Synaptic(TorchNeuron):
         return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
 
     def _parameter_gradients(
-        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
-        return {name: _through_clip(name, parameters, gradients) for name in parameters}
+        return {name: _through_clip(name, parameters, gradients) for name in names}
 
     init_synaptic = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"
@@ -1488,7 +1488,7 @@ class Alpha(TorchNeuron):
         return {**p, "alpha": alpha, "beta": beta, "tau": tau}
 
     def _parameter_gradients(
-        self, parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
         p = _cast(parameters, np.float64)
         alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
@@ -1500,7 +1500,7 @@ class Alpha(TorchNeuron):
             "alpha": gradients["alpha"] + gradients["tau"] * by_alpha,
             "beta": gradients["beta"] + gradients["tau"] * by_beta,
         }
-        return {name: _through_clip(name, parameters, through_tau) for name in parameters}
+        return {name: _through_clip(name, parameters, through_tau) for name in names}
 
     init_alpha = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"
