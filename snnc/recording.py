@@ -93,6 +93,10 @@ class Recording:
         self._first_step = first_step
         self._packed = packed
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what `backward` needs: copies and pickles are of what was recorded."""
+        return {**self.__dict__, "_tape": None}
+
     @property
     def steps(self) -> NDArray[np.int64]:
         """The step index of each recorded state."""

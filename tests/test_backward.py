@@ -633,6 +633,18 @@ def test_refusals():
             lif.run(x, grad=True, checkpoint=bad)
 
 
+def test_copies_and_pickles_are_of_what_was_recorded():
+    lif = snnc.Leaky(0.9)
+    x = np.random.default_rng(1).normal(0.3, 0.7, (40, 7)).astype(np.float32)
+    rec = lif.run(x, grad=True)
+    for other in (copy.copy(rec), copy.deepcopy(rec), pickle.loads(pickle.dumps(rec))):
+        assert_same(other.mem, rec.mem)
+        assert_same(other.state.mem, rec.state.mem)
+        with pytest.raises(ValueError, match="must be a Recording"):
+            lif.backward(other, spk=x)
+    assert lif.backward(rec, spk=x).x.shape == x.shape
+
+
 def test_parameters_are_those_of_the_run():
     lif = snnc.Leaky(0.9)
     x = np.random.default_rng(1).normal(0.3, 0.7, (40, 70)).astype(np.float32)
