@@ -249,7 +249,8 @@ def sequences(rows: Sequence[Row]) -> str:
 def training(rows: Sequence[Row]) -> str:
     """Show runs forward and backward, and what the gradient of beta costs."""
     without = {(r.cell["n"], r.steps): r.us(TRAINING) for r in rows if len(r.cell["wrt"]) == 1}
-    head = ["H", "T", "gradients of", TRAINING, "G/s", "Numba", "G/s", "Numba is", "ratio"]
+    head = ["H", "T", "gradients of", TRAINING, "G/s", "snnc with", "Numba", "G/s", "Numba is"]
+    head += ["ratio"]
     head += ["JAX", "Spyx", "ratio to the best", "snnTorch", "ratio", "beta keeps"]
     lines = []
     for row in sorted(rows, key=lambda row: (row.cell["n"], row.steps, len(row.cell["wrt"]))):
@@ -262,6 +263,7 @@ def training(rows: Sequence[Row]) -> str:
                 ", ".join(row.cell["wrt"]),
                 row.time(TRAINING),
                 number(row.rate(TRAINING)),
+                variant(row, TRAINING),
                 row.time("Numba"),
                 number(row.rate("Numba")),
                 variant(row, "Numba"),

@@ -7,6 +7,7 @@
 
 enum {
     STRIP_BYTES = 128 * 1024, /* of a strip's workspace: what stays in cache */
+    SEGMENT = 16,             /* steps, where every state has been kept */
     STRIP_UNIT = 64,          /* strips are multiples of it */
     ALIGNMENT = 64
 };
@@ -92,7 +93,8 @@ typedef struct {
     void (*fused)(
         const snnc_adjoint_row *row); /* sweeps of both; NULL: there is none */
     int graded;                       /* the parameter of that name, or -1 */
-    size_t interval, strip;
+    int stored;          /* states are read where the run has kept them all */
+    size_t steps, strip; /* of a segment; neurons */
     stream x, grad_x, grad_spk, grad_state[SNNC_MAX_STATES];
     part_rows parts;
 } plan;
@@ -116,12 +118,12 @@ static void take_tile(stream *s, char **at, size_t steps, size_t bytes,
 static void lay_out(plan *p, char *at, size_t bytes)
 {
     const snnc_plan *f = &p->forward;
-    const size_t steps = p->interval;
+    const size_t steps = p->steps;
     part_rows *const parts = &p->parts;
 
     parts->rows = 0;
     for (int k = 0; k < f->num_states; k++)
-        parts->state[k] = take(&at, steps + 1, bytes, parts);
+        parts->state[k] = p->stored ? NULL : take(&at, steps + 1, bytes, parts);
     parts->tested = p->delayed ? take(&at, steps, bytes, parts) : NULL;
     take_tile(&p->x, &at, steps, bytes, parts);
     take_tile(&p->grad_x, &at, steps, bytes, parts);
@@ -181,7 +183,9 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
     if (!b->derivative && b->surrogate == SNNC_atan && !undelayed && !f->period &&
         parameters < 2)
         p->fused = p->rows->fused[call->model][call->reset][parameters];
-    p->interval = snnc_least(call->interval, call->num_steps);
+    p->stored = call->interval == 1 && !p->delayed;
+    p->steps =
+        snnc_least(call->interval == 1 ? SEGMENT : call->interval, call->num_steps);
     lay_out(p, NULL, 0);
     const size_t row = snnc_times(p->parts.rows, f->size);
     p->strip = STRIP_BYTES / row / STRIP_UNIT * STRIP_UNIT;
@@ -226,6 +230,10 @@ typedef struct {
 /* State k before step t of it. */
 static char *state_before(const plan *p, const segment *s, int k, size_t t)
 {
+    const snnc_call *call = p->forward.call;
+    if (p->stored)
+        return (char *)call->checkpoint[k] +
+               (t * call->num_neurons + s->i) * p->forward.size;
     return p->parts.state[k] + (t - s->t0) * s->bytes;
 }
 
@@ -289,7 +297,6 @@ static void recompute(const plan *p, const segment *s)
                (const char *)call->checkpoint[k] +
                    (s->t0 / call->interval * call->num_neurons + s->i) * f->size,
                s->n * f->size);
-    move_rows(p, s, &p->x, SNNC_LOAD, s->t0, s->t1);
     cursor x = cursor_at(p, s, &p->x, s->t0, s->t0);
     for (size_t t = s->t0; t < s->t1; t++, x.row += x.step) {
         row.x = x.row;
@@ -353,7 +360,7 @@ static void go_back(const plan *p, const segment *s)
                        ? cursor_at(p, s, &p->grad_state[k], t1 - 2, first)
                        : nothing;
     row.x_step = x.step / (ptrdiff_t)size;
-    row.state_step = (ptrdiff_t)(s->bytes / size);
+    row.state_step = (ptrdiff_t)(p->stored ? f->call->num_neurons : s->bytes / size);
     row.grad_spk_step = grad_spk.step / (ptrdiff_t)size;
     row.grad_x_step = grad_x.step / (ptrdiff_t)size;
     const size_t sweep = (size_t)SNNC_FUSED_STEPS(f->num_states);
@@ -479,8 +486,12 @@ static void go_back_through(const snnc_isa *isa, const snnc_backward_call *b, si
         if (t1 == call->num_steps && !excess)
             add_last(&p, &s);
         for (s.t1 = t1; s.t1 > t0; s.t1 = s.t0) {
-            s.t0 = (s.t1 - 1) / call->interval * call->interval;
-            recompute(&p, &s);
+            s.t0 = (s.t1 - 1) / p.steps * p.steps;
+            if (s.t0 < t0)
+                s.t0 = t0; /* where every state has been kept, any step will do */
+            move_rows(&p, &s, &p.x, SNNC_LOAD, s.t0, s.t1);
+            if (!p.stored)
+                recompute(&p, &s);
             if (excess)
                 write_excess(&p, &s);
             else

@@ -302,6 +302,14 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         item += s->tiled ? p->size : 0;
     }
 
+    p->stored = call->interval == 1 && !p->recording;
+    for (int k = 0; k < p->num_states && p->stored; k++) {
+        snnc_make_sequence(p, &p->record[k], (char *)call->checkpoint[k] + n * p->size,
+                           0, NULL, call->type);
+        p->recording = p->every = 1;
+        p->sampling = 0;
+    }
+
     /* Without tiles nothing bounds a strip. Long strips take the steps of a sweep,
      * short ones more: where there are tiles to transpose, or few neurons. */
     p->strip = n;
@@ -460,7 +468,7 @@ static void keep_checkpoint(const snnc_plan *p, const snnc_row *row, size_t t, s
     const snnc_call *call = p->call;
     const size_t at = t / call->interval * call->num_neurons + i;
 
-    if (t % call->interval == 0 && t < call->num_steps)
+    if (t % call->interval == 0 && (t < call->num_steps || call->interval == 1))
         for (int k = 0; k < p->num_states; k++)
             memcpy((char *)call->checkpoint[k] + at * p->size, row->state_in[k],
                    row->n * p->size);
@@ -572,10 +580,10 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
         taken = num_steps - s;
         if (sampling)
             taken = snnc_least(taken, until_sampled(p, t + s));
-        if (call->interval)
+        if (call->interval && !p->stored)
             taken = snnc_least(taken, call->interval - (t + s) % call->interval);
         take_steps(p, &row, taken, signals);
-        if (call->interval)
+        if (call->interval && !p->stored)
             keep_checkpoint(p, &row, t + s + taken, i);
         if (!sampling || until_sampled(p, t + s) != taken)
             continue;

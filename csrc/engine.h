@@ -25,6 +25,7 @@ typedef struct {
     int num_states, num_params;
     int recording; /* any state */
     int sampling;  /* states are recorded not at every step, or not of every neuron */
+    int stored;    /* checkpoints of every step are written as recordings are */
     size_t every;
     size_t size;      /* of a real */
     size_t period;    /* of the parameters; 0: one value for all */

@@ -938,6 +938,12 @@ static PyObject *unless_scalar(const job *j, PyObject *given)
     return scalar ? NULL : given;
 }
 
+/* How many rows of checkpoints a run keeps. */
+static npy_intp checkpoint_rows(npy_intp num_steps, npy_intp interval)
+{
+    return num_steps ? (num_steps - 1) / interval + 1 + (interval == 1) : 0;
+}
+
 static int take_outputs(job *j)
 {
     const marshal_request *request = j->request;
@@ -1006,7 +1012,7 @@ static int take_outputs(job *j)
     if (request->interval) {
         shape kept = j->neurons;
         memmove(kept.dims + 1, kept.dims, (size_t)kept.ndim++ * sizeof *kept.dims);
-        kept.dims[0] = j->num_steps ? (j->num_steps - 1) / request->interval + 1 : 0;
+        kept.dims[0] = checkpoint_rows(j->num_steps, request->interval);
         for (int k = 0; k < info->num_states; k++) {
             const int o = MARSHAL_CHECKPOINT + k;
             PyObject *const old = request->out[o]; /* of an earlier run, if it fits */
@@ -1629,7 +1635,7 @@ static int describe_back(back_job *j, const marshal_back *back)
            (size_t)j->neurons.ndim * sizeof *j->neurons.dims);
     const npy_intp n = product(j->neurons.ndim, j->neurons.dims);
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || n < 0 || steps < 0 ||
-        back->interval < 1 || rows != (steps ? (steps - 1) / back->interval + 1 : 0) ||
+        back->interval < 1 || rows != checkpoint_rows(steps, back->interval) ||
         back->t0 < 0 || back->t1 < back->t0 || back->t1 > steps) {
         PyErr_SetString(PyExc_ValueError, "checkpoints or steps don't fit");
         return -1;

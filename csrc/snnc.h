@@ -190,7 +190,8 @@ typedef struct {
     void *workspace; /* snnc_workspace_size(call) bytes */
 
     /* The states before every `interval`-th step, beginning with the first, in rows of
-     * num_neurons: what snnc_backward goes back from. An interval of 0: not wanted. */
+     * num_neurons: what snnc_backward goes back from. Of an interval of 1 one row more,
+     * after the last step: nothing need be done again then. 0: not wanted. */
     void *checkpoint[SNNC_MAX_STATES];
     size_t interval;
 } snnc_call;

@@ -503,7 +503,9 @@ class SpikingNeuron(_core.Neuron):
             Whether to keep what `backward` needs: the states every `checkpoint` steps, and `x`
             itself, which must not be changed before then.
         checkpoint : int, default 16
-            With `grad`: the more, the less memory; gradients are the same bits for every value.
+            With `grad`: the more, the less memory. 1 keeps the states of all steps, so that none
+            need be done again on the way back: the faster way where memory is fast. Gradients
+            are the same bits for every value.
         out : Recording or dict, optional
             Arrays to fill: an earlier recording of the same shape, or a dict with names out
             of `record` and ``"state"`` (a tuple of final states) as keys. They must have

@@ -46,22 +46,34 @@ def contenders(problem: Problem) -> Contenders:
 
 
 def forward_backward(
-    neuron: Any, x: Array, grad_spk: Array, wrt: tuple[str, ...], rec: Any, grad_x: Array
+    neuron: Any,
+    x: Array,
+    grad_spk: Array,
+    wrt: tuple[str, ...],
+    checkpoint: int,
+    latest: dict[str, Any],
+    grad_x: Array,
 ) -> Any:
-    """Do a run that keeps what `backward` needs, into an earlier recording, and go back."""
-    rec = neuron.run(x, record="spk", spk_dtype=np.uint8, grad=True, out=rec)
+    """Do a run that keeps what `backward` needs, into the last recording, and go back."""
+    rec = latest["rec"] = neuron.run(
+        x, record="spk", spk_dtype=np.uint8, grad=True, checkpoint=checkpoint, out=latest["rec"]
+    )
     return rec, neuron.backward(rec, spk=grad_spk, wrt=wrt, out=grad_x)
 
 
 def training(problem: Training) -> Contenders:
-    """Offer the public calls."""
+    """Offer the public calls, with the membrane kept every 16th step, and at every step."""
     neuron, x, wrt = problem.neuron, problem.x, problem.cell.wrt
-    out = {"spk": problem.spk_uint8}
-    rec = neuron.run(x, record="spk", spk_dtype=np.uint8, grad=True, out=out)
-    call = partial(forward_backward, neuron, x, problem.grad_spk, wrt, rec, problem.grad_x)
 
     def outputs(returned: Any) -> Outputs:
         rec, gradients = returned
         return Outputs(rec.spk, None, tuple(getattr(gradients, name) for name in wrt))
 
-    return {"snnc run, backward": {"": Way(call, outputs)}}
+    ways = {}
+    for checkpoint in (16, 1):
+        latest: dict[str, Any] = {"rec": {"spk": problem.spk_uint8}}
+        call = partial(
+            forward_backward, neuron, x, problem.grad_spk, wrt, checkpoint, latest, problem.grad_x
+        )
+        ways[f"checkpoint={checkpoint}"] = Way(call, outputs)
+    return {"snnc run, backward": ways}

@@ -577,7 +577,7 @@ static void test_backward(const snnc_isa *isa, int model, int reset, int undelay
         const size_t interval = 1 + n % 5 + (n % 7 == 0) * 20;
         snnc_call call =
             make_call(info, model, reset, undelayed, type, per_neuron, n, at_end);
-        const size_t rows = (STEPS + interval - 1) / interval;
+        const size_t rows = (STEPS + interval - 1) / interval + (interval == 1);
         for (int k = 0; k < info->num_states; k++)
             call.checkpoint[k] =
                 guarded_at(&buffers[CHECKPOINT + k], rows * n * size, at_end);
