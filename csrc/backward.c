@@ -414,6 +414,7 @@ static void write_excess(const plan *p, const segment *s)
     row.n = s->n;
     row.threshold = s->param[0];
     row.graded = row.grad_spk = p->parts.one;
+    row.args[0] = row.args[1] = 0;
     for (size_t t = s->t0; t < s->t1; t++) {
         row.tested = tested_at(p, s, t);
         row.grad_spike = derivative_at(p, t, s->i);

@@ -261,8 +261,8 @@ typedef struct {
 
 #define SNNC_BACKWARD_INIT {0}
 
-/* Bytes of workspace, aligned to 64, that a call of any range of steps and neurons
- * writes to. */
+/* Bytes of workspace, aligned to 64, that a valid call of any range of steps and
+ * neurons writes to. */
 size_t snnc_backward_workspace_size(const snnc_backward_call *backward);
 
 /* Goes back through steps t1 - 1, ..., t0 of neurons [n0, n1). They may be cut as those

@@ -37,7 +37,7 @@ def _is_read(array: Floats) -> bool:
 def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Floats:
     if type(value) is np.ndarray and value.dtype is dtype and _is_read(value):
         return value
-    if hasattr(value, "mask"):
+    if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; expected an array of real numbers")
     array = np.asarray(value)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
@@ -102,7 +102,8 @@ class _Run:
                 f"out: {out.dtype} of shape {out.shape}; expected {self.dtype} of shape "
                 f"{self.timed}, aligned and in native byte order"
             )
-        if any(n > 1 and step == 0 for n, step in zip(out.shape, out.strides, strict=True)):
+        steps = zip(out.shape, out.strides, strict=True)
+        if out.size and any(n > 1 and step == 0 for n, step in steps):
             raise ValueError(f"out of strides {out.strides} overlaps itself")
         if not out.flags.writeable:
             raise ValueError("out is read-only")
@@ -112,6 +113,8 @@ class _Run:
 def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
     if wrt is None:
         return known
+    if not isinstance(wrt, str) and not hasattr(wrt, "__iter__"):
+        raise TypeError(f"wrt={wrt!r}; expected names out of {', '.join(known)}")
     names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     for name in names:
         if name not in known:
@@ -157,7 +160,8 @@ def backward(
     tape = getattr(rec, "_tape", None)
     if tape is None:
         raise ValueError(
-            "rec holds nothing to go back from: it must be a Recording of run(..., grad=True)"
+            "rec holds nothing to go back from: it must be a Recording of run(..., grad=True), "
+            "not a copy of one, nor one that another run was written into"
         )
     if tape.model != neuron._name:
         raise ValueError(f"rec is of a {tape.model}; this is a {neuron._name}")
@@ -217,7 +221,7 @@ def backward(
 
     spike_grad = neuron.spike_grad
     disabled = (_core.surrogates["disabled"], (0.0, 0.0))
-    index = getattr(spike_grad, "_compiled", None)
+    index = surrogate.compiled(spike_grad)
     if neuron._options["surrogate_disable"]:
         index = disabled
     if index is not None:
@@ -231,7 +235,9 @@ def backward(
             t0 = max(0, last + 1 - segments) * tape.interval
             excess = np.empty((t1 - t0, *run.shape), run.dtype)
             call(_core.excess, disabled, excess, t0, t1)
-            call(_core.backward, disabled, surrogate.evaluate(spike_grad, excess), t0, t1)
+            for t in range(t1 - t0 - 1, -1, -1):  # so that random ones don't depend on the cut
+                excess[t] = surrogate.evaluate(spike_grad, excess[t, ...].copy())
+            call(_core.backward, disabled, excess, t0, t1)
             t1 = t0
 
     arrays: dict[str, Any] = {}
@@ -245,14 +251,14 @@ def backward(
         shapes = [p.shape for p in parameters.values() if p.ndim]
         shape = np.broadcast_shapes(*shapes) if shapes else ()
         nothing = np.zeros(())
-        sums = {name: nothing if g is None else _sum_to(g, shape)
-                for name, g in grad_constants.items()}  # fmt: skip
         with np.errstate(all="ignore"):
+            sums = {name: nothing if g is None else _sum_to(g, shape)
+                    for name, g in grad_constants.items()}  # fmt: skip
             full = neuron._parameter_gradients(learned, parameters, sums)
-        for name in learned:
-            whole = np.asarray(full[name])
-            if whole.shape != shape:
-                whole = np.broadcast_to(whole, shape)
-            arrays[name] = _sum_to(whole, parameters[name].shape).astype(run.dtype)
+            for name in learned:
+                whole = np.asarray(full[name])
+                if whole.shape != shape:
+                    whole = np.broadcast_to(whole, shape)
+                arrays[name] = _sum_to(whole, parameters[name].shape).astype(run.dtype)
     found = {name: arrays[name] for name in known if name in names}
     return Gradients({n: a if a.ndim else a[()] for n, a in found.items()}, known)

@@ -83,8 +83,11 @@ def _array(value: Any) -> Any:
 def _sequential(module: Any) -> nn.Sequential:
     from snnc import nn
 
-    layers = {}
-    for name, child in module.named_children():
+    layers: dict[str, Any] = {}
+    children = list(module.named_children())
+    if len(children) != len(module):
+        raise ValueError("a layer is in the network twice, and shares its states with itself")
+    for name, child in children:
         try:
             layers[name] = from_snntorch(child)
         except (TypeError, ValueError) as error:
@@ -125,7 +128,7 @@ def _neuron(module: Any) -> Any:
         if hasattr(module, option) and hasattr(cls, option):
             arguments[option] = getattr(module, option)
     for name, value in tensors.items():
-        if getattr(value, "requires_grad", False):
+        if getattr(value, "requires_grad", False) and hasattr(cls, f"learn_{name}"):
             arguments[f"learn_{name}"] = True
     arguments["surrogate_disable"] = getattr(module, "surrogate_disable", False)
     if getattr(module, "spike_grad", None) is not None and not arguments["surrogate_disable"]:
@@ -136,7 +139,8 @@ def _neuron(module: Any) -> Any:
 def _surrogate(function: Any) -> Any:
     """Find what made one of snnTorch's surrogates, a closure over its arguments."""
     name = getattr(function, "__qualname__", "").partition(".")[0]
-    made = getattr(surrogate, name, None) if name in surrogate.__all__ else None
+    theirs = str(getattr(function, "__module__", "")).startswith("snntorch")
+    made = getattr(surrogate, name, None) if theirs and name in surrogate.__all__ else None
     if made is None:
         raise ValueError(
             f"spike_grad={function!r} is none of snntorch.surrogate's "

@@ -295,7 +295,7 @@ class SpikingNeuron(_core.Neuron):
         for name, value in options.items():
             choices = self._choices.get(name)
             if name == "spike_grad":
-                if value is not None and not callable(value):
+                if value is not None and (not callable(value) or isinstance(value, type)):
                     raise TypeError(f"{name}={value!r}; expected a callable, or None")
                 all_options[name] = value
             elif not choices:
@@ -503,9 +503,10 @@ class SpikingNeuron(_core.Neuron):
             Whether to keep what `backward` needs: the states every `checkpoint` steps, and `x`
             itself, which must not be changed before then.
         checkpoint : int, default 16
-            With `grad`: the more, the less memory. 1 keeps the states of all steps, so that none
-            need be done again on the way back: the faster way where memory is fast. Gradients
-            are the same bits for every value.
+            With `grad`: the larger, the less is kept, but the more steps are done again at a time
+            on the way back (of some neurons: its workspace grows). 1 keeps the states of all
+            steps, and does none again: the faster way where memory is fast. Gradients are the
+            same bits for every value.
         out : Recording or dict, optional
             Arrays to fill: an earlier recording of the same shape, or a dict with names out
             of `record` and ``"state"`` (a tuple of final states) as keys. They must have
@@ -697,14 +698,21 @@ dtype, num_threads, rng, **named_states
             names, indices = self._default
         else:
             try:
-                given = (record,) if isinstance(record, str) else tuple(record)
-                names, indices = _columns(self.states, given)
+                asked = (record,) if isinstance(record, str) else tuple(record)
+                names, indices = _columns(self.states, asked)
             except TypeError:
                 raise TypeError(
                     f"record={record!r}; expected names out of {(*_core.records, *self.states)}"
                 ) from None
+        given = None
         if grad is not False:
             self._check_grad(grad, checkpoint)
+        if out is not None:
+            given = self._given(out, names, grad)
+            if grad and isinstance(x, np.ndarray):  # which the way back reads again
+                filled = [a for part in given for a in part if isinstance(a, np.ndarray)]
+                if any(np.may_share_memory(x, array) for array in filled):
+                    x = x.copy()
         arrays, state, steps, checkpoints = _core.run(
             self._cell,
             x,
@@ -717,7 +725,7 @@ dtype, num_threads, rng, **named_states
             first_step,
             neurons,
             spk_dtype,
-            None if out is None else self._given(out, names, grad),
+            given,
             dtype,
             _threads.num_threads if num_threads is None else num_threads,
             _threads.spread,
@@ -736,6 +744,8 @@ dtype, num_threads, rng, **named_states
             type(spk_dtype) is str and spk_dtype == "packed",
         )
         if checkpoints is not None:
+            if isinstance(out, Recording):
+                out._tape = None  # its checkpoints are this run's now
             rec._tape = Tape(
                 self._name,
                 self._cell,
@@ -781,7 +791,7 @@ dtype, num_threads, rng, **named_states
         elif isinstance(out, Recording):
             arrays, state = out._arrays, out.state
             if grad and out._tape is not None and out._tape.model == self._name:
-                checkpoints, out._tape = out._tape.checkpoints, None
+                checkpoints = out._tape.checkpoints
         else:
             raise TypeError(f"out={out!r}; expected a Recording or a dict of arrays")
         if state is None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from snnc._backward import _sum_to
 from snnc.neurons import SpikingNeuron, TorchNeuron
 
 if TYPE_CHECKING:
@@ -137,6 +138,15 @@ def _rows(array: Floats) -> Floats:
     return array.reshape(-1, array.shape[-1])
 
 
+class _Pass(NamedTuple):
+    """What a run keeps of a layer for the way back."""
+
+    layer: Any  # with the weights it had
+    x: Any
+    shape: tuple[int, ...]  # of what it gave to the next one
+    held: bool  # that has no time axis
+
+
 class Recordings:
     """The recordings of a network's run: of its neurons, by name or place.
 
@@ -144,9 +154,9 @@ class Recordings:
     the final states of all, for ``run(..., states=)``.
     """
 
-    def __init__(self, layers: dict[str, Recording], inputs: dict[str, Any]) -> None:
+    def __init__(self, layers: dict[str, Recording], tape: dict[str, _Pass]) -> None:
         self._layers = layers
-        self._inputs = inputs  # of linear layers, for the way back
+        self._tape = tape  # of each layer, for the way back
 
     def __getitem__(self, key: str | int) -> Recording:
         if isinstance(key, str):
@@ -204,6 +214,8 @@ class Sequential:
 
     def __init__(self, *layers: Any, **named_layers: Any) -> None:
         self.layers: dict[str, Any] = dict(zip(map(str, range(len(layers))), layers, strict=True))
+        if twice := self.layers.keys() & named_layers.keys():
+            raise ValueError(f"layers: {', '.join(twice)} is given by position and by name")
         self.layers |= named_layers
         for name, layer in self.layers.items():
             if not isinstance(layer, (Linear, SpikingNeuron)):
@@ -277,30 +289,42 @@ class Sequential:
                     f"{argument}: {', '.join(map(repr, unknown))} is none of the layers of "
                     f"neurons, {', '.join(neurons)}"
                 )
+        held_before = {name: neuron._held for name, neuron in neurons.items()}
         layers: dict[str, Recording] = {}
-        inputs: dict[str, Any] = {}
+        tape: dict[str, _Pass] = {}
         current: Any = x
-        for name, layer in self.layers.items():
-            if isinstance(layer, Linear):
-                inputs[name] = current
-                current = layer(current)
-                continue
-            own = _recorded(wanted[name], layer) if name in wanted else ()
-            rec = layer.run(
-                current,
-                *_as_states(states.get(name)),
-                num_steps=num_steps,
-                record=own if name == last or "spk" in own else ("spk", *own),
-                grad=grad,
-                checkpoint=checkpoint,
-                num_threads=num_threads,
-            )
-            if name != last:
-                current, num_steps = rec.spk, None
-                if "spk" not in own:
-                    del rec._arrays["spk"]
-            layers[name] = rec
-        return Recordings(layers, inputs)
+        name = ""
+        try:
+            for name, layer in self.layers.items():
+                below = current
+                if isinstance(layer, Linear):
+                    current = layer(below)
+                else:
+                    own = _recorded(wanted[name], layer) if name in wanted else ()
+                    rec = layers[name] = layer.run(
+                        below,
+                        *_as_states(states.get(name)),
+                        num_steps=num_steps,
+                        record=own if name == last or "spk" in own else ("spk", *own),
+                        grad=grad,
+                        checkpoint=checkpoint,
+                        num_threads=num_threads,
+                    )
+                    if name == last:
+                        break
+                    current, num_steps = rec.spk, None
+                    if "spk" not in own:
+                        del rec._arrays["spk"]
+                if grad:
+                    shape = np.shape(current)
+                    tape[name] = _Pass(copy.copy(layer), below, shape, num_steps is not None)
+        except BaseException as error:
+            for key, neuron in neurons.items():
+                neuron._held = held_before[key]
+            if isinstance(error, (TypeError, ValueError)):
+                raise type(error)(f"layer {name!r}: {error}") from None
+            raise
+        return Recordings(layers, tape)
 
     def backward(
         self,
@@ -327,6 +351,10 @@ class Sequential:
         if not isinstance(recs, Recordings):
             raise TypeError(f"recs={recs!r}; expected what run returned")
         neurons = self._neurons()
+        if list(recs._layers) != list(neurons):
+            raise ValueError(
+                f"recs is of {', '.join(recs._layers)}; expected layers {', '.join(neurons)}"
+            )
         last = list(neurons)[-1]
         given: dict[str, dict[str, Any]] = {name: {} for name in neurons}
         for name, value in (("spk", spk), *states.items()):
@@ -340,17 +368,19 @@ class Sequential:
         grad: Any = None  # of what the layer above read
         for k in range(len(names) - 1, min(trained, default=len(names)) - 1, -1):
             name, layer, wrt_x = names[k], self.layers[names[k]], k > trained[0]
+            if grad is not None:
+                grad = _unbroadcast(grad, recs._tape[name])
             if isinstance(layer, Linear):
-                x = recs._inputs[name]
-                if grad.ndim > np.ndim(x):  # it was held: the same at every step
-                    grad = grad.sum(axis=0)
-                grads = layer.backward(x, grad, wrt_x=wrt_x)
+                kept = recs._tape[name]
+                grads = kept.layer.backward(kept.x, grad, wrt_x=wrt_x)
             else:
                 if grad is not None:
-                    spikes = given[name].get("spk")
-                    given[name]["spk"] = grad if spikes is None else grad + spikes
+                    given[name]["spk"] = _add(name, grad, given[name].get("spk"))
                 wrt = (*self._trained(name), *(("x",) if wrt_x else ()))
-                grads = layer.backward(recs[name], **given[name], wrt=wrt)._arrays
+                try:
+                    grads = layer.backward(recs[name], **given[name], wrt=wrt)._arrays
+                except (TypeError, ValueError) as error:
+                    raise type(error)(f"layer {name!r}: {error}") from None
             grad = grads.get("x")
             found |= {f"{name}.{key}": grads[key] for key in self._trained(name)}
         return {key: np.asarray(found[key]) for key in self.state_dict() if key in found}
@@ -388,7 +418,7 @@ class Sequential:
         Raises
         ------
         ValueError
-            If keys are missing or unexpected (all are listed), or shapes differ.
+            If keys are missing or unexpected (all are listed), or shapes of weights differ.
 
         Notes
         -----
@@ -404,7 +434,10 @@ class Sequential:
             if not isinstance(self.layers.get(layer), TorchNeuron):
                 continue
             if name == "reset_mechanism_val":
-                resets[layer] = ("subtract", "zero", "none")[int(given.pop(key))]
+                value = given.pop(key)
+                if value.ndim or value not in (0, 1, 2):
+                    raise ValueError(f"{key}={value!r}; expected 0, 1 or 2")
+                resets[layer] = ("subtract", "zero", "none")[int(value)]
             elif name == "graded_spikes_factor" and np.all(given[key] == 1):
                 del given[key]
         missing, unexpected = own.keys() - given.keys(), given.keys() - own.keys()
@@ -424,6 +457,34 @@ class Sequential:
             _set(copy.copy(neuron), new[name], resets.get(name))
         for name, layer in self.layers.items():
             _set(layer, new[name], resets.get(name))
+
+
+def _unbroadcast(grad: Floats, kept: _Pass) -> Floats:
+    """Sum the gradient of what the layer above read to the shape of what this one gave."""
+    if kept.held:  # the same at every step
+        return _sum_to(grad.sum(axis=0), kept.shape).astype(grad.dtype, copy=False)
+    own = kept.shape[1:]  # of a step: new axes come after time
+    lead = grad.ndim - 1 - len(own)
+    axes = (*range(1, 1 + lead), *(1 + lead + d for d, n in enumerate(own) if n == 1))
+    return grad.sum(axis=axes).reshape(kept.shape) if axes else grad
+
+
+def _add(name: str, grad: Floats, spikes: ArrayLike | None) -> Floats:
+    """Add what the loss itself says of a layer's spikes, at each step or at the last."""
+    if spikes is None:
+        return grad
+    spikes = np.asarray(spikes)
+    grad = grad.copy()
+    if spikes.shape == grad.shape:
+        grad += spikes
+    elif spikes.shape == grad.shape[1:]:
+        grad[-1:] += spikes
+    else:
+        raise ValueError(
+            f"layer {name!r}: spk of shape {spikes.shape}; expected {grad.shape}, or "
+            f"{grad.shape[1:]} for the last step only"
+        )
+    return grad
 
 
 def _by_layer(value: Any, last: str) -> dict[str, Any]:
@@ -452,10 +513,10 @@ def _parameters(layer: Any) -> dict[str, Floats]:
 
 
 def _set(layer: Any, values: Mapping[str, Floats], reset: str | None = None) -> None:
-    """Give a layer parameters, some or all, at once."""
+    """Give a layer parameters, some or all, at once; arrays of its own, not the old ones."""
     if isinstance(layer, Linear):
         for name, value in values.items():
-            getattr(layer, name)[...] = value
+            setattr(layer, name, np.array(value, getattr(layer, name).dtype))
     else:
         options = {} if reset is None else {"reset_mechanism": reset}
         layer._configure(layer._independent(values), options)
@@ -497,8 +558,8 @@ def batches(
 
     Raises
     ------
-    ValueError
-        If `x` and `y` are not equally long, or `batch_size` is not positive.
+    TypeError, ValueError
+        If `x` and `y` are not equally long, or `batch_size` is not a positive integer.
 
     Examples
     --------
@@ -510,6 +571,8 @@ def batches(
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"x of shape {x.shape} and y of {y.shape}; expected as many targets")
+    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__"):
+        raise TypeError(f"batch_size={batch_size!r}; expected an integer of at least 1")
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}; expected an integer of at least 1")
     order = np.arange(len(x))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +29,7 @@ class _Optimizer:
             raise TypeError(f"net={net!r}; expected an snnc.nn.Sequential")
         _at_least("lr", lr, 0)
         self.net = net
-        self.lr = lr
+        self.lr = float(lr)
         self._state: dict[str, Any] = {}
 
     def step(self, grads: Mapping[str, Floats]) -> None:
@@ -36,8 +38,8 @@ class _Optimizer:
         Raises
         ------
         ValueError
-            If a key is not one of the network's parameters, a shape differs (nothing is changed
-            then), or a neuron can't have the value that follows.
+            If a key is not one of the network's parameters, a shape differs, or a neuron can't
+            have the value that follows. Nothing is changed then.
         """
         new: dict[str, dict[str, Floats]] = {}
         for key, grad in grads.items():
@@ -51,14 +53,20 @@ class _Optimizer:
                     f"grads: {key} has shape {np.shape(grad)}; expected {value.shape}"
                 )
             new.setdefault(name, {})[parameter] = value
+        state: dict[str, Any] = {}
         for name, values in new.items():
             for parameter, value in values.items():
                 key = f"{name}.{parameter}"
-                values[parameter] = value - self._change(key, np.asarray(grads[key], value.dtype))
+                grad = np.array(grads[key], value.dtype)
+                change, state[key] = self._change(grad, self._state.get(key))
+                values[parameter] = (value - change).astype(value.dtype)
+            nn._set(copy.copy(self.net.layers[name]), values)  # raises if it can't be
+        for name, values in new.items():
             nn._set(self.net.layers[name], values)
+        self._state |= state
 
-    def _change(self, key: str, grad: Floats) -> Floats:
-        """Return what is to be subtracted from a parameter."""
+    def _change(self, grad: Floats, state: Any) -> tuple[Floats, Any]:
+        """Return what is to be subtracted from a parameter, and the new state for it."""
         raise NotImplementedError
 
 
@@ -93,15 +101,12 @@ class SGD(_Optimizer):
     def __init__(self, net: nn.Sequential, lr: float = 1e-3, momentum: float = 0.0) -> None:
         super().__init__(net, lr)
         _at_least("momentum", momentum, 0)
-        self.momentum = momentum
+        self.momentum = float(momentum)
 
-    def _change(self, key: str, grad: Floats) -> Floats:
-        if self.momentum and key in self._state:
-            grad = self._state[key] * self.momentum + grad
-        if self.momentum:
-            self._state[key] = grad
-        change: Floats = grad * self.lr
-        return change
+    def _change(self, grad: Floats, state: Any) -> tuple[Floats, Any]:
+        if self.momentum and state is not None:
+            grad = state * self.momentum + grad
+        return grad * self.lr, grad if self.momentum else None
 
 
 class Adam(_Optimizer):
@@ -141,21 +146,18 @@ class Adam(_Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(net, lr)
-        for beta in betas:
-            if not 0 <= beta < 1:
-                raise ValueError(f"betas={betas!r}; expected two numbers in [0, 1)")
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas={betas!r}; expected two numbers in [0, 1)")
         _at_least("eps", eps, 0)
-        self.betas = betas
-        self.eps = eps
+        self.betas = (float(betas[0]), float(betas[1]))
+        self.eps = float(eps)
 
-    def _change(self, key: str, grad: Floats) -> Floats:
+    def _change(self, grad: Floats, state: Any) -> tuple[Floats, Any]:
         beta1, beta2 = self.betas
         zero = np.zeros_like(grad)
-        step, mean, square = self._state.get(key, (0, zero, zero))
+        step, mean, square = state or (0, zero, zero)
         step += 1
         mean = mean + (grad - mean) * (1 - beta1)
         square = square * beta2 + (grad * grad) * (1 - beta2)
-        self._state[key] = step, mean, square
-        root = np.sqrt(square) / np.sqrt(1 - beta2**step) + self.eps
-        change: Floats = mean / root * (self.lr / (1 - beta1**step))
-        return change
+        root = np.sqrt(square) / math.sqrt(1 - beta2**step) + self.eps
+        return mean / root * (self.lr / (1 - beta1**step)), (step, mean, square)

@@ -486,6 +486,8 @@ def test_out():
     overlapping = np.lib.stride_tricks.as_strided(out, strides=(0, 4))
     with pytest.raises(ValueError, match="overlaps itself"):
         lif.backward(rec, spk=g, out=overlapping)
+    empty = np.empty((4, 3, 0), np.float32)
+    assert lif.backward(lif.run(empty, grad=True), out=empty.copy()).x.shape == empty.shape
     out.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         lif.backward(rec, spk=g, out=out)
@@ -505,8 +507,15 @@ def test_a_run_into_an_earlier_recording_reuses_its_checkpoints():
         lif.backward(first, spk=x)  # whose arrays are the second's now
     third = lif.run(y, grad=True, checkpoint=5, out=second)
     assert_equal_gradients(lif.backward(third, spk=y), expected)
-    free = lif.run(x, out=third)  # without gradients: the recording's are gone, not wrong
+    with pytest.raises(ValueError, match="out"):
+        lif.run(y[:5], grad=True, out=third)  # it doesn't fit: nothing happens to it
+    assert_equal_gradients(lif.backward(third, spk=y), expected)
+    free = lif.run(x, out=third)
     assert free._tape is None
+    for over in (lambda y: {"spk": y}, lambda y: {"state": (y[-1], y[-2])}):
+        y_too = y.copy()
+        rec = lif.run(y_too, grad=True, record="spk", out=over(y_too))  # over its own input
+        assert_equal_gradients(lif.backward(rec, spk=y), expected)
 
 
 def test_wrt():
@@ -527,6 +536,8 @@ def test_wrt():
         _ = lif.backward(rec, spk=x, wrt="x").beta
     with pytest.raises(AttributeError, match="no attribute 'alpha'"):
         _ = expected.alpha
+    with pytest.raises(TypeError, match="wrt=5; expected names"):
+        lif.backward(rec, wrt=5)
     with pytest.raises(ValueError, match="wrt: 'syn0' is none of x, mem0, beta, threshold"):
         lif.backward(rec, spk=x, wrt="syn0")
     assert "threshold" in dir(expected)
@@ -559,6 +570,26 @@ def test_surrogates_of_pythons_own():
             finally:
                 module._EXCESS = whole
             assert_equal_gradients(grads, expected)
+    own = type("Own", (surrogate.fast_sigmoid,), {})(slope=3)
+    other = type("Own", (surrogate.atan,), {"__call__": lambda self, x: np.ones_like(x)})()
+    frozen = np.ones((2, 70), np.float32)
+    frozen.flags.writeable = False
+    for a, b in (
+        (own, surrogate.fast_sigmoid(slope=3)),
+        (other, surrogate.straight_through_estimator()),
+        (lambda y: frozen, surrogate.straight_through_estimator()),
+    ):
+        neuron.spike_grad = a
+        actual = neuron.backward(rec, *cotangents)
+        neuron.spike_grad = b
+        assert_equal_gradients(actual, neuron.backward(rec, *cotangents))
+    random = []
+    for checkpoint in (1, 3, 16):
+        neuron.spike_grad = surrogate.SSO(rng=3)
+        kept = neuron.run(x, *states, grad=True, checkpoint=checkpoint)
+        random.append(neuron.backward(kept, *cotangents))
+    assert_equal_gradients(random[0], random[1])
+    assert_equal_gradients(random[0], random[2])
     neuron.surrogate_disable = True
     without = neuron.backward(rec, *cotangents)
     neuron.surrogate_disable = False
@@ -568,8 +599,9 @@ def test_surrogates_of_pythons_own():
         neuron.spike_grad = bad
         with pytest.raises(ValueError, match="spike_grad=.* returned .* expected real numbers"):
             neuron.backward(rec, *cotangents)
-    with pytest.raises(TypeError, match="spike_grad=3; expected a callable"):
-        neuron.spike_grad = 3
+    for bad in (3, surrogate.atan):
+        with pytest.raises(TypeError, match="spike_grad=.*; expected a callable"):
+            neuron.spike_grad = bad
 
 
 def test_surrogate_objects():

@@ -248,15 +248,13 @@ def test_an_interrupt_stops_a_long_run_and_changes_no_held_state():
     assert_same(lif.mem, before)
 
 
-def test_threads_on_their_own_arrays():
-    x = np.random.default_rng(0).random((200, 300)).astype(np.float32)
-    lif = snnc.Alpha(np.full(300, 0.9), 0.8, threshold=0.2)
-    expected = lif.run(x)
+def in_threads(call):
+    """What four threads get of ten calls each."""
     results = []
 
     def work():
         for _ in range(10):
-            results.append(lif.run(x))  # noqa: PERF401 -- appended as they come
+            results.append(call())  # noqa: PERF401 -- appended as they come
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -264,17 +262,23 @@ def test_threads_on_their_own_arrays():
     for thread in threads:
         thread.join()
     assert len(results) == 40
-    for rec in results:
+    return results
+
+
+def test_threads_on_their_own_arrays():
+    x = np.random.default_rng(0).random((200, 300)).astype(np.float32)
+    lif = snnc.Alpha(np.full(300, 0.9), 0.8, threshold=0.2)
+    expected = lif.run(x)
+    for rec in in_threads(lambda: lif.run(x)):
         assert_same(rec.mem, expected.mem)
 
 
 def test_an_interrupt_stops_a_long_way_back():
     lif = snnc.Leaky(0.9)
-    x = np.broadcast_to(np.float32(0.1), (400_000, 1000))
-    rec = lif.run(x, record=(), grad=True, checkpoint=200)
-    timer = threading.Timer(
-        0.05, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-    )
+    x = np.broadcast_to(np.float32(0.1), (1_000_000, 1000))
+    rec = lif.run(x, record=(), grad=True, checkpoint=1000)
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         lif.backward(rec, wrt="mem0")
@@ -286,18 +290,6 @@ def test_ways_back_in_threads():
     lif = snnc.Alpha(np.full(300, 0.9), 0.8, threshold=0.2)
     rec = lif.run(x, grad=True)
     expected = lif.backward(rec, spk=x)
-    results = []
-
-    def work():
-        for _ in range(10):
-            results.append(lif.backward(rec, spk=x))  # noqa: PERF401 -- appended as they come
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 40
-    for grads in results:
+    for grads in in_threads(lambda: lif.backward(rec, spk=x)):
         assert_same(grads.x, expected.x)
         assert_same(grads.alpha, expected.alpha)

@@ -173,6 +173,81 @@ def test_backward_of_what_is_said_of_several_layers():
         np.testing.assert_allclose(grad, one[key] + other[key], rtol=1e-3, atol=1e-4 * scale)
 
 
+def check_weight(net, run, cotangent):
+    """The gradient of the first weight, by central differences of the membrane without spikes."""
+    grads = net.backward(run(), mem=cotangent)
+    weight = net["fc"].weight
+    for i in np.ndindex(weight.shape):
+        both = []
+        for step in (1e-2, -1e-2):
+            net["fc"].weight = weight.copy()
+            net["fc"].weight[i] += step
+            both.append(np.sum(np.float64(run()[-1].mem) * cotangent))
+        net["fc"].weight = weight
+        expected = (both[0] - both[1]) / 2e-2
+        np.testing.assert_allclose(grads["fc.weight"][i], expected, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("wide", ["states", "beta", "both"])
+def test_backward_where_neurons_broadcast_what_they_are_given(wide, held):
+    """More neurons than sums: batched states, or a parameter per neuron."""
+    rng = np.random.default_rng(3)
+    beta = rng.uniform(0.5, 0.9, 5) if wide != "states" else 0.8
+    net = nn.Sequential(fc=nn.Linear(3, 2 if wide == "states" else 1, rng=0),
+                        lif=snnc.Leaky(beta, threshold=100.0))  # fmt: skip
+    x = rng.normal(size=(3,) if held else (4, 3)).astype(np.float32)
+    n = 2 if wide == "states" else 5
+    states = {"lif": np.zeros((4, n), np.float32)} if wide != "beta" else None
+    shape = (4, n) if states else (n,)
+    cotangent = rng.normal(size=(4, *shape))
+
+    def run():
+        return net.run(x, 4 if held else None, states=states, grad=True)
+
+    assert net.backward(run(), mem=cotangent)["fc.bias"].shape == net["fc"].bias.shape
+    check_weight(net, run, cotangent)
+
+
+def test_backward_of_what_is_said_of_a_hidden_layers_last_step():
+    net = a_net()
+    x = np.random.default_rng(1).random((20, 7, 6)).astype(np.float32)
+    recs = net.run(x, grad=True)
+    last = np.random.default_rng(2).normal(size=(7, 5)).astype(np.float32)
+    whole = np.zeros((20, 7, 5), np.float32)
+    whole[-1] = last
+    mem = np.ones((20, 7, 3), np.float32)
+    expected = net.backward(recs, spk={"lif1": whole}, mem=mem)
+    for key, grad in net.backward(recs, spk={"lif1": last}, mem=mem).items():
+        assert_same(grad, expected[key])
+    with pytest.raises(
+        ValueError, match=r"layer 'lif1': spk of shape \(5,\); expected \(20, 7, 5\)"
+    ):
+        net.backward(recs, spk={"lif1": last[0]}, mem=mem)
+
+
+def test_backward_has_the_weights_of_the_run():
+    net = a_net()
+    x = np.random.default_rng(1).random((20, 7, 6)).astype(np.float32)
+    recs = net.run(x, grad=True)
+    mem = np.ones((20, 7, 3), np.float32)
+    before = net.backward(recs, mem=mem)
+    optim.SGD(net, lr=1e-3).step({k: v for k, v in before.items() if "fc" in k})
+    for key, grad in net.backward(recs, mem=mem).items():
+        assert_same(grad, before[key])
+
+
+def test_a_run_that_fails_changes_no_held_state():
+    net = nn.Sequential(snnc.Leaky(0.9, init_hidden=True), nn.Linear(3, 2, rng=0),
+                        snnc.Leaky(0.9))  # fmt: skip
+    net.run(np.ones((2, 3), np.float32))
+    before = net[0].mem
+    for bad in ({"states": {"2": np.zeros(7, np.float32)}}, {"record": "wrong"}):
+        with pytest.raises(ValueError, match="layer '2': "):
+            net.run(np.ones((2, 3), np.float32), **bad)
+        assert_same(net[0].mem, before)
+
+
 def test_backward_stops_where_nothing_is_trained():
     lif = snnc.Leaky(0.9)
     net = nn.Sequential(lif, nn.Linear(3, 2, rng=0), snnc.Leaky(0.8))
@@ -209,6 +284,11 @@ def test_refusals():
         net.backward(recs[-1])
     with pytest.raises(ValueError, match="spk: 'fc1' is none of lif1, lif2, lif3"):
         net.backward(recs, spk={"fc1": x})
+    other = nn.Sequential(lif=snnc.Leaky(0.9))
+    with pytest.raises(ValueError, match="recs is of lif1, lif2, lif3; expected layers lif"):
+        other.backward(recs)
+    with pytest.raises(ValueError, match="layers: 0 is given by position and by name"):
+        nn.Sequential(snnc.Leaky(0.9), **{"0": snnc.Leaky(0.8)})
     for bad, error in ((0, ValueError), (True, TypeError), (2.0, TypeError)):
         with pytest.raises(error, match=f"in_features={bad}; expected an integer of at least 1"):
             nn.Linear(bad, 3)
@@ -288,6 +368,11 @@ def test_load_state_dict_changes_all_or_nothing():
         (good | {"lif3.alpha": np.float64(0.1)}, "alpha=0.1 must exceed beta"),
         (good | {"lif2.graded_spikes_factor": "a"}, "graded_spikes_factor has dtype"),
         (good | {"lif1.graded_spikes_factor": 2.0}, "unexpected keys: lif1.graded_spikes_factor"),
+        (
+            good | {"lif1.reset_mechanism_val": 3},
+            "reset_mechanism_val=array.3.; expected 0, 1 or 2",
+        ),
+        (good | {"lif1.reset_mechanism_val": [0]}, "reset_mechanism_val=.*; expected 0, 1 or 2"),
     ):
         with pytest.raises((ValueError, TypeError), match=error):
             net.load_state_dict(bad)
@@ -341,14 +426,37 @@ def test_optimizers_refuse():
             make(net["fc1"])
         with pytest.raises(ValueError, match="lr=-1; expected at least 0"):
             make(net, lr=-1)
+        alpha = np.float64(-5.0)  # after which alpha no longer exceeds beta
+        with pytest.raises(ValueError, match="alpha=.* must exceed beta"):
+            make(net, lr=1).step({"fc1.bias": np.ones(5), "lif3.alpha": -alpha})
     for key, value in net.state_dict().items():
         assert_same(value, before[key])
+    with pytest.raises(ValueError, match="betas"):
+        optim.Adam(net, betas=(0.9,))
     with pytest.raises(ValueError, match="momentum"):
         optim.SGD(net, momentum=-0.1)
     with pytest.raises(ValueError, match="betas"):
         optim.Adam(net, betas=(0.9, 1.0))
     with pytest.raises(ValueError, match="eps"):
         optim.Adam(net, eps=-1.0)
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_optimizers_keep_dtypes_and_no_array_of_the_callers(make):
+    net = nn.Sequential(nn.Linear(3, 1, rng=0), snnc.Leaky(np.float32(0.5)))
+    momentum = {"momentum": 0.9} if make is optim.SGD else {}
+    optimizer, same = make(net, lr=np.float64(0.01), **momentum), make(net, lr=0.01, **momentum)
+    grad = np.ones((1, 3), np.float32)
+    optimizer.step({"0.weight": grad, "1.beta": np.float64(0.1)})
+    assert net[1].beta.dtype == np.float32
+    net["0"].weight[...] = 0
+    grad[...] = 0  # used for something else in the meantime
+    optimizer.step({"0.weight": np.ones((1, 3), np.float32)})
+    moved = net["0"].weight.copy()
+    for _ in range(2):
+        net["0"].weight = np.zeros((1, 3), np.float32)
+        same.step({"0.weight": np.ones((1, 3), np.float32)})
+    assert_same(net["0"].weight, moved)
 
 
 def test_batches():
@@ -362,6 +470,9 @@ def test_batches():
     assert list(order) != list(range(10))
     for a, b in shuffled:
         assert_same(a[:, 0], 2 * b)
+    for bad in (2.5, True, "a"):
+        with pytest.raises(TypeError, match="batch_size=.*expected an integer"):
+            nn.batches(x, y, bad)
     for bad in ((x, y[:9], 4), (np.float64(1), y, 4), (x, y, 0)):
         with pytest.raises(ValueError, match="expected"):
             nn.batches(*bad)
@@ -376,7 +487,7 @@ def torch_surrogate(name, **arguments):
     source = (
         f"def {name}({inside}):\n    def inner(x):\n        return x, {inside}\n    return inner"
     )
-    names = {}
+    names = {"__name__": "snntorch.surrogate"}
     exec(source, names)
     return names[name](**arguments)
 
@@ -394,6 +505,15 @@ def a_neuron(name, **attributes):
         "spike_grad": torch_surrogate("atan", alpha=2.0),
     }  # fmt: skip
     return recorded(name, **{**common, **attributes})
+
+
+def a_sequential(children, length=None):
+    length = len(children) if length is None else length
+    methods = {
+        "__len__": lambda self: length,
+        "named_children": lambda self: iter(children.items()),
+    }
+    return type("Sequential", (), methods)()
 
 
 def test_from_snntorch_neurons():
@@ -437,9 +557,10 @@ def test_from_snntorch_refuses():
             snnc.from_snntorch(a_neuron("Leaky", beta=0.9, **attributes))
     with pytest.raises(ValueError, match="graded_spikes_factor: snnc's Alpha has none"):
         snnc.from_snntorch(a_neuron("Alpha", alpha=0.9, beta=0.8, graded_spikes_factor=2.0))
-    net = recorded("Sequential", named_children=lambda: iter([("relu", recorded("ReLU"))]))
     with pytest.raises(TypeError, match="layer 'relu': module=ReLU"):
-        snnc.from_snntorch(net)
+        snnc.from_snntorch(a_sequential({"relu": recorded("ReLU")}))
+    with pytest.raises(ValueError, match="a layer is in the network twice"):
+        snnc.from_snntorch(a_sequential({"0": a_neuron("Leaky", beta=0.9)}, length=2))
 
 
 def test_from_snntorch_network():
@@ -455,7 +576,7 @@ def test_from_snntorch_network():
     children["3"].beta = recorded(
         "Parameter", requires_grad=True, detach=lambda: SimpleNamespace(cpu=lambda: beta)
     )
-    net = snnc.from_snntorch(recorded("Sequential", named_children=lambda: iter(children.items())))
+    net = snnc.from_snntorch(a_sequential(children))
     assert list(net.layers) == ["0", "1", "2", "3"]
     assert_same(net[0].weight, w1)
     assert net[2].bias is None
@@ -516,6 +637,11 @@ if SNNTORCH:
             module, name = key.split(".")
             expected = getattr(net[int(module)], name).grad.numpy()
             np.testing.assert_allclose(grad, expected, atol=1e-3 * np.abs(expected).max())
+        lapicque = snnc.from_snntorch(snn.Lapicque(beta=0.9, learn_beta=True))
+        assert lapicque.learned == ("beta",)
+        shared = snn.Leaky(0.9)
+        with pytest.raises(ValueError, match="twice"):
+            snnc.from_snntorch(torch.nn.Sequential(shared, torch.nn.Linear(3, 3), shared))
         other = nn.Sequential(nn.Linear(20, 30), snnc.Leaky(0.5), nn.Linear(30, 10),
                               snnc.Synaptic(0.5, 0.5, reset_delay=False))  # fmt: skip
         other.load_state_dict({k: v.detach() for k, v in net.state_dict().items()})
