@@ -1,6 +1,6 @@
 /* A strip of neurons one step back: the loop over neurons of the way back, a template
- * over the cells' adjoints. Included after rows.inc.h, by the same stubs; SNNC_FUSED is
- * 1 where rows that are fused with the default surrogate are worth their bytes. */
+ * over the cells' adjoints. Included after rows.inc.h, by the same stubs; SNNC_FUSED:
+ * with rows that are fused with the default surrogate. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {

@@ -407,7 +407,8 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
             row->num_steps = taken = left;
             p->rows->chain[p->spikes](row);
         }
-        else if (in_place && left >= SNNC_SWEEP_STEPS) {
+        else if (in_place && left >= SNNC_SWEEP_STEPS &&
+                 p->rows->sweep[p->spikes][per_neuron]) {
             taken = SNNC_SWEEP_STEPS;
             p->rows->sweep[p->spikes][per_neuron](row);
         }

@@ -77,9 +77,10 @@ enum { SNNC_REALS, SNNC_BYTES, SNNC_NUM_SPIKES };
  * parameters of its own. NULL: the model has no such reset, or (for SNNC_NONE) the
  * undelayed one is the same as the delayed one. */
 typedef struct {
-    snnc_row_fn *step[SNNC_NUM_SPIKES][2];  /* n neurons, one step */
-    snnc_row_fn *sweep[SNNC_NUM_SPIKES][2]; /* n neurons, SNNC_SWEEP_STEPS steps */
-    snnc_row_fn *chain[SNNC_NUM_SPIKES];    /* one neuron, num_steps steps */
+    snnc_row_fn *step[SNNC_NUM_SPIKES][2]; /* n neurons, one step */
+    /* n neurons, SNNC_SWEEP_STEPS steps; NULL: step by step */
+    snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
+    snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;
 
 /* By model, reset, and whether the reset is undelayed. */

@@ -156,12 +156,23 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
             NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,     \
                         SNNC_##spikes, per_neuron, steps);                             \
     }
+#define ROW_PAIR(kind, spikes, name, reset, undelayed) \
+    {ROW_NAME(kind, spikes, name, reset, undelayed),   \
+     ROW_NAME(kind##_each, spikes, name, reset, undelayed)}
+#if defined(SNNC_STEP_BY_STEP)
+#define SWEEPS(spikes, name, states, params, reset, undelayed)
+#define SWEEP_PAIR(spikes, name, reset, undelayed) {NULL, NULL}
+#else
+#define SWEEPS(spikes, name, states, params, reset, undelayed)                      \
+    ROW(sweep, spikes, name, states, params, reset, undelayed, 0, SNNC_SWEEP_STEPS) \
+    ROW(sweep_each, spikes, name, states, params, reset, undelayed, 1, SNNC_SWEEP_STEPS)
+#define SWEEP_PAIR(spikes, name, reset, undelayed) \
+    ROW_PAIR(sweep, spikes, name, reset, undelayed)
+#endif
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
     ROW(step, spikes, name, states, params, reset, undelayed, 0, 1)                  \
     ROW(step_each, spikes, name, states, params, reset, undelayed, 1, 1)             \
-    ROW(sweep, spikes, name, states, params, reset, undelayed, 0, SNNC_SWEEP_STEPS)  \
-    ROW(sweep_each, spikes, name, states, params, reset, undelayed, 1,               \
-        SNNC_SWEEP_STEPS)                                                            \
+    SWEEPS(spikes, name, states, params, reset, undelayed)                           \
     static void ROW_NAME(chain, spikes, name, reset, undelayed)(const snnc_row *row) \
     {                                                                                \
         NAME(chain)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,       \
@@ -178,15 +189,12 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
 #include "models.def"
 #undef SNNC_MODEL
 
-#define ROW_PAIR(kind, spikes, name, reset, undelayed) \
-    {ROW_NAME(kind, spikes, name, reset, undelayed),   \
-     ROW_NAME(kind##_each, spikes, name, reset, undelayed)}
 #define ROW_NAMES(name, reset, undelayed)                      \
     {                                                          \
         {ROW_PAIR(step, REALS, name, reset, undelayed),        \
          ROW_PAIR(step, BYTES, name, reset, undelayed)},       \
-            {ROW_PAIR(sweep, REALS, name, reset, undelayed),   \
-             ROW_PAIR(sweep, BYTES, name, reset, undelayed)},  \
+            {SWEEP_PAIR(REALS, name, reset, undelayed),        \
+             SWEEP_PAIR(BYTES, name, reset, undelayed)},       \
         {                                                      \
             ROW_NAME(chain, REALS, name, reset, undelayed),    \
                 ROW_NAME(chain, BYTES, name, reset, undelayed) \
@@ -206,9 +214,11 @@ static const snnc_row_table NAME(row_table) = {
 };
 
 #undef ROW_NAMES
-#undef ROW_PAIR
 #undef ROWS
 #undef ROWS_WRITING
+#undef SWEEP_PAIR
+#undef SWEEPS
+#undef ROW_PAIR
 #undef ROW
 #undef ROW_NAME
 #undef ROW_IF_1

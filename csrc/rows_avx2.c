@@ -10,7 +10,6 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 32
-#define SNNC_FUSED
 #include "table.inc.h"
 
 #if defined(__clang__)

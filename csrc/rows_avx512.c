@@ -13,7 +13,7 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 64
-#define SNNC_FLOAT_STEPS /* of doubles AVX2 has nearly all, of the way back all */
+#define SNNC_FLOATS /* doubles gain little from AVX2 to this */
 #include "table.inc.h"
 
 #if defined(__clang__)

@@ -2,8 +2,8 @@
 #include "rows.h"
 
 #define SNNC_VECTOR_BYTES 16
-#if !defined(SNNC_HAVE_AVX2) /* which is what most x86-64 use */
-#define SNNC_FUSED
+#if defined(SNNC_HAVE_AVX2) /* which nearly all processors of the kind have */
+#define SNNC_STEP_BY_STEP
 #endif
 #include "table.inc.h"
 

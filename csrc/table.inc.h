@@ -1,27 +1,29 @@
 /* All that a table has of functions. Included once by the stub of an instruction set,
  * which has chosen the compiler's target and SNNC_VECTOR_BYTES; with what its snnc_isa
- * holds of them. SNNC_FLOAT_STEPS: only the steps of floats, which gain most from wide
- * vectors; the rest is another table's. SNNC_FUSED: the fused sweeps too. */
+ * holds of them. SNNC_FLOATS: only floats', which gain most from wide vectors; doubles'
+ * are another table's. SNNC_STEP_BY_STEP: without what is there for speed alone, the
+ * sweeps, forward and (SNNC_FUSED) back. */
 #include "spikes.h"
 
 #define real float
 #define SNNC_SUFFIX f32
 #include "rows.inc.h"
 #include "store.h"
-#if !defined(SNNC_FLOAT_STEPS)
 #include "surrogates.h"
 
-#include "adjoints.inc.h"
-#undef SNNC_FUSED /* of doubles there are none */
+#if !defined(SNNC_STEP_BY_STEP)
+#define SNNC_FUSED /* of doubles there are none */
 #endif
+#include "adjoints.inc.h"
+#undef SNNC_FUSED
 #undef real
 #undef SNNC_SUFFIX
 
-#if defined(SNNC_FLOAT_STEPS)
+#if defined(SNNC_FLOATS)
 
-#define SNNC_TABLE                                                                    \
-    .rows = {&row_table_f32}, .tiles = {&tile_fns_f32}, .pack = pack, .count = count, \
-    .first = first
+#define SNNC_TABLE                                      \
+    .rows = {&row_table_f32}, .tiles = {&tile_fns_f32}, \
+    .adjoints = {&adjoint_fns_f32}, .pack = pack, .count = count, .first = first
 
 #else
 
