@@ -74,11 +74,24 @@ static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
     return marshal_cell(model, reset, undelayed, inhibition, args + 4, args[6]);
 }
 
+/* A tuple of arrays (stolen), or NULL with an exception. */
+static PyObject *tuple_of(PyObject *const *arrays, int count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (int i = 0; i < count; i++) {
+        if (tuple)
+            PyTuple_SetItem(tuple, i, arrays[i]);
+        else
+            Py_DECREF(arrays[i]);
+    }
+    return tuple;
+}
+
 /* A step by marshal_plain: NULL without an exception where it isn't plain. */
 static PyObject *plain_step(PyObject *cell, PyObject *input, PyObject *const *states,
                             int num_states, PyObject *out)
 {
-    PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *result;
+    PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL};
     int given[1 + SNNC_MAX_STATES] = {0}, num_given = 0;
 
     if (out != Py_None &&
@@ -97,16 +110,10 @@ static PyObject *plain_step(PyObject *cell, PyObject *input, PyObject *const *st
         Py_INCREF(out);
         return out;
     }
-    result = PyTuple_New(1 + num_states);
-    for (int i = 0; i < 1 + num_states; i++) {
+    for (int i = 0; i < 1 + num_states; i++)
         if (given[i])
             Py_INCREF(arrays[i]);
-        if (result)
-            PyTuple_SetItem(result, i, arrays[i]);
-        else
-            Py_DECREF(arrays[i]);
-    }
-    return result;
+    return tuple_of(arrays, 1 + num_states);
 }
 
 static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -318,18 +325,12 @@ static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num
     }
     if (marshal_plain(isa, cell, x, states, num_states, 1, type, arrays) <= 0)
         return NULL;
-    PyObject *recorded = PyTuple_New(1), *final = PyTuple_New(num_states);
-    for (int i = 0; i < 1 + num_states; i++) {
-        PyObject *const tuple = i ? final : recorded;
+    for (int i = 0; i < 1 + num_states; i++)
         if (given[i])
             Py_INCREF(arrays[i]);
-        if (tuple)
-            PyTuple_SetItem(tuple, i ? i - 1 : 0, arrays[i]);
-        else
-            Py_DECREF(arrays[i]);
-    }
     Py_INCREF(Py_None);
-    return run_results(recorded, final, Py_None, PyArray_DIM((PyArrayObject *)x, 0));
+    return run_results(tuple_of(arrays, 1), tuple_of(arrays + 1, num_states), Py_None,
+                       PyArray_DIM((PyArrayObject *)x, 0));
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -442,25 +443,18 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     if (marshal_run(isa, &request, &result) < 0)
         return NULL;
     recorded = PyTuple_New(num_recorded);
-    final = PyTuple_New(info->num_states);
-    if (recorded && final) {
-        for (Py_ssize_t i = 0; i < num_recorded; i++) {
-            PyObject *array = result.out[index[i]];
-            Py_XINCREF(array);
-            PyTuple_SetItem(recorded, i, array);
-        }
-        for (int k = 0; k < info->num_states; k++) {
-            Py_INCREF(result.out[MARSHAL_STATE + k]);
-            PyTuple_SetItem(final, k, result.out[MARSHAL_STATE + k]);
-        }
+    for (Py_ssize_t i = 0; recorded && i < num_recorded; i++) {
+        PyObject *array = result.out[index[i]];
+        Py_XINCREF(array);
+        PyTuple_SetItem(recorded, i, array);
     }
-    if (interval) {
-        checkpoints = PyTuple_New(info->num_states);
-        for (int k = 0; checkpoints && k < info->num_states; k++) {
-            Py_INCREF(result.out[MARSHAL_CHECKPOINT + k]);
-            PyTuple_SetItem(checkpoints, k, result.out[MARSHAL_CHECKPOINT + k]);
-        }
+    for (int k = 0; k < info->num_states; k++) {
+        Py_INCREF(result.out[MARSHAL_STATE + k]);
+        Py_XINCREF(result.out[MARSHAL_CHECKPOINT + k]);
     }
+    final = tuple_of(&result.out[MARSHAL_STATE], info->num_states);
+    if (interval)
+        checkpoints = tuple_of(&result.out[MARSHAL_CHECKPOINT], info->num_states);
     else {
         Py_INCREF(Py_None);
         checkpoints = Py_None;

@@ -190,13 +190,11 @@ def backward(
     if grad_x is not None:
         target = _separate(run.time_first(grad_x), x, cotangents)
     learned = {*names} & {*tape.parameters}
-    of_spikes = {"threshold", "graded_spikes_factor"}  # others alone are faster
-    grad_constants = {
-        name: np.zeros(run.shape) if learned - of_spikes or name in learned else None
-        for name in _core.models[tape.model][1]
-    }
-    if not learned & of_spikes:
-        grad_constants |= dict.fromkeys(of_spikes & {*grad_constants})
+    constants = _core.models[tape.model][1]
+    wanted = learned & {"threshold", "graded_spikes_factor"}  # the others alone are faster
+    if learned - wanted:  # which may be computed from any of the others
+        wanted |= {*constants} - {"threshold", "graded_spikes_factor"}
+    grad_constants = {n: np.zeros(run.shape) if n in wanted else None for n in constants}
 
     def call(function: Any, index: Any, derivative: Floats | None, t0: int, t1: int) -> None:
         function(

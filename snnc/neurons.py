@@ -94,17 +94,16 @@ def _check_shapes(parameters: dict[str, Floats]) -> None:
         raise ValueError(f"parameters don't broadcast with each other: {listed}") from None
 
 
-def _through_clip(name: str, parameters: dict[str, Floats], gradients: dict[str, Floats]) -> Any:
-    """Of alpha and beta, which are clipped to [0, 1]: no gradient outside."""
-    if name not in ("alpha", "beta"):
-        return gradients[name]
-    inside = (parameters[name] >= 0) & (parameters[name] <= 1)
-    return gradients[name] if inside.all() else np.where(inside, gradients[name], 0)
-
-
 def _plain(array: Floats) -> Any:
     """Return a number of Python's where it is one, else the array."""
     return array.item() if array.ndim == 0 else array
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}={value!r}; expected an integer of at least 1")
+    if value < 1:
+        raise ValueError(f"{name}={value!r}; expected an integer of at least 1")
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -836,10 +835,7 @@ class TorchNeuron(SpikingNeuron):
         _flag("grad", grad)
         if self.inhibition:
             raise ValueError(f"grad={grad!r}: there is no gradient through inhibition")
-        if not hasattr(checkpoint, "__index__") or isinstance(checkpoint, bool):
-            raise TypeError(f"checkpoint={checkpoint!r}; expected an integer of at least 1")
-        if checkpoint < 1:
-            raise ValueError(f"checkpoint={checkpoint!r}; expected an integer of at least 1")
+        _check_count("checkpoint", checkpoint)
 
     def backward(
         self,
@@ -918,8 +914,16 @@ graded_spikes_factor=float32 ())
     def _parameter_gradients(
         self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
-        """Get the gradients of parameters from those of the constants, float64."""
-        raise NotImplementedError
+        """Get the gradients of parameters from those of the constants, float64.
+
+        Here both are the same, but that alpha and beta are clipped: no gradient outside.
+        """
+        found = {name: gradients[name] for name in names}
+        for name in found.keys() & {"alpha", "beta"}:
+            inside = (parameters[name] >= 0) & (parameters[name] <= 1)
+            if not inside.all():
+                found[name] = np.where(inside, found[name], 0)
+        return found
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
         undelayed = not options.get("reset_delay", True)
@@ -1223,11 +1227,6 @@ class Leaky(TorchNeuron):
         p = _cast(parameters, dtype)
         return {**p, "beta": np.clip(p["beta"], 0, 1)}
 
-    def _parameter_gradients(
-        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
-    ) -> dict[str, Floats]:
-        return {name: _through_clip(name, parameters, gradients) for name in names}
-
     init_leaky = SpikingNeuron.reset_mem
     _example = "0.9"
 
@@ -1349,11 +1348,6 @@ class Synaptic(TorchNeuron):
     ) -> dict[str, Floats]:
         p = _cast(parameters, dtype)
         return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
-
-    def _parameter_gradients(
-        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
-    ) -> dict[str, Floats]:
-        return {name: _through_clip(name, parameters, gradients) for name in names}
 
     init_synaptic = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"
@@ -1512,7 +1506,7 @@ class Alpha(TorchNeuron):
             "alpha": gradients["alpha"] + gradients["tau"] * by_alpha,
             "beta": gradients["beta"] + gradients["tau"] * by_beta,
         }
-        return {name: _through_clip(name, parameters, through_tau) for name in names}
+        return super()._parameter_gradients(names, parameters, through_tau)
 
     init_alpha = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from snnc._backward import _sum_to
-from snnc.neurons import SpikingNeuron, TorchNeuron
+from snnc.neurons import SpikingNeuron, TorchNeuron, _check_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,10 +74,7 @@ class Linear:
         rng: np.random.Generator | int | None = None,
     ) -> None:
         for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(size, bool) or not hasattr(size, "__index__"):
-                raise TypeError(f"{name}={size!r}; expected an integer of at least 1")
-            if size < 1:
-                raise ValueError(f"{name}={size!r}; expected an integer of at least 1")
+            _check_count(name, size)
         rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(in_features)
         self.weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(np.float32)
@@ -453,20 +450,16 @@ class Sequential:
             name: {key: given[f"{name}.{key}"] for key in _parameters(layer)}
             for name, layer in self.layers.items()
         }
-        for name, neuron in self._neurons().items():  # tried on copies: all or none
-            _set(copy.copy(neuron), new[name], resets.get(name))
-        for name, layer in self.layers.items():
-            _set(layer, new[name], resets.get(name))
+        _set_all(self.layers, new, resets)
 
 
 def _unbroadcast(grad: Floats, kept: _Pass) -> Floats:
     """Sum the gradient of what the layer above read to the shape of what this one gave."""
     if kept.held:  # the same at every step
         return _sum_to(grad.sum(axis=0), kept.shape).astype(grad.dtype, copy=False)
-    own = kept.shape[1:]  # of a step: new axes come after time
-    lead = grad.ndim - 1 - len(own)
-    axes = (*range(1, 1 + lead), *(1 + lead + d for d, n in enumerate(own) if n == 1))
-    return grad.sum(axis=axes).reshape(kept.shape) if axes else grad
+    steps, *own = kept.shape
+    new = (1,) * (grad.ndim - len(kept.shape))  # axes that came after time
+    return _sum_to(grad, (steps, *new, *own)).reshape(kept.shape)
 
 
 def _add(name: str, grad: Floats, spikes: ArrayLike | None) -> Floats:
@@ -522,6 +515,20 @@ def _set(layer: Any, values: Mapping[str, Floats], reset: str | None = None) -> 
         layer._configure(layer._independent(values), options)
 
 
+def _set_all(
+    layers: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, Floats]],
+    resets: Mapping[str, str] | None = None,
+) -> None:
+    """Give layers parameters that fit, or change none: neurons may refuse some."""
+    resets = {} if resets is None else resets
+    for name, own in values.items():
+        if not isinstance(layers[name], Linear):
+            _set(copy.copy(layers[name]), own, resets.get(name))
+    for name, own in values.items():
+        _set(layers[name], own, resets.get(name))
+
+
 def _to_numpy(key: str, value: Any) -> Floats:
     try:
         array = np.asarray(value)
@@ -571,10 +578,7 @@ def batches(
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"x of shape {x.shape} and y of {y.shape}; expected as many targets")
-    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__"):
-        raise TypeError(f"batch_size={batch_size!r}; expected an integer of at least 1")
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size!r}; expected an integer of at least 1")
+    _check_count("batch_size", batch_size)
     order = np.arange(len(x))
     if rng is not None:
         np.random.default_rng(rng).shuffle(order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import TYPE_CHECKING
 
@@ -60,9 +59,7 @@ class _Optimizer:
                 grad = np.array(grads[key], value.dtype)
                 change, state[key] = self._change(grad, self._state.get(key))
                 values[parameter] = (value - change).astype(value.dtype)
-            nn._set(copy.copy(self.net.layers[name]), values)  # raises if it can't be
-        for name, values in new.items():
-            nn._set(self.net.layers[name], values)
+        nn._set_all(self.net.layers, new)
         self._state |= state
 
     def _change(self, grad: Floats, state: Any) -> tuple[Floats, Any]:
