@@ -1,6 +1,6 @@
 /* A strip of neurons one step back: the loop over neurons of the way back, a template
- * over the cells' adjoints. Included after rows.inc.h, by the same stubs; SNNC_FUSED:
- * with rows that are fused with the default surrogate. */
+ * over the cells' adjoints. Included after rows.inc.h, by the same stubs;
+ * SNNC_TRAINING: with rows that are fused with the default surrogate. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -33,10 +33,10 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                                      int parameters, int fused, int steps)
 {
     const size_t n = row->n;
-    const real *x[SNNC_SWEEP_STEPS], *tested[SNNC_SWEEP_STEPS],
-        *grad_spk[SNNC_SWEEP_STEPS], *state[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
+    const real *x[SNNC_SWEEP_STEPS], *grad_spk[SNNC_SWEEP_STEPS],
+        *state[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
         *given[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], *param[SNNC_MAX_PARAMS];
-    const real *const grad_spike = row->grad_spike;
+    const real *const grad_spike = row->grad_spike, *const tested = row->tested;
     const double args[2] = {row->args[0], row->args[1]};
     const real worth = fused ? *(const real *)row->graded : 0;
     real *grad_x[SNNC_SWEEP_STEPS], *grad_state[SNNC_MAX_STATES];
@@ -45,7 +45,6 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
 
     for (int t = 0; t < steps; t++) {
         x[t] = (const real *)row->x - t * row->x_step;
-        tested[t] = (const real *)row->tested - t * row->state_step;
         grad_spk[t] = (const real *)row->grad_spk - t * row->grad_spk_step;
         grad_x[t] = (real *)row->grad_x - t * row->grad_x_step;
         for (int k = 0; k < num_states; k++) {
@@ -71,13 +70,15 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
 
         for (int t = 0; t < steps; t++) {
             input[t] = x[t][i];
-            mem[t] = tested[t][i];
             spk[t] = grad_spk[t][i];
         }
         for (int j = 0; j < steps * num_states; j++) {
             before[j] = state[j][i];
             of_before[j] = given[j][i];
         }
+        mem[0] = tested[i];
+        for (int t = 1; t < steps; t++) /* what the step before it has left */
+            mem[t] = before[t * num_states - 1];
         for (int k = 0; k < num_states; k++)
             a.before[k] = grad_state[k][i];
         for (int k = 0; k < num_params; k++) {
@@ -158,7 +159,7 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
         NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
                             parameters, fused, steps);                               \
     }
-#if defined(SNNC_FUSED)
+#if defined(SNNC_TRAINING)
 #define FUSED_ROWS(name, states, params, reset)                             \
     ROW(fused, name, states, params, reset, 0, 1, SNNC_FUSED_STEPS(states)) \
     ROW(fused, name, states, params, reset, 1, 1, SNNC_FUSED_STEPS(states))
@@ -209,7 +210,7 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #include "models.def"
 #undef SNNC_MODEL
         },
-#if defined(SNNC_FUSED)
+#if defined(SNNC_TRAINING)
     .fused =
         {
 #define SNNC_MODEL(name, states, params, undelayed, hard)        \

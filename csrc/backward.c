@@ -285,9 +285,13 @@ static void recompute(const plan *p, const segment *s)
     const snnc_plan *f = &p->forward;
     const snnc_call *call = f->call;
     const int mem = f->num_states - 1, each = f->period > 0;
+    const int sweeps = !each && !p->delayed && f->num_states < 3; /* more are slower */
+    snnc_row_fn *const sweep = sweeps ? f->rows->trace : NULL;
+    const ptrdiff_t size = (ptrdiff_t)f->size;
     snnc_row row;
 
     row.n = s->n;
+    row.spk_step = 0;
     row.spk = p->parts.sink;
     for (int k = 0; k < f->num_params; k++)
         row.params[k] =
@@ -298,13 +302,17 @@ static void recompute(const plan *p, const segment *s)
                    (s->t0 / call->interval * call->num_neurons + s->i) * f->size,
                s->n * f->size);
     cursor x = cursor_at(p, s, &p->x, s->t0, s->t0);
-    for (size_t t = s->t0; t < s->t1; t++, x.row += x.step) {
+    row.x_step = x.step / size;
+    for (size_t t = s->t0, taken; t < s->t1; t += taken) {
+        taken = sweep && s->t1 - t >= SNNC_SWEEP_STEPS ? SNNC_SWEEP_STEPS : 1;
         row.x = x.row;
+        x.row += x.step * (ptrdiff_t)taken;
         for (int k = 0; k < f->num_states; k++) {
             row.state_in[k] = state_before(p, s, k, t);
             row.state_out[k] = state_before(p, s, k, t + 1);
+            row.state_step[k] = (ptrdiff_t)s->bytes / size;
         }
-        f->rows->step[SNNC_REALS][each](&row);
+        (taken > 1 ? sweep : f->rows->step[SNNC_REALS][each])(&row);
         if (p->delayed) { /* writes the other states once more */
             row.state_out[mem] = tested_at(p, s, t);
             p->delayed->step[SNNC_REALS][each](&row);
@@ -476,10 +484,7 @@ static void go_back_through(const snnc_isa *isa, const snnc_backward_call *b, si
     lay_out(&p, b->workspace, s.bytes);
     fill_constants(&p);
     for (s.i = n0; s.i < n1; s.i += s.n) {
-        const size_t end = snnc_least(snnc_least(n1, s.i + p.strip),
-                                      snnc_least(snnc_next_multiple(s.i, f->period),
-                                                 snnc_next_multiple(s.i, f->run)));
-        s.n = end - s.i;
+        s.n = snnc_strip_end(f, s.i, n1, p.strip) - s.i;
         for (int k = 0; k < f->num_params; k++)
             s.param[k] = p.parts.param[k] ? p.parts.param[k]
                                           : (const char *)call->params[k] +

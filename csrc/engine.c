@@ -246,6 +246,30 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
     return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
 }
 
+/* Whether all rows of two sequences are at nearly the same place in their pages. A
+ * sweep that writes one of them and reads the other is slow then: processors take a
+ * load for one of what has just been stored where addresses agree in their last 12
+ * bits. */
+static int is_beside(const snnc_sequence *a, const snnc_sequence *b)
+{
+    enum { PAGE = 4096, LEAST = 256 };
+    const uintptr_t ahead = (uintptr_t)a->data - (uintptr_t)b->data;
+    const uintptr_t step = (uintptr_t)a->step * snnc_size_of(a->type);
+    return !a->tiled && !b->tiled && step % PAGE == 0 &&
+           (ahead + LEAST) % PAGE < 2 * LEAST;
+}
+
+/* Whether rows->trace does what is wanted, and does it faster than single steps. */
+static int may_trace(const snnc_plan *p)
+{
+    int may = p->recording && !p->sampling && !p->period && p->spikes == SNNC_REALS &&
+              !is_beside(&p->spk, &p->x);
+    for (int k = 0; k < p->num_states && may; k++)
+        may = p->record[k].data && !is_beside(&p->record[k], &p->x) &&
+              !is_beside(&p->record[k], &p->spk);
+    return may;
+}
+
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
                     size_t t1)
 {
@@ -309,6 +333,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         p->recording = p->every = 1;
         p->sampling = 0;
     }
+    p->traced = may_trace(p);
 
     /* Without tiles nothing bounds a strip. Long strips take the steps of a sweep,
      * short ones more: where there are tiles to transpose, or few neurons. */
@@ -398,6 +423,9 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
 {
     const int per_neuron = p->period > 0, in_place = !p->recording || p->sampling;
     const ptrdiff_t size = (ptrdiff_t)p->size;
+    snnc_row_fn *const sweep = in_place    ? p->rows->sweep[p->spikes][per_neuron]
+                               : p->traced ? p->rows->trace
+                                           : NULL;
 
     for (size_t left = num_steps, taken; left > 0; left -= taken) {
         taken = 1;
@@ -407,10 +435,9 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
             row->num_steps = taken = left;
             p->rows->chain[p->spikes](row);
         }
-        else if (in_place && left >= SNNC_SWEEP_STEPS &&
-                 p->rows->sweep[p->spikes][per_neuron]) {
+        else if (left >= SNNC_SWEEP_STEPS && sweep) {
             taken = SNNC_SWEEP_STEPS;
-            p->rows->sweep[p->spikes][per_neuron](row);
+            sweep(row);
         }
         else
             p->rows->step[p->spikes][per_neuron](row);
@@ -656,9 +683,17 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
     return 1;
 }
 
-size_t snnc_next_multiple(size_t i, size_t of)
+/* The first multiple after i; of 0: none. */
+static size_t next_multiple(size_t i, size_t of)
 {
     return of ? i - i % of + of : SIZE_MAX;
+}
+
+size_t snnc_strip_end(const snnc_plan *p, size_t i, size_t end, size_t strip)
+{
+    return snnc_least(
+        snnc_least(end, i + strip),
+        snnc_least(next_multiple(i, p->period), next_multiple(i, p->run)));
 }
 
 /* A checked call, tile by tile. */
@@ -676,9 +711,7 @@ static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, siz
         for (size_t t = t0; t < t1; t += p.tile_steps) {
             const size_t num_steps = snnc_least(p.tile_steps, t1 - t);
             for (size_t i = i0, end; i < i1; i = end) {
-                end = snnc_least(snnc_least(i1, i + p.strip),
-                                 snnc_least(snnc_next_multiple(i, p.period),
-                                            snnc_next_multiple(i, p.run)));
+                end = snnc_strip_end(&p, i, i1, p.strip);
                 advance(&p, scratch, t, num_steps, i, end - i);
             }
         }

@@ -25,6 +25,7 @@ typedef struct {
     int num_states, num_params;
     int recording; /* any state */
     int sampling;  /* states are recorded not at every step, or not of every neuron */
+    int traced;    /* by rows->trace */
     int stored;    /* checkpoints of every step are written as recordings are */
     size_t every;
     size_t size;      /* of a real */
@@ -83,7 +84,7 @@ void snnc_move_tile(const snnc_plan *p, const snnc_sequence *s, enum snnc_move m
                     char *tile, size_t width, size_t t, size_t num_steps, size_t i,
                     size_t n);
 
-/* The first multiple after i; of 0: none. */
-size_t snnc_next_multiple(size_t i, size_t of);
+/* Where a strip of at most `strip` neurons from i on ends, at the latest at `end`. */
+size_t snnc_strip_end(const snnc_plan *p, size_t i, size_t end, size_t strip);
 
 #endif

@@ -27,8 +27,10 @@
 
 #if defined(_MSC_VER)
 #define SNNC_INLINE static __forceinline
+#define SNNC_NOINLINE static __declspec(noinline)
 #else
 #define SNNC_INLINE static inline __attribute__((always_inline))
+#define SNNC_NOINLINE static __attribute__((noinline))
 #endif
 
 /* The next loop's iterations are independent: a state's buffers are the same or apart.
@@ -64,7 +66,7 @@ typedef struct {
     ptrdiff_t x_step, spk_step;
     const void *state_in[SNNC_MAX_STATES]; /* a sweep is in place: it uses state_out */
     void *state_out[SNNC_MAX_STATES];
-    ptrdiff_t state_step[SNNC_MAX_STATES]; /* of state_out, in a chain */
+    ptrdiff_t state_step[SNNC_MAX_STATES]; /* of state_out, in a chain or trace */
     const void *params[SNNC_MAX_PARAMS];
 } snnc_row;
 
@@ -80,6 +82,9 @@ typedef struct {
     snnc_row_fn *step[SNNC_NUM_SPIKES][2]; /* n neurons, one step */
     /* n neurons, SNNC_SWEEP_STEPS steps; NULL: step by step */
     snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
+    /* The first of them that writes the states after each of its steps; may be NULL
+     * too. */
+    snnc_row_fn *trace;
     snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;
 
@@ -98,8 +103,7 @@ typedef struct {
     /* What a fused row has in the place of grad_spike. */
     const void *graded;
     double args[2];
-    /* From one step to the one before it, in a sweep: in elements, of state and tested
-     * the same. */
+    /* From one step to the one before it, in a sweep: in elements. */
     ptrdiff_t x_step, state_step, grad_spk_step, grad_x_step;
     ptrdiff_t given_step[SNNC_MAX_STATES];
 } snnc_adjoint_row;

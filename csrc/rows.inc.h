@@ -24,15 +24,18 @@ SNNC_INLINE int NAME(cell)(int model, real x, real *state, const real *param, in
 }
 
 /* All inputs are read before a spike is written, and a sweep's states are updated in
- * place: so compilers see by themselves that steps and neurons don't interfere. */
+ * place or (`stored`) written after each step: so compilers see by themselves that
+ * steps and neurons don't interfere. */
 SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
                              int num_params, int reset, int undelayed, int spikes,
-                             int per_neuron, int steps)
+                             int per_neuron, int steps, int stored)
 {
     const size_t n = row->n;
     const real *x[SNNC_SWEEP_STEPS], *in[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS];
-    real *out[SNNC_MAX_STATES], shared[SNNC_MAX_PARAMS], *reals[SNNC_SWEEP_STEPS];
+    real *out[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], shared[SNNC_MAX_PARAMS];
+    real *reals[SNNC_SWEEP_STEPS];
     uint8_t *bytes[SNNC_SWEEP_STEPS];
+    const int written = stored ? steps : 1; /* states, of so many steps */
 
     for (int t = 0; t < steps; t++) {
         x[t] = (const real *)row->x + t * row->x_step;
@@ -40,8 +43,10 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
         bytes[t] = (uint8_t *)row->spk + t * row->spk_step;
     }
     for (int k = 0; k < num_states; k++) {
-        out[k] = row->state_out[k];
-        in[k] = steps > 1 ? out[k] : row->state_in[k];
+        for (int t = 0; t < written; t++)
+            out[t * num_states + k] =
+                (real *)row->state_out[k] + t * row->state_step[k];
+        in[k] = steps > 1 && !stored ? out[k] : row->state_in[k];
     }
     for (int k = 0; k < num_params; k++) {
         params[k] = row->params[k];
@@ -50,6 +55,7 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
     SNNC_INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         real state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS], input[SNNC_SWEEP_STEPS];
+        real after[SNNC_SWEEP_STEPS * SNNC_MAX_STATES];
         int fired[SNNC_SWEEP_STEPS];
         for (int k = 0; k < num_states; k++)
             state[k] = in[k][i];
@@ -57,15 +63,18 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
             param[k] = per_neuron ? params[k][i] : shared[k];
         for (int t = 0; t < steps; t++)
             input[t] = x[t][i];
-        for (int t = 0; t < steps; t++)
+        for (int t = 0; t < steps; t++) {
             fired[t] = NAME(cell)(model, input[t], state, param, reset, undelayed);
+            for (int k = 0; k < num_states; k++)
+                after[(stored ? t : 0) * num_states + k] = state[k];
+        }
         for (int t = 0; t < steps; t++)
             if (spikes == SNNC_BYTES)
                 bytes[t][i] = (uint8_t)fired[t];
             else
                 reals[t][i] = NAME(spike)(fired[t]);
-        for (int k = 0; k < num_states; k++)
-            out[k][i] = state[k];
+        for (int j = 0; j < written * num_states; j++)
+            out[j][i] = after[j];
     }
 }
 
@@ -107,8 +116,9 @@ SNNC_INLINE void NAME(chain)(const snnc_row *row, int model, int num_states,
 /* Bytes of 0 and 1 by way of reals, for a type so wide that they would be many vectors:
  * a row function that writes reals, a few neurons at a time, and a loop that narrows
  * them. */
-SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num_states,
-                                int num_params, int per_neuron, int steps)
+SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
+                                  int num_states, int num_params, int per_neuron,
+                                  int steps)
 {
     real spk[SNNC_NARROWED_BYTES / sizeof(real)];
     const size_t width = sizeof spk / sizeof *spk / (size_t)steps;
@@ -117,7 +127,8 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
     part.spk = spk;
     part.spk_step = (ptrdiff_t)width;
     for (size_t i = 0; i < row->n; i += width) {
-        part.n = row->n - i < width ? row->n - i : width;
+        const size_t n = row->n - i < width ? row->n - i : width;
+        part.n = n;
         part.x = (const real *)row->x + i;
         for (int k = 0; k < num_states; k++) {
             part.state_in[k] = (const real *)row->state_in[k] + i;
@@ -128,8 +139,9 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
         reals(&part);
         for (int t = 0; t < steps; t++) {
             uint8_t *const bytes = (uint8_t *)row->spk + t * row->spk_step + i;
-            for (size_t j = 0; j < part.n; j++)
-                bytes[j] = spk[(size_t)t * width + j] != 0;
+            SNNC_INDEPENDENT
+            for (size_t j = 0; j < n; j++)
+                bytes[j] = (uint8_t)(int)spk[(size_t)t * width + j];
         }
     }
 }
@@ -146,7 +158,8 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
 
 #define ROW_NAME(kind, spikes, name, reset, undelayed) \
     NAME(kind##_##spikes##_##name##_##reset##_##undelayed)
-#define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps)   \
+#define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps,   \
+            stored)                                                                    \
     static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)    \
     {                                                                                  \
         if (SNNC_##spikes == SNNC_BYTES && sizeof(real) > sizeof(float))               \
@@ -154,24 +167,34 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
                            params, per_neuron, steps);                                 \
         else                                                                           \
             NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,     \
-                        SNNC_##spikes, per_neuron, steps);                             \
+                        SNNC_##spikes, per_neuron, steps, stored);                     \
     }
 #define ROW_PAIR(kind, spikes, name, reset, undelayed) \
     {ROW_NAME(kind, spikes, name, reset, undelayed),   \
      ROW_NAME(kind##_each, spikes, name, reset, undelayed)}
+#define ROWS_OF(kind, spikes, name, states, params, reset, undelayed, steps, stored) \
+    ROW(kind, spikes, name, states, params, reset, undelayed, 0, steps, stored)      \
+    ROW(kind##_each, spikes, name, states, params, reset, undelayed, 1, steps, stored)
 #if defined(SNNC_STEP_BY_STEP)
 #define SWEEPS(spikes, name, states, params, reset, undelayed)
 #define SWEEP_PAIR(spikes, name, reset, undelayed) {NULL, NULL}
 #else
-#define SWEEPS(spikes, name, states, params, reset, undelayed)                      \
-    ROW(sweep, spikes, name, states, params, reset, undelayed, 0, SNNC_SWEEP_STEPS) \
-    ROW(sweep_each, spikes, name, states, params, reset, undelayed, 1, SNNC_SWEEP_STEPS)
+#define SWEEPS(spikes, name, states, params, reset, undelayed) \
+    ROWS_OF(sweep, spikes, name, states, params, reset, undelayed, SNNC_SWEEP_STEPS, 0)
 #define SWEEP_PAIR(spikes, name, reset, undelayed) \
     ROW_PAIR(sweep, spikes, name, reset, undelayed)
 #endif
+#if defined(SNNC_TRAINING)
+#define TRACE(name, states, params, reset, undelayed) \
+    ROW(trace, REALS, name, states, params, reset, undelayed, 0, SNNC_SWEEP_STEPS, 1)
+#define TRACE_NAME(name, reset, undelayed) \
+    ROW_NAME(trace, REALS, name, reset, undelayed)
+#else
+#define TRACE(name, states, params, reset, undelayed)
+#define TRACE_NAME(name, reset, undelayed) NULL
+#endif
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
-    ROW(step, spikes, name, states, params, reset, undelayed, 0, 1)                  \
-    ROW(step_each, spikes, name, states, params, reset, undelayed, 1, 1)             \
+    ROWS_OF(step, spikes, name, states, params, reset, undelayed, 1, 0)              \
     SWEEPS(spikes, name, states, params, reset, undelayed)                           \
     static void ROW_NAME(chain, spikes, name, reset, undelayed)(const snnc_row *row) \
     {                                                                                \
@@ -180,6 +203,7 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
     }
 #define ROWS(name, states, params, reset, undelayed)            \
     ROWS_WRITING(REALS, name, states, params, reset, undelayed) \
+    TRACE(name, states, params, reset, undelayed)               \
     ROWS_WRITING(BYTES, name, states, params, reset, undelayed)
 #define SNNC_MODEL(name, states, params, has_undelayed, hard)                       \
     ROWS(name, states, params, ZERO, 0)                                             \
@@ -195,6 +219,7 @@ SNNC_INLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals, int num
          ROW_PAIR(step, BYTES, name, reset, undelayed)},       \
             {SWEEP_PAIR(REALS, name, reset, undelayed),        \
              SWEEP_PAIR(BYTES, name, reset, undelayed)},       \
+            TRACE_NAME(name, reset, undelayed),                \
         {                                                      \
             ROW_NAME(chain, REALS, name, reset, undelayed),    \
                 ROW_NAME(chain, BYTES, name, reset, undelayed) \
@@ -216,8 +241,11 @@ static const snnc_row_table NAME(row_table) = {
 #undef ROW_NAMES
 #undef ROWS
 #undef ROWS_WRITING
+#undef TRACE_NAME
+#undef TRACE
 #undef SWEEP_PAIR
 #undef SWEEPS
+#undef ROWS_OF
 #undef ROW_PAIR
 #undef ROW
 #undef ROW_NAME

@@ -1,10 +1,11 @@
 """Counts the row functions of object files that became vector code: all of them must.
 
 But for chains, which are one neuron's, and for bytes of doubles, which call another row function
-and narrow what it wrote.
+and the loop that narrows what it wrote.
 
 A row function counts if it multiplies and compares whole vectors, and one of the way back if it
 stores them: of the width that the file's instruction set has on x86-64, of any width elsewhere.
+The narrowing loop counts if it converts vectors of any width.
 """
 
 import re
@@ -12,7 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROW = r"(?:step|sweep)_(?!\w*BYTES_\w*f64)\w+|(?:adjoint|fused|undelayed|surrogate)_\w+_f\d\d"
+ROW = (
+    r"(?:step|sweep|trace)_(?!\w*BYTES_\w*f64)\w+|narrowed_f64[.\w]*"
+    r"|(?:adjoint|fused|undelayed|surrogate)_\w+_f\d\d"
+)
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
 
@@ -30,7 +34,9 @@ def is_vectorised(name, code, register):
     def uses(operation):
         return re.search(rf"\s{operation}\s[^\n]*{register}", code)
 
-    if not name.startswith(("step", "sweep")):
+    if name.startswith("narrowed"):
+        return re.search(r"\sv?cvttpd2dq|\sfcvtzs\s+v", code)
+    if not name.startswith(("step", "sweep", "trace")):
         same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
         return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
     return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
