@@ -125,6 +125,60 @@ static npy_intp product(int ndim, const npy_intp *dims)
     return total;
 }
 
+/* ---- new arrays ---- */
+
+enum { PAGE_BYTES = 4096, PLACES = 16, SMALLEST_PLACED = 32 * 1024 };
+
+/* The place in a page that is furthest from those of `count` addresses. */
+static size_t place_apart(const void *const *beside, int count)
+{
+    size_t best = 0, furthest = 0;
+    for (size_t place = 0; place < PAGE_BYTES; place += PAGE_BYTES / PLACES) {
+        size_t nearest = PAGE_BYTES;
+        for (int i = 0; i < count; i++) {
+            const size_t ahead = (place - (uintptr_t)beside[i]) % PAGE_BYTES;
+            const size_t behind = (PAGE_BYTES - ahead) % PAGE_BYTES;
+            const size_t distance = ahead < behind ? ahead : behind;
+            nearest = distance < nearest ? distance : nearest;
+        }
+        if (nearest > furthest) {
+            furthest = nearest;
+            best = place;
+        }
+    }
+    return best;
+}
+
+/* A new array, to be written while arrays at `count` addresses are read or written
+ * beside it. A large one begins with a cache line, and at a place in its page apart
+ * from theirs: where addresses agree in their last 12 bits, processors take a load for
+ * one of what was stored just before, and wait for it. Which may take thrice the time.
+ */
+static PyObject *new_array(int ndim, const npy_intp *dims, int type,
+                           const void *const *beside, int count)
+{
+    const npy_intp size = product(ndim, dims);
+    const npy_intp item = type == NPY_FLOAT                       ? 4
+                          : type == NPY_UINT8 || type == NPY_BOOL ? 1
+                                                                  : 8;
+
+    if (size < SMALLEST_PLACED / item || size > NPY_MAX_INTP / 8 - PAGE_BYTES)
+        return PyArray_SimpleNew(ndim, (npy_intp *)dims, type); /* or its error */
+    const npy_intp bytes = size * item + PAGE_BYTES - 1;
+    PyObject *memory = PyArray_SimpleNew(1, (npy_intp *)&bytes, NPY_UINT8);
+    if (!memory)
+        return NULL;
+    char *const data = PyArray_DATA((PyArrayObject *)memory);
+    PyObject *array = PyArray_SimpleNewFromData(
+        ndim, dims, type,
+        data + (place_apart(beside, count) - (uintptr_t)data) % PAGE_BYTES);
+    if (!array)
+        Py_DECREF(memory);
+    else if (PyArray_SetBaseObject((PyArrayObject *)array, memory) < 0)
+        Py_CLEAR(array);
+    return array;
+}
+
 /* ---- operands ---- */
 
 static int is_masked(PyObject *object)
@@ -798,14 +852,19 @@ static int find_neurons(job *j)
     return 0;
 }
 
-/* One output: the caller's array, if it is exactly what is needed, or a new one. */
-static int take_output(PyObject *given, const char *name, int type, const shape *s,
-                       PyArrayObject **array, int *is_given)
+/* Output o: the caller's array, if it is exactly what is needed, or a new one. */
+static int take_output(job *j, int o, PyObject *given, const char *name, int type,
+                       const shape *s)
 {
-    *is_given = given && given != Py_None;
-    if (!*is_given) {
-        *array = (PyArrayObject *)PyArray_SimpleNew(s->ndim, (npy_intp *)s->dims, type);
-        return *array ? 0 : -1;
+    j->given[o] = given && given != Py_None;
+    if (!j->given[o]) {
+        const void *beside[1 + MARSHAL_NUM_OUTPUTS] = {PyArray_DATA(j->x)};
+        int count = 1;
+        for (int i = 0; i < MARSHAL_NUM_OUTPUTS; i++)
+            if (j->out[i])
+                beside[count++] = PyArray_DATA(j->out[i]);
+        j->out[o] = (PyArrayObject *)new_array(s->ndim, s->dims, type, beside, count);
+        return j->out[o] ? 0 : -1;
     }
     if (!PyArray_Check(given)) {
         PyErr_Format(PyExc_TypeError, "out: %s must be an array or None, not %R", name,
@@ -840,7 +899,7 @@ static int take_output(PyObject *given, const char *name, int type, const shape 
                                                    : "not aligned");
         return -1;
     }
-    *array = keep(a);
+    j->out[o] = keep(a);
     return 0;
 }
 
@@ -995,18 +1054,17 @@ static int take_outputs(job *j)
     }
     for (int o = MARSHAL_SPK; o <= MARSHAL_FIRST_SPIKE; o++)
         if (wanted[o] &&
-            take_output(o ? unless_scalar(j, request->out[o]) : request->out[o],
+            take_output(j, o, o ? unless_scalar(j, request->out[o]) : request->out[o],
                         marshal_records[o], o ? NPY_INT64 : j->spk_type,
-                        o ? &j->neurons : &spk, &j->out[o], &j->given[o]) < 0)
+                        o ? &j->neurons : &spk) < 0)
             return -1;
     for (int k = 0; k < info->num_states; k++) {
         const int record = MARSHAL_RECORD + k, state = MARSHAL_STATE + k;
-        if (wanted[record] &&
-            take_output(request->out[record], info->states[k], j->type, &recorded,
-                        &j->out[record], &j->given[record]) < 0)
+        if (wanted[record] && take_output(j, record, request->out[record],
+                                          info->states[k], j->type, &recorded) < 0)
             return -1;
-        if (take_output(unless_scalar(j, request->out[state]), info->states[k], j->type,
-                        &j->neurons, &j->out[state], &j->given[state]) < 0)
+        if (take_output(j, state, unless_scalar(j, request->out[state]),
+                        info->states[k], j->type, &j->neurons) < 0)
             return -1;
     }
     if (request->interval) {
@@ -1019,8 +1077,8 @@ static int take_outputs(job *j)
             const int fits =
                 old && PyArray_Check(old) &&
                 is_plain((PyArrayObject *)old, j->type, kept.ndim, kept.dims);
-            if (take_output(fits ? old : NULL, info->states[k], j->type, &kept,
-                            &j->out[o], &j->given[o]) < 0)
+            if (take_output(j, o, fits ? old : NULL, info->states[k], j->type, &kept) <
+                0)
                 return -1;
         }
     }
@@ -1765,6 +1823,22 @@ int marshal_backward(const snnc_isa *isa, const marshal_back *back)
     return failed ? -1 : 0;
 }
 
+PyObject *marshal_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *beside,
+                        Py_ssize_t count)
+{
+    const void *addresses[MARSHAL_NUM_OUTPUTS];
+    const npy_intp dims[1] = {size};
+    int known = 0;
+
+    for (Py_ssize_t i = 0; i < count && known < MARSHAL_NUM_OUTPUTS; i++)
+        if (PyArray_Check(beside[i]))
+            addresses[known++] = PyArray_DATA((PyArrayObject *)beside[i]);
+    const int type = marshal_type(dtype, "dtype", 0);
+    if (type == -1)
+        return PyErr_Format(PyExc_TypeError, "no dtype");
+    return type < 0 ? NULL : new_array(1, dims, type, addresses, known);
+}
+
 PyObject *marshal_surrogate(const snnc_isa *isa, int surrogate, const double *args,
                             PyObject *x)
 {
@@ -1870,8 +1944,15 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     for (int i = 0; i < 1 + num_states; i++) {
         if (arrays[i])
             continue;
-        arrays[i] = PyArray_SimpleNew(i ? ndim : all, (npy_intp *)(i ? dims : all_dims),
-                                      i ? type : spk_type);
+        const void *beside[2 * (1 + SNNC_MAX_STATES)];
+        int count = 0;
+        for (int b = 0; b < 1 + num_states; b++) {
+            beside[count++] = read[b].data;
+            if (arrays[b])
+                beside[count++] = written[b].data;
+        }
+        arrays[i] = new_array(i ? ndim : all, i ? dims : all_dims, i ? type : spk_type,
+                              beside, count);
         if (!arrays[i])
             goto done;
         allocated[num_allocated++] = arrays[i];

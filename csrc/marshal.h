@@ -111,6 +111,11 @@ int marshal_backward(const snnc_isa *isa, const marshal_back *back);
 PyObject *marshal_surrogate(const snnc_isa *isa, int surrogate, const double *args,
                             PyObject *x);
 
+/* A new line of `size` floats, to be written while `beside` are read; those of them
+ * that are no arrays don't matter. NULL with an exception. */
+PyObject *marshal_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *beside,
+                        Py_ssize_t count);
+
 /* The events in packed spikes, as MARSHAL_EVENTS. */
 PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
                          Py_ssize_t first_step);

@@ -586,6 +586,15 @@ static PyObject *core_surrogate(PyObject *Py_UNUSED(module), PyObject *const *ar
     return marshal_surrogate(isa, surrogate, values, args[2]);
 }
 
+static PyObject *core_empty(PyObject *Py_UNUSED(module), PyObject *const *args,
+                            Py_ssize_t nargs)
+{
+    if (nargs < 2)
+        return PyErr_Format(PyExc_TypeError, "empty needs a size and a dtype");
+    const Py_ssize_t size = index_argument(args[0], "size", 0);
+    return size < 0 ? NULL : marshal_empty(size, args[1], args + 2, nargs - 2);
+}
+
 static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
                              Py_ssize_t nargs)
 {
@@ -616,6 +625,8 @@ static PyMethodDef methods[] = {
      PyDoc_STR("As backward, but writes mem - threshold to `derivative` only.")},
     {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,
      PyDoc_STR("surrogate(index, args, x, /)")},
+    {"empty", (PyCFunction)(void (*)(void))core_empty, METH_FASTCALL,
+     PyDoc_STR("empty(size, dtype, /, *beside): a line that is fast to write beside")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
     {NULL, NULL, 0, NULL},

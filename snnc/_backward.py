@@ -92,9 +92,10 @@ class _Run:
             "step only"
         )
 
-    def output(self, out: Floats | None) -> Floats:
+    def output(self, out: Floats | None, *beside: Floats | None) -> Floats:
         if out is None:
-            return np.empty(self.timed, self.dtype)
+            line: Floats = _core.empty(math.prod(self.timed), self.dtype, *beside)
+            return line.reshape(self.timed)
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out={out!r}; expected an array")
         if out.shape != self.timed or out.dtype != self.dtype or not _is_read(out):
@@ -185,9 +186,9 @@ def backward(
         cotangents[name] = array
 
     x = run.x()
-    grad_x = run.output(out) if out is not None or "x" in names else None
-    target = None
-    if grad_x is not None:
+    grad_x = target = None
+    if out is not None or "x" in names:
+        grad_x = run.output(out, x, *tape.checkpoints, *cotangents.values())
         target = _separate(run.time_first(grad_x), x, cotangents)
     learned = {*names} & {*tape.parameters}
     constants = _core.models[tape.model][1]

@@ -184,6 +184,30 @@ def way_back():
             (x, None), start, x.copy(), params, 0, 6, 1, None]  # fmt: skip
 
 
+def places(*arrays):
+    return [a.__array_interface__["data"][0] % 4096 for a in arrays]
+
+
+@pytest.mark.parametrize("model", CLASSES)
+@pytest.mark.parametrize("offset", [0, 16, 4080])
+def test_large_outputs_are_placed_apart_in_their_pages(model, offset):
+    """Where a store and a load agree in the last 12 bits of their addresses, the load waits."""
+    neuron = make(model)
+    raw = np.zeros(4 * 16384 + 2 * 4096, np.uint8)
+    start = (offset - places(raw)[0]) % 4096
+    x = raw[start : start + 4 * 16384].view(np.float32).reshape(4, 4096)
+    beside = [[x, *neuron.run(x, record=("spk", *neuron.states))]]
+    if model in TORCH:
+        rec = neuron.run(x, record="spk", grad=True, checkpoint=1)
+        beside.append([x, rec.spk, *rec._tape.checkpoints])
+        found = neuron.backward(rec, spk=rec.spk, wrt="x").x
+        beside.append([*rec._tape.checkpoints, rec.spk, found])
+    for arrays in beside:
+        assert all(place % 64 == 0 for place in places(*arrays[1:]))
+        ordered = sorted(places(*arrays))
+        assert np.diff([*ordered, ordered[0] + 4096]).min() >= 256
+
+
 def test_private_functions_check_their_arguments():
     assert _core.backward(*way_back()) is None
     lif = snnc.Synaptic(0.9, 0.8)
@@ -205,6 +229,11 @@ def test_private_functions_check_their_arguments():
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], "1", None, 0),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:8], -1),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:4], (), *rest[5:]),
+        lambda: _core.empty(1),
+        lambda: _core.empty(-1, np.float32),
+        lambda: _core.empty(2**61, np.float32),
+        lambda: _core.empty(1, None),
+        lambda: _core.empty(1, np.int8),
         lambda: _core.events(np.zeros((2, 2), np.uint8), 7, 0),
         lambda: _core.events(np.zeros((2, 2), np.uint8), -1, 0),
         lambda: _core.events(np.zeros(2, np.uint8), 16, 0),
