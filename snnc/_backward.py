@@ -103,10 +103,11 @@ class _Run:
                 f"out: {out.dtype} of shape {out.shape}; expected {self.dtype} of shape "
                 f"{self.timed}, aligned and in native byte order"
             )
+        flags = out.flags
         steps = zip(out.shape, out.strides, strict=True)
-        if out.size and any(n > 1 and step == 0 for n, step in steps):
+        if not flags.c_contiguous and any(n > 1 and step == 0 for n, step in steps):
             raise ValueError(f"out of strides {out.strides} overlaps itself")
-        if not out.flags.writeable:
+        if not flags.writeable:
             raise ValueError("out is read-only")
         return out
 
@@ -128,7 +129,7 @@ def _sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
     if array.shape == shape:
         return array
     if not shape:
-        return np.asarray(np.sum(array))
+        return np.asarray(np.add.reduce(array, axis=None))
     lead = array.ndim - len(shape)
     axes = (*range(lead), *(lead + d for d, n in enumerate(shape) if n == 1))
     total: Floats = np.sum(array, axis=axes).reshape(shape)
@@ -186,10 +187,11 @@ def backward(
         cotangents[name] = array
 
     x = run.x()
-    grad_x = target = None
+    grad_x = steps = target = None
     if out is not None or "x" in names:
         grad_x = run.output(out, x, *tape.checkpoints, *cotangents.values())
-        target = _separate(run.time_first(grad_x), x, cotangents)
+        steps = run.time_first(grad_x)
+        target = _separate(steps, x, cotangents)
     learned = {*names} & {*tape.parameters}
     constants = _core.models[tape.model][1]
     wanted = learned & {"threshold", "graded_spikes_factor"}  # the others alone are faster
@@ -240,9 +242,9 @@ def backward(
             t1 = t0
 
     arrays: dict[str, Any] = {}
-    if grad_x is not None and target is not None:
-        if not np.shares_memory(target, grad_x):
-            run.time_first(grad_x)[...] = target
+    if grad_x is not None and steps is not None:
+        if target is not steps:
+            steps[...] = target
         arrays["x"] = grad_x
     arrays |= zip(start, grad_start.values(), strict=True)
     if learned:

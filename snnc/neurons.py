@@ -920,9 +920,9 @@ graded_spikes_factor=float32 ())
         """
         found = {name: gradients[name] for name in names}
         for name in found.keys() & {"alpha", "beta"}:
-            inside = (parameters[name] >= 0) & (parameters[name] <= 1)
-            if not inside.all():
-                found[name] = np.where(inside, found[name], 0)
+            value = parameters[name]
+            if value.ndim or not 0 <= value.item() <= 1:
+                found[name] = np.where((value >= 0) & (value <= 1), found[name], 0)
         return found
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
