@@ -6,7 +6,7 @@
 #include "engine.h"
 
 enum {
-    STRIP_BYTES = 128 * 1024, /* of a strip's workspace: what stays in cache */
+    STRIP_BYTES = 256 * 1024, /* of a strip's workspace: what stays in cache */
     SEGMENT = 16,             /* steps, where every state has been kept */
     STRIP_UNIT = 64,          /* strips are multiples of it */
     ALIGNMENT = 64
@@ -286,7 +286,7 @@ static void recompute(const plan *p, const segment *s)
     const snnc_call *call = f->call;
     const int mem = f->num_states - 1, each = f->period > 0;
     const int sweeps = !each && !p->delayed && f->num_states < 3; /* more are slower */
-    snnc_row_fn *const sweep = sweeps ? f->rows->trace : NULL;
+    snnc_row_fn *const sweep = sweeps ? f->rows->trace[SNNC_REALS] : NULL;
     const ptrdiff_t size = (ptrdiff_t)f->size;
     snnc_row row;
 

@@ -262,8 +262,7 @@ static int is_beside(const snnc_sequence *a, const snnc_sequence *b)
 /* Whether rows->trace does what is wanted, and does it faster than single steps. */
 static int may_trace(const snnc_plan *p)
 {
-    int may = p->recording && !p->sampling && !p->period && p->spikes == SNNC_REALS &&
-              !is_beside(&p->spk, &p->x);
+    int may = p->recording && !p->sampling && !p->period && !is_beside(&p->spk, &p->x);
     for (int k = 0; k < p->num_states && may; k++)
         may = p->record[k].data && !is_beside(&p->record[k], &p->x) &&
               !is_beside(&p->record[k], &p->spk);
@@ -424,7 +423,7 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
     const int per_neuron = p->period > 0, in_place = !p->recording || p->sampling;
     const ptrdiff_t size = (ptrdiff_t)p->size;
     snnc_row_fn *const sweep = in_place    ? p->rows->sweep[p->spikes][per_neuron]
-                               : p->traced ? p->rows->trace
+                               : p->traced ? p->rows->trace[p->spikes]
                                            : NULL;
 
     for (size_t left = num_steps, taken; left > 0; left -= taken) {

@@ -82,9 +82,9 @@ typedef struct {
     snnc_row_fn *step[SNNC_NUM_SPIKES][2]; /* n neurons, one step */
     /* n neurons, SNNC_SWEEP_STEPS steps; NULL: step by step */
     snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
-    /* The first of them that writes the states after each of its steps; may be NULL
-     * too. */
-    snnc_row_fn *trace;
+    /* With shared parameters, one that writes the states after each of its steps, where
+     * the reset is delayed; may be NULL too. */
+    snnc_row_fn *trace[SNNC_NUM_SPIKES];
     snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;
 

@@ -184,15 +184,16 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
 #define SWEEP_PAIR(spikes, name, reset, undelayed) \
     ROW_PAIR(sweep, spikes, name, reset, undelayed)
 #endif
-#if defined(SNNC_TRAINING)
-#define TRACE(name, states, params, reset, undelayed) \
-    ROW(trace, REALS, name, states, params, reset, undelayed, 0, SNNC_SWEEP_STEPS, 1)
-#define TRACE_NAME(name, reset, undelayed) \
-    ROW_NAME(trace, REALS, name, reset, undelayed)
+#if defined(SNNC_TRAINING) /* which is of delayed resets nearly always */
+#define TRACE_0(spikes, name, states, params, reset) \
+    ROW(trace, spikes, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1)
+#define TRACE_NAME_0(spikes, name, reset) ROW_NAME(trace, spikes, name, reset, 0)
 #else
-#define TRACE(name, states, params, reset, undelayed)
-#define TRACE_NAME(name, reset, undelayed) NULL
+#define TRACE_0(spikes, name, states, params, reset)
+#define TRACE_NAME_0(spikes, name, reset) NULL
 #endif
+#define TRACE_1(spikes, name, states, params, reset)
+#define TRACE_NAME_1(spikes, name, reset) NULL
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
     ROWS_OF(step, spikes, name, states, params, reset, undelayed, 1, 0)              \
     SWEEPS(spikes, name, states, params, reset, undelayed)                           \
@@ -203,8 +204,9 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
     }
 #define ROWS(name, states, params, reset, undelayed)            \
     ROWS_WRITING(REALS, name, states, params, reset, undelayed) \
-    TRACE(name, states, params, reset, undelayed)               \
-    ROWS_WRITING(BYTES, name, states, params, reset, undelayed)
+    ROWS_WRITING(BYTES, name, states, params, reset, undelayed) \
+    TRACE_##undelayed(REALS, name, states, params, reset)       \
+        TRACE_##undelayed(BYTES, name, states, params, reset)
 #define SNNC_MODEL(name, states, params, has_undelayed, hard)                       \
     ROWS(name, states, params, ZERO, 0)                                             \
     ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1)) ROW_UNLESS_##hard(  \
@@ -219,7 +221,8 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
          ROW_PAIR(step, BYTES, name, reset, undelayed)},       \
             {SWEEP_PAIR(REALS, name, reset, undelayed),        \
              SWEEP_PAIR(BYTES, name, reset, undelayed)},       \
-            TRACE_NAME(name, reset, undelayed),                \
+            {TRACE_NAME_##undelayed(REALS, name, reset),       \
+             TRACE_NAME_##undelayed(BYTES, name, reset)},      \
         {                                                      \
             ROW_NAME(chain, REALS, name, reset, undelayed),    \
                 ROW_NAME(chain, BYTES, name, reset, undelayed) \
@@ -241,8 +244,10 @@ static const snnc_row_table NAME(row_table) = {
 #undef ROW_NAMES
 #undef ROWS
 #undef ROWS_WRITING
-#undef TRACE_NAME
-#undef TRACE
+#undef TRACE_NAME_1
+#undef TRACE_NAME_0
+#undef TRACE_1
+#undef TRACE_0
 #undef SWEEP_PAIR
 #undef SWEEPS
 #undef ROWS_OF

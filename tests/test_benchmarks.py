@@ -129,14 +129,18 @@ def test_wrong_spikes_are_not_timed():
 
 
 def test_gradients_agree():
-    ways = [("snnc run, backward", f"checkpoint={n}") for n in (16, 1)]
+    ways = [
+        ("snnc run, backward", f"checkpoint={n}, {dtype}")
+        for n in (16, 1)
+        for dtype in ("float32", "uint8")
+    ]
     assert differing(snnc_calls, TRAINED) == dict.fromkeys(ways, 0)
     assert contenders(careful_numpy, Training(TRAINED)) == {}
 
 
 def test_wrong_gradients_are_not_timed():
     def training(problem):
-        way = snnc_calls.training(problem)["snnc run, backward"]["checkpoint=1"]
+        way = snnc_calls.training(problem)["snnc run, backward"]["checkpoint=1, uint8"]
 
         def wrong(name):
             returned = way.call()

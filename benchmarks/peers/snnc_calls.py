@@ -51,14 +51,21 @@ def forward_backward(
     grad_spk: Array,
     wrt: tuple[str, ...],
     checkpoint: int,
+    spk_dtype: Any,
     latest: dict[str, Any],
-    grad_x: Array,
 ) -> Any:
-    """Do a run that keeps what `backward` needs, into the last recording, and go back."""
+    """Do a run that keeps what `backward` needs, and go back, into the arrays of the last time."""
     rec = latest["rec"] = neuron.run(
-        x, record="spk", spk_dtype=np.uint8, grad=True, checkpoint=checkpoint, out=latest["rec"]
+        x,
+        record="spk",
+        spk_dtype=spk_dtype,
+        grad=True,
+        checkpoint=checkpoint,
+        out=latest.get("rec"),
     )
-    return rec, neuron.backward(rec, spk=grad_spk, wrt=wrt, out=grad_x)
+    gradients = neuron.backward(rec, spk=grad_spk, wrt=wrt, out=latest.get("grad_x"))
+    latest["grad_x"] = gradients.x
+    return rec, gradients
 
 
 def training(problem: Training) -> Contenders:
@@ -71,9 +78,10 @@ def training(problem: Training) -> Contenders:
 
     ways = {}
     for checkpoint in (16, 1):
-        latest: dict[str, Any] = {"rec": {"spk": problem.spk_uint8}}
-        call = partial(
-            forward_backward, neuron, x, problem.grad_spk, wrt, checkpoint, latest, problem.grad_x
-        )
-        ways[f"checkpoint={checkpoint}"] = Way(call, outputs)
+        for dtype in (np.float32, np.uint8):
+            latest: dict[str, Any] = {}
+            call = partial(
+                forward_backward, neuron, x, problem.grad_spk, wrt, checkpoint, dtype, latest
+            )
+            ways[f"checkpoint={checkpoint}, {dtype.__name__}"] = Way(call, outputs)
     return {"snnc run, backward": ways}
