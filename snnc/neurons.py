@@ -777,7 +777,11 @@ dtype, num_threads, rng, **named_states
         """Arrays to fill: for each recorded name, each state, and the checkpoints of each."""
         arrays: Mapping[str, Any]
         checkpoints: tuple[Any, ...] = self._nothing
-        if type(out) is dict or isinstance(out, Mapping):  # asking the latter is slow
+        if isinstance(out, Recording):
+            arrays, state = out._arrays, out.state
+            if grad and out._tape is not None and out._tape.model == self._name:
+                checkpoints = out._tape.checkpoints
+        elif type(out) is dict or isinstance(out, Mapping):  # asking the latter is slow
             arrays, state = out, out.get("state")
             for name in out:
                 if name not in names and name != "state":
@@ -787,10 +791,6 @@ dtype, num_threads, rng, **named_states
                     )
                 if name == "events":
                     raise ValueError("out: 'events' can't be given, as their number isn't known")
-        elif isinstance(out, Recording):
-            arrays, state = out._arrays, out.state
-            if grad and out._tape is not None and out._tape.model == self._name:
-                checkpoints = out._tape.checkpoints
         else:
             raise TypeError(f"out={out!r}; expected a Recording or a dict of arrays")
         if state is None:
