@@ -175,68 +175,82 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
 #define ROWS_OF(kind, spikes, name, states, params, reset, undelayed, steps, stored) \
     ROW(kind, spikes, name, states, params, reset, undelayed, 0, steps, stored)      \
     ROW(kind##_each, spikes, name, states, params, reset, undelayed, 1, steps, stored)
+
+/* SWEEPS_0 and TRACES_00 are those of models that have other resets than hard ones; a
+ * sweep of others (more values than registers) is slower than single steps. TRACES_00
+ * are those of delayed resets. */
+#define SWEEPS_1(name, states, params, reset, undelayed)
+#define SWEEP_PAIR_1(spikes, name, reset, undelayed) {NULL, NULL}
 #if defined(SNNC_STEP_BY_STEP)
-#define SWEEPS(spikes, name, states, params, reset, undelayed)
-#define SWEEP_PAIR(spikes, name, reset, undelayed) {NULL, NULL}
+#define SWEEPS_0 SWEEPS_1
+#define SWEEP_PAIR_0 SWEEP_PAIR_1
 #else
-#define SWEEPS(spikes, name, states, params, reset, undelayed) \
-    ROWS_OF(sweep, spikes, name, states, params, reset, undelayed, SNNC_SWEEP_STEPS, 0)
-#define SWEEP_PAIR(spikes, name, reset, undelayed) \
+#define SWEEPS_0(name, states, params, reset, undelayed)                               \
+    ROWS_OF(sweep, REALS, name, states, params, reset, undelayed, SNNC_SWEEP_STEPS, 0) \
+    ROWS_OF(sweep, BYTES, name, states, params, reset, undelayed, SNNC_SWEEP_STEPS, 0)
+#define SWEEP_PAIR_0(spikes, name, reset, undelayed) \
     ROW_PAIR(sweep, spikes, name, reset, undelayed)
 #endif
-#if defined(SNNC_TRAINING) /* which is of delayed resets nearly always */
-#define TRACE_0(spikes, name, states, params, reset) \
-    ROW(trace, spikes, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1)
-#define TRACE_NAME_0(spikes, name, reset) ROW_NAME(trace, spikes, name, reset, 0)
+#define TRACES_01(name, states, params, reset)
+#define TRACES_10 TRACES_01
+#define TRACES_11 TRACES_01
+#define TRACE_NAME_01(spikes, name, reset) NULL
+#define TRACE_NAME_10 TRACE_NAME_01
+#define TRACE_NAME_11 TRACE_NAME_01
+#if defined(SNNC_TRAINING)
+#define TRACES_00(name, states, params, reset)                                \
+    ROW(trace, REALS, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1) \
+    ROW(trace, BYTES, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1)
+#define TRACE_NAME_00(spikes, name, reset) ROW_NAME(trace, spikes, name, reset, 0)
 #else
-#define TRACE_0(spikes, name, states, params, reset)
-#define TRACE_NAME_0(spikes, name, reset) NULL
+#define TRACES_00 TRACES_01
+#define TRACE_NAME_00 TRACE_NAME_01
 #endif
-#define TRACE_1(spikes, name, states, params, reset)
-#define TRACE_NAME_1(spikes, name, reset) NULL
+
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
     ROWS_OF(step, spikes, name, states, params, reset, undelayed, 1, 0)              \
-    SWEEPS(spikes, name, states, params, reset, undelayed)                           \
     static void ROW_NAME(chain, spikes, name, reset, undelayed)(const snnc_row *row) \
     {                                                                                \
         NAME(chain)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,       \
                     SNNC_##spikes);                                                  \
     }
-#define ROWS(name, states, params, reset, undelayed)            \
+#define ROWS(name, states, params, reset, undelayed, hard)      \
     ROWS_WRITING(REALS, name, states, params, reset, undelayed) \
     ROWS_WRITING(BYTES, name, states, params, reset, undelayed) \
-    TRACE_##undelayed(REALS, name, states, params, reset)       \
-        TRACE_##undelayed(BYTES, name, states, params, reset)
-#define SNNC_MODEL(name, states, params, has_undelayed, hard)                       \
-    ROWS(name, states, params, ZERO, 0)                                             \
-    ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1)) ROW_UNLESS_##hard(  \
-        ROWS(name, states, params, SUBTRACT, 0) ROWS(name, states, params, NONE, 0) \
-            ROW_IF_##has_undelayed(ROWS(name, states, params, SUBTRACT, 1)))
+    SWEEPS_##hard(name, states, params, reset, undelayed)       \
+        TRACES_##undelayed##hard(name, states, params, reset)
+#define SNNC_MODEL(name, states, params, has_undelayed, hard)                        \
+    ROWS(name, states, params, ZERO, 0, hard)                                        \
+    ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1, hard))                \
+        ROW_UNLESS_##hard(                                                           \
+            ROWS(name, states, params, SUBTRACT, 0, hard) ROWS(name, states, params, \
+                                                               NONE, 0, hard)        \
+                ROW_IF_##has_undelayed(ROWS(name, states, params, SUBTRACT, 1, hard)))
 #include "models.def"
 #undef SNNC_MODEL
 
-#define ROW_NAMES(name, reset, undelayed)                      \
-    {                                                          \
-        {ROW_PAIR(step, REALS, name, reset, undelayed),        \
-         ROW_PAIR(step, BYTES, name, reset, undelayed)},       \
-            {SWEEP_PAIR(REALS, name, reset, undelayed),        \
-             SWEEP_PAIR(BYTES, name, reset, undelayed)},       \
-            {TRACE_NAME_##undelayed(REALS, name, reset),       \
-             TRACE_NAME_##undelayed(BYTES, name, reset)},      \
-        {                                                      \
-            ROW_NAME(chain, REALS, name, reset, undelayed),    \
-                ROW_NAME(chain, BYTES, name, reset, undelayed) \
-        }                                                      \
+#define ROW_NAMES(name, reset, undelayed, hard)                 \
+    {                                                           \
+        {ROW_PAIR(step, REALS, name, reset, undelayed),         \
+         ROW_PAIR(step, BYTES, name, reset, undelayed)},        \
+            {SWEEP_PAIR_##hard(REALS, name, reset, undelayed),  \
+             SWEEP_PAIR_##hard(BYTES, name, reset, undelayed)}, \
+            {TRACE_NAME_##undelayed##hard(REALS, name, reset),  \
+             TRACE_NAME_##undelayed##hard(BYTES, name, reset)}, \
+        {                                                       \
+            ROW_NAME(chain, REALS, name, reset, undelayed),     \
+                ROW_NAME(chain, BYTES, name, reset, undelayed)  \
+        }                                                       \
     }
 static const snnc_row_table NAME(row_table) = {
-#define SNNC_MODEL(name, states, params, has_undelayed, hard)                    \
-    [SNNC_##name] = {                                                            \
-        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0),                                 \
-                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1))},        \
-        ROW_UNLESS_##hard([SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0),       \
-                                             ROW_IF_##has_undelayed(             \
-                                                 ROW_NAMES(name, SUBTRACT, 1))}, \
-                          [SNNC_NONE] = {ROW_NAMES(name, NONE, 0)})},
+#define SNNC_MODEL(name, states, params, has_undelayed, hard)                          \
+    [SNNC_##name] = {                                                                  \
+        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0, hard),                                 \
+                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1, hard))},        \
+        ROW_UNLESS_##hard([SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0, hard),       \
+                                             ROW_IF_##has_undelayed(                   \
+                                                 ROW_NAMES(name, SUBTRACT, 1, hard))}, \
+                          [SNNC_NONE] = {ROW_NAMES(name, NONE, 0, hard)})},
 #include "models.def"
 #undef SNNC_MODEL
 };
@@ -244,12 +258,18 @@ static const snnc_row_table NAME(row_table) = {
 #undef ROW_NAMES
 #undef ROWS
 #undef ROWS_WRITING
-#undef TRACE_NAME_1
-#undef TRACE_NAME_0
-#undef TRACE_1
-#undef TRACE_0
-#undef SWEEP_PAIR
-#undef SWEEPS
+#undef TRACE_NAME_00
+#undef TRACES_00
+#undef TRACE_NAME_11
+#undef TRACE_NAME_10
+#undef TRACE_NAME_01
+#undef TRACES_11
+#undef TRACES_10
+#undef TRACES_01
+#undef SWEEP_PAIR_0
+#undef SWEEPS_0
+#undef SWEEP_PAIR_1
+#undef SWEEPS_1
 #undef ROWS_OF
 #undef ROW_PAIR
 #undef ROW
