@@ -1,6 +1,6 @@
 /* A strip of neurons one step back: the loop over neurons of the way back, a template
  * over the cells' adjoints. Included after rows.inc.h, by the same stubs;
- * SNNC_TRAINING: with rows that are fused with the default surrogate. */
+ * SNNC_MORE_SWEEPS: with rows that are fused with the default surrogate. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -159,7 +159,7 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
         NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
                             parameters, fused, steps);                               \
     }
-#if defined(SNNC_TRAINING)
+#if defined(SNNC_MORE_SWEEPS)
 #define FUSED_ROWS(name, states, params, reset)                             \
     ROW(fused, name, states, params, reset, 0, 1, SNNC_FUSED_STEPS(states)) \
     ROW(fused, name, states, params, reset, 1, 1, SNNC_FUSED_STEPS(states))
@@ -210,7 +210,7 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #include "models.def"
 #undef SNNC_MODEL
         },
-#if defined(SNNC_TRAINING)
+#if defined(SNNC_MORE_SWEEPS)
     .fused =
         {
 #define SNNC_MODEL(name, states, params, undelayed, hard)        \

@@ -20,7 +20,9 @@ enum {
     BLOCK_BYTES = 256 * 1024, /* of a state: what stays in cache from step to step */
     TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
     SHORTEST_RUN = 64,        /* fewer contiguous neurons go through a tile */
-    STRIP_UNIT = 64           /* strips are multiples of it */
+    STRIP_UNIT = 64,          /* strips are multiples of it */
+    STREAMED_BYTES = 24 * 1024 * 1024, /* of spikes: more than caches hold */
+    CACHE_LINE = 64                    /* bytes */
 };
 
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
@@ -269,6 +271,22 @@ static int may_trace(const snnc_plan *p)
     return may;
 }
 
+/* Whether rows->stream or stream_trace does what is wanted, and does it faster: what it
+ * writes had better not be needed soon. */
+static int may_stream(const snnc_plan *p)
+{
+    const snnc_call *call = p->call;
+    const size_t most = STREAMED_BYTES / p->size;
+    const uintptr_t at = (uintptr_t)p->spk.data;
+    int may = p->spikes == SNNC_REALS && !p->spk.tiled && !p->period &&
+              p->rows->stream && (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
+              snnc_times(call->num_neurons, call->num_steps) >= most;
+    for (int k = 0; k < p->num_states && may && p->traced; k++)
+        may = ((uintptr_t)p->record[k].data - at) % CACHE_LINE == 0 &&
+              (size_t)p->record[k].step * p->size % CACHE_LINE == 0;
+    return may;
+}
+
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
                     size_t t1)
 {
@@ -333,6 +351,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         p->sampling = 0;
     }
     p->traced = may_trace(p);
+    p->streamed = may_stream(p);
 
     /* Without tiles nothing bounds a strip. Long strips take the steps of a sweep,
      * short ones more: where there are tiles to transpose, or few neurons. */
@@ -422,9 +441,11 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
 {
     const int per_neuron = p->period > 0, in_place = !p->recording || p->sampling;
     const ptrdiff_t size = (ptrdiff_t)p->size;
-    snnc_row_fn *const sweep = in_place    ? p->rows->sweep[p->spikes][per_neuron]
-                               : p->traced ? p->rows->trace[p->spikes]
-                                           : NULL;
+    const snnc_row_fns *const rows = p->rows;
+    snnc_row_fn *const sweep =
+        in_place    ? (p->streamed ? rows->stream : rows->sweep[p->spikes][per_neuron])
+        : p->traced ? (p->streamed ? rows->stream_trace : rows->trace[p->spikes])
+                    : NULL;
 
     for (size_t left = num_steps, taken; left > 0; left -= taken) {
         taken = 1;

@@ -82,9 +82,10 @@ typedef struct {
     snnc_row_fn *step[SNNC_NUM_SPIKES][2]; /* n neurons, one step */
     /* n neurons, SNNC_SWEEP_STEPS steps; NULL: step by step */
     snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
-    /* With shared parameters, one that writes the states after each of its steps, where
-     * the reset is delayed; may be NULL too. */
-    snnc_row_fn *trace[SNNC_NUM_SPIKES];
+    /* With shared parameters and a delayed reset, sweeps that write the states after
+     * each of their steps; and a sweep and such a trace that write reals past the
+     * caches, in rows of whole cache lines. May be NULL too. */
+    snnc_row_fn *trace[SNNC_NUM_SPIKES], *stream, *stream_trace;
     snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;
 

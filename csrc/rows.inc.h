@@ -78,6 +78,59 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
     }
 }
 
+#if defined(SNNC_STREAMED)
+/* A sweep, or (`stored`) a trace, whose spikes go past the caches, a line at a time, as
+ * do the states but the last ones, which are read next. What is not whole lines is an
+ * ordinary sweep's. */
+SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int model,
+                                int num_states, int num_params, int reset,
+                                int undelayed, int stored)
+{
+    enum { LINE = SNNC_VECTOR_BYTES / sizeof(real), LAST = SNNC_SWEEP_STEPS - 1 };
+    _Alignas(SNNC_VECTOR_BYTES) real spk[SNNC_SWEEP_STEPS * LINE],
+        after[SNNC_MAX_STATES][SNNC_SWEEP_STEPS * LINE];
+    const size_t n = row->n, past = (uintptr_t)row->spk / sizeof(real) % LINE;
+    snnc_row part = *row, edge = *row;
+    size_t i = past ? LINE - past : 0;
+
+    edge.n = i < n ? i : n;
+    ordinary(&edge);
+    part.n = LINE;
+    part.spk = spk;
+    part.spk_step = LINE;
+    for (; i + LINE <= n; i += LINE) {
+        part.x = (const real *)row->x + i;
+        for (int k = 0; k < num_states; k++) {
+            part.state_in[k] = (const real *)row->state_in[k] + i;
+            part.state_out[k] = stored ? after[k] : (real *)row->state_out[k] + i;
+            part.state_step[k] = LINE;
+        }
+        NAME(strip)(&part, model, num_states, num_params, reset, undelayed, SNNC_REALS,
+                    0, SNNC_SWEEP_STEPS, stored);
+        for (int t = 0; t < SNNC_SWEEP_STEPS; t++)
+            stream_line((real *)row->spk + t * row->spk_step + i, spk + t * LINE);
+        for (int k = 0; k < num_states && stored; k++) {
+            real *const out = (real *)row->state_out[k] + i;
+            for (int t = 0; t < LAST; t++)
+                stream_line(out + t * row->state_step[k], after[k] + t * LINE);
+            memcpy(out + LAST * row->state_step[k], after[k] + LAST * LINE,
+                   LINE * sizeof(real));
+        }
+    }
+    end_stream();
+    if (i < n) {
+        edge.n = n - i;
+        edge.x = (const real *)row->x + i;
+        edge.spk = (real *)row->spk + i;
+        for (int k = 0; k < num_states; k++) {
+            edge.state_in[k] = (const real *)row->state_in[k] + i;
+            edge.state_out[k] = (real *)row->state_out[k] + i;
+        }
+        ordinary(&edge);
+    }
+}
+#endif
+
 /* One neuron: nothing to sweep over, only the latency of its own steps. */
 SNNC_INLINE void NAME(chain)(const snnc_row *row, int model, int num_states,
                              int num_params, int reset, int undelayed, int spikes)
@@ -194,17 +247,34 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
 #define TRACES_01(name, states, params, reset)
 #define TRACES_10 TRACES_01
 #define TRACES_11 TRACES_01
-#define TRACE_NAME_01(spikes, name, reset) NULL
-#define TRACE_NAME_10 TRACE_NAME_01
-#define TRACE_NAME_11 TRACE_NAME_01
-#if defined(SNNC_TRAINING)
+#define TRACE_NAMES_01(name, reset) {NULL, NULL}, NULL, NULL
+#define TRACE_NAMES_10 TRACE_NAMES_01
+#define TRACE_NAMES_11 TRACE_NAMES_01
+#if defined(SNNC_STREAMED)
+#define STREAM(kind, of, name, states, params, reset, stored)                         \
+    static void ROW_NAME(kind, REALS, name, reset, 0)(const snnc_row *row)            \
+    {                                                                                 \
+        NAME(streamed)(row, ROW_NAME(of, REALS, name, reset, 0), SNNC_##name, states, \
+                       params, SNNC_##reset, 0, stored);                              \
+    }
+#define STREAM_NAME ROW_NAME
+#else
+#define STREAM(kind, of, name, states, params, reset, stored)
+#define STREAM_NAME(kind, spikes, name, reset, undelayed) NULL
+#endif
+#if defined(SNNC_MORE_SWEEPS)
 #define TRACES_00(name, states, params, reset)                                \
     ROW(trace, REALS, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1) \
-    ROW(trace, BYTES, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1)
-#define TRACE_NAME_00(spikes, name, reset) ROW_NAME(trace, spikes, name, reset, 0)
+    ROW(trace, BYTES, name, states, params, reset, 0, 0, SNNC_SWEEP_STEPS, 1) \
+    STREAM(stream, sweep, name, states, params, reset, 0)                     \
+    STREAM(stream_trace, trace, name, states, params, reset, 1)
+#define TRACE_NAMES_00(name, reset)                                                   \
+    {ROW_NAME(trace, REALS, name, reset, 0), ROW_NAME(trace, BYTES, name, reset, 0)}, \
+        STREAM_NAME(stream, REALS, name, reset, 0),                                   \
+        STREAM_NAME(stream_trace, REALS, name, reset, 0)
 #else
 #define TRACES_00 TRACES_01
-#define TRACE_NAME_00 TRACE_NAME_01
+#define TRACE_NAMES_00 TRACE_NAMES_01
 #endif
 
 #define ROWS_WRITING(spikes, name, states, params, reset, undelayed)                 \
@@ -235,8 +305,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
          ROW_PAIR(step, BYTES, name, reset, undelayed)},        \
             {SWEEP_PAIR_##hard(REALS, name, reset, undelayed),  \
              SWEEP_PAIR_##hard(BYTES, name, reset, undelayed)}, \
-            {TRACE_NAME_##undelayed##hard(REALS, name, reset),  \
-             TRACE_NAME_##undelayed##hard(BYTES, name, reset)}, \
+            TRACE_NAMES_##undelayed##hard(name, reset),         \
         {                                                       \
             ROW_NAME(chain, REALS, name, reset, undelayed),     \
                 ROW_NAME(chain, BYTES, name, reset, undelayed)  \
@@ -258,11 +327,13 @@ static const snnc_row_table NAME(row_table) = {
 #undef ROW_NAMES
 #undef ROWS
 #undef ROWS_WRITING
-#undef TRACE_NAME_00
+#undef STREAM_NAME
+#undef STREAM
+#undef TRACE_NAMES_00
 #undef TRACES_00
-#undef TRACE_NAME_11
-#undef TRACE_NAME_10
-#undef TRACE_NAME_01
+#undef TRACE_NAMES_11
+#undef TRACE_NAMES_10
+#undef TRACE_NAMES_01
 #undef TRACES_11
 #undef TRACES_10
 #undef TRACES_01

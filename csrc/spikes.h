@@ -35,6 +35,21 @@ static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
 }
 #endif
 
+#if SNNC_VECTOR_BYTES == 64
+#define SNNC_STREAMED
+/* Writes a cache line to memory past the caches. */
+static inline void stream_line(void *dst, const void *src)
+{
+    _mm512_stream_si512(dst, _mm512_load_si512(src));
+}
+
+/* Lines streamed before are seen before what is stored after. */
+static inline void end_stream(void)
+{
+    _mm_sfence();
+}
+#endif
+
 /* Eight bytes of 0 and 1 as bits: one product gathers them in its highest byte. */
 static uint8_t pack_eight(const uint8_t *src)
 {

@@ -2,20 +2,20 @@
  * which has chosen the compiler's target and SNNC_VECTOR_BYTES; with what its snnc_isa
  * holds of them. SNNC_FLOATS: only floats', which gain most from wide vectors; doubles'
  * are another table's. SNNC_STEP_BY_STEP: without what is there for speed alone, the
- * sweeps; those for training (SNNC_TRAINING) are of floats only. */
+ * sweeps; those for training (SNNC_MORE_SWEEPS) are of floats only. */
 #include "spikes.h"
 
 #define real float
 #define SNNC_SUFFIX f32
 #if !defined(SNNC_STEP_BY_STEP)
-#define SNNC_TRAINING
+#define SNNC_MORE_SWEEPS
 #endif
 #include "rows.inc.h"
 #include "store.h"
 #include "surrogates.h"
 
 #include "adjoints.inc.h"
-#undef SNNC_TRAINING
+#undef SNNC_MORE_SWEEPS
 #undef real
 #undef SNNC_SUFFIX
 

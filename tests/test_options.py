@@ -255,6 +255,46 @@ def test_sizes_beyond_a_strip(n, dtype):
     assert_same(lif.run(np.asfortranarray(x)).mem, plain.mem)
 
 
+@pytest.fixture(scope="module")
+def more_than_caches_hold():
+    steps, n = 97, 65536 + 48
+    x = np.random.default_rng(3).random((steps, n), np.float32)
+    x *= 0.4
+    return x
+
+
+def offset_by(x, start):
+    """An array like x, so many elements after the start of a cache line."""
+    line = np.full(x.size + 32, np.nan, x.dtype)
+    first = -line.ctypes.data % 64 // x.itemsize + start
+    return line[first : first + x.size].reshape(x.shape)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+@pytest.mark.parametrize("model", ["Lapicque", "Leaky", "Synaptic", "Alpha"])
+def test_what_goes_past_the_caches(more_than_caches_hold, model, reset):
+    """It is what comes in pieces that caches hold; wherever lines begin, in any threads."""
+    x = more_than_caches_hold
+    neuron = make(model, reset_mechanism=reset, threshold=0.2)
+    spk, *states = (np.empty_like(x) for _ in range(1 + len(neuron.states)))
+    first = neuron.run(x[:49], out={"spk": spk[:49]} | {
+        name: state[:49] for name, state in zip(neuron.states, states, strict=True)
+    }, record=("spk", *neuron.states))  # fmt: skip
+    neuron.run(x[49:], *first.state, out={"spk": spk[49:]} | {
+        name: state[49:] for name, state in zip(neuron.states, states, strict=True)
+    }, record=("spk", *neuron.states))  # fmt: skip
+    expected = dict(zip(("spk", *neuron.states), (spk, *states), strict=True))
+    assert spk.any()
+    for start in (0, 5):
+        for record in (("spk",), tuple(expected)):
+            out = {name: offset_by(x, start) for name in record}
+            rec = neuron.run(x, record=record, out=out, num_threads=1 + start // 5)
+            for name in record:
+                assert_same(out[name], expected[name])
+            for name in neuron.states:
+                assert_same(getattr(rec.state, name), expected[name][-1])
+
+
 @pytest.mark.parametrize("factor", [0.5, -2.0, 0.0, np.inf, np.nan])
 def test_counts_count_spikes_not_their_weights(factor):
     x = np.random.default_rng(2).uniform(0, 0.5, (50, 9)).astype(np.float32)

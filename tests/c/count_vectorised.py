@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROW = (
-    r"(?:step|sweep|trace)_(?!\w*BYTES_\w*f64)\w+|narrowed_f64[.\w]*"
+    r"(?:step|sweep|trace|stream)_(?!\w*BYTES_\w*f64)\w+|narrowed_f64[.\w]*"
     r"|(?:adjoint|fused|undelayed|surrogate)_\w+_f\d\d"
 )
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
@@ -36,7 +36,7 @@ def is_vectorised(name, code, register):
 
     if name.startswith("narrowed"):
         return re.search(r"\sv?cvttpd2dq|\sfcvtzs\s+v", code)
-    if not name.startswith(("step", "sweep", "trace")):
+    if not name.startswith(("step", "sweep", "trace", "stream")):
         same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
         return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
     return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
