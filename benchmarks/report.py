@@ -183,10 +183,10 @@ def machine(results: dict[str, Any]) -> str:
         "Every way was checked for equal spikes before it was timed: bit for bit, but for JAX\n"
         "and Spyx, whose compiler contracts to fused multiply-adds (how many differ is shown).\n"
         "Spyx emits each spike a step late, which the check allows for. Numba is the fastest of\n"
-        "its variants. All ways that compute in place share their arrays, but in training snnc has\n"
-        "those that it allocated the first time. Gradients were checked\n"
-        "to 1e-6 of the largest, against float64's given the spikes that came; Spyx's pass\n"
-        "through the reset too, and were checked against those of its own equations."
+        "its variants. All ways that compute in place share their arrays; in training snnc has\n"
+        "those that it allocated at first. Gradients were checked to 1e-6 of the largest, against\n"
+        "float64's given the spikes that came; Spyx's pass through the reset too, and were checked\n"
+        "against those of its own equations."
     )
     return "\n".join(lines)
 
