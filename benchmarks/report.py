@@ -184,9 +184,9 @@ def machine(results: dict[str, Any]) -> str:
         "and Spyx, whose compiler contracts to fused multiply-adds (how many differ is shown).\n"
         "Spyx emits each spike a step late, which the check allows for. Numba is the fastest of\n"
         "its variants. All ways that compute in place share their arrays; in training snnc has\n"
-        "those that it allocated at first. Gradients were checked to 1e-6 of the largest, against\n"
-        "float64's given the spikes that came; Spyx's pass through the reset too, and were checked\n"
-        "against those of its own equations."
+        "those that it allocated at first. Gradients were checked to 1e-6 of the largest,\n"
+        "against float64's given the spikes that came; Spyx's pass through the reset too, and\n"
+        "were checked against those of its own equations."
     )
     return "\n".join(lines)
 
