@@ -276,15 +276,9 @@ static int may_trace(const snnc_plan *p)
 static int may_stream(const snnc_plan *p)
 {
     const snnc_call *call = p->call;
-    const size_t most = STREAMED_BYTES / p->size;
-    const uintptr_t at = (uintptr_t)p->spk.data;
-    int may = p->spikes == SNNC_REALS && !p->spk.tiled && !p->period &&
-              p->rows->stream && (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
-              snnc_times(call->num_neurons, call->num_steps) >= most;
-    for (int k = 0; k < p->num_states && may && p->traced; k++)
-        may = ((uintptr_t)p->record[k].data - at) % CACHE_LINE == 0 &&
-              (size_t)p->record[k].step * p->size % CACHE_LINE == 0;
-    return may;
+    return p->spikes == SNNC_REALS && !p->spk.tiled && !p->period && p->rows->stream &&
+           (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
+           snnc_times(call->num_neurons, call->num_steps) >= STREAMED_BYTES / p->size;
 }
 
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,

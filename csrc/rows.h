@@ -84,7 +84,8 @@ typedef struct {
     snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
     /* With shared parameters and a delayed reset, sweeps that write the states after
      * each of their steps; and a sweep and such a trace that write reals past the
-     * caches, in rows of whole cache lines. May be NULL too. */
+     * caches, where cache lines begin at the same neurons in all rows. May be NULL too.
+     */
     snnc_row_fn *trace[SNNC_NUM_SPIKES], *stream, *stream_trace;
     snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;

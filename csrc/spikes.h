@@ -37,10 +37,13 @@ static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
 
 #if SNNC_VECTOR_BYTES == 64
 #define SNNC_STREAMED
-/* Writes a cache line to memory past the caches. */
+/* Writes a cache line to memory, past the caches if one begins there. */
 static inline void stream_line(void *dst, const void *src)
 {
-    _mm512_stream_si512(dst, _mm512_load_si512(src));
+    if ((uintptr_t)dst % 64)
+        _mm512_storeu_si512(dst, _mm512_load_si512(src));
+    else
+        _mm512_stream_si512(dst, _mm512_load_si512(src));
 }
 
 /* Lines streamed before are seen before what is stored after. */
