@@ -1945,8 +1945,9 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         if (arrays[i])
             continue;
         const void *beside[2 * (1 + SNNC_MAX_STATES)];
+        const int large = n * num_steps * size >= SMALLEST_PLACED;
         int count = 0;
-        for (int b = 0; b < 1 + num_states; b++) {
+        for (int b = 0; large && b < 1 + num_states; b++) {
             beside[count++] = read[b].data;
             if (arrays[b])
                 beside[count++] = written[b].data;
