@@ -21,8 +21,7 @@ enum {
     TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
     SHORTEST_RUN = 64,        /* fewer contiguous neurons go through a tile */
     STRIP_UNIT = 64,          /* strips are multiples of it */
-    STREAMED_BYTES = 24 * 1024 * 1024, /* of spikes: more than caches hold */
-    CACHE_LINE = 64                    /* bytes */
+    CACHE_LINE = 64           /* bytes */
 };
 
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
@@ -276,9 +275,11 @@ static int may_trace(const snnc_plan *p)
 static int may_stream(const snnc_plan *p)
 {
     const snnc_call *call = p->call;
+    const size_t read = call->x.held ? 0 : snnc_size_of(call->x_type);
+    const size_t moved = snnc_times(call->num_neurons, call->num_steps);
     return p->spikes == SNNC_REALS && !p->spk.tiled && !p->period && p->rows->stream &&
            (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
-           snnc_times(call->num_neurons, call->num_steps) >= STREAMED_BYTES / p->size;
+           snnc_times(moved, read + p->size) >= SNNC_STREAMED_BYTES;
 }
 
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,

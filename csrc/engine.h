@@ -25,7 +25,7 @@ typedef struct {
     int num_states, num_params;
     int recording; /* any state */
     int sampling;  /* states are recorded not at every step, or not of every neuron */
-    int streamed;  /* spikes go past the caches */
+    int streamed;  /* what sweeps write goes past the caches */
     int traced;    /* by rows->trace */
     int stored;    /* checkpoints of every step are written as recordings are */
     size_t every;

@@ -166,8 +166,10 @@ static PyObject *new_array(int ndim, const npy_intp *dims, int type,
         return PyArray_SimpleNew(ndim, (npy_intp *)dims, type); /* or its error */
     const npy_intp bytes = size * item + PAGE_BYTES - 1;
     PyObject *memory = PyArray_SimpleNew(1, (npy_intp *)&bytes, NPY_UINT8);
-    if (!memory)
-        return NULL;
+    if (!memory) {
+        PyErr_Clear();
+        return PyArray_SimpleNew(ndim, (npy_intp *)dims, type); /* or its error */
+    }
     char *const data = PyArray_DATA((PyArrayObject *)memory);
     PyObject *array = PyArray_SimpleNewFromData(
         ndim, dims, type,
@@ -860,9 +862,12 @@ static int take_output(job *j, int o, PyObject *given, const char *name, int typ
     if (!j->given[o]) {
         const void *beside[1 + MARSHAL_NUM_OUTPUTS] = {PyArray_DATA(j->x)};
         int count = 1;
-        for (int i = 0; i < MARSHAL_NUM_OUTPUTS; i++)
-            if (j->out[i])
-                beside[count++] = PyArray_DATA(j->out[i]);
+        for (int i = 0; i < MARSHAL_NUM_OUTPUTS; i++) {
+            PyObject *const other =
+                j->out[i] ? (PyObject *)j->out[i] : j->request->out[i];
+            if (other && PyArray_Check(other))
+                beside[count++] = PyArray_DATA((PyArrayObject *)other);
+        }
         j->out[o] = (PyArrayObject *)new_array(s->ndim, s->dims, type, beside, count);
         return j->out[o] ? 0 : -1;
     }
@@ -1948,7 +1953,8 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         const int large = n * num_steps * size >= SMALLEST_PLACED;
         int count = 0;
         for (int b = 0; large && b < 1 + num_states; b++) {
-            beside[count++] = read[b].data;
+            if (read[b].data)
+                beside[count++] = read[b].data;
             if (arrays[b])
                 beside[count++] = written[b].data;
         }

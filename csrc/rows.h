@@ -45,6 +45,11 @@
 #define SNNC_INDEPENDENT
 #endif
 
+/* What a run reads and writes before it goes past the caches: more than they hold. */
+#if !defined(SNNC_STREAMED_BYTES)
+#define SNNC_STREAMED_BYTES ((size_t)48 * 1024 * 1024)
+#endif
+
 /* Of stack, for all of the core. */
 enum { SNNC_SCRATCH_BYTES = 12 * 1024, SNNC_NARROWED_BYTES = 4 * 1024 };
 
@@ -84,8 +89,8 @@ typedef struct {
     snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
     /* With shared parameters and a delayed reset, sweeps that write the states after
      * each of their steps; and a sweep and such a trace that write reals past the
-     * caches, where cache lines begin at the same neurons in all rows. May be NULL too.
-     */
+     * caches, where the spikes' cache lines begin at the same neurons in all steps. May
+     * be NULL too. */
     snnc_row_fn *trace[SNNC_NUM_SPIKES], *stream, *stream_trace;
     snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;

@@ -93,8 +93,10 @@ SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int 
     snnc_row part = *row, edge = *row;
     size_t i = past ? LINE - past : 0;
 
-    edge.n = i < n ? i : n;
-    ordinary(&edge);
+    if (i > 0) {
+        edge.n = i < n ? i : n;
+        ordinary(&edge);
+    }
     part.n = LINE;
     part.spk = spk;
     part.spk_step = LINE;

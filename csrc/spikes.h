@@ -1,7 +1,7 @@
 /* What becomes of a tile of spikes, bytes of 0 and 1, where no array of them is wanted:
- * bits, counts, first spikes. Included by a stub once, before store.h, with
- * SNNC_VECTOR_BYTES set where there are the only intrinsics: they do the whole vectors,
- * and the loop after them (all there is elsewhere) the rest. */
+ * bits, counts, first spikes; and stores past the caches. Included by a stub once,
+ * before store.h, with SNNC_VECTOR_BYTES set where there are the only intrinsics: they
+ * do the whole vectors, and the loop after them (all there is elsewhere) the rest. */
 #include <string.h>
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -41,9 +41,9 @@ static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
 static inline void stream_line(void *dst, const void *src)
 {
     if ((uintptr_t)dst % 64)
-        _mm512_storeu_si512(dst, _mm512_load_si512(src));
+        _mm512_storeu_si512(dst, _mm512_loadu_si512(src));
     else
-        _mm512_stream_si512(dst, _mm512_load_si512(src));
+        _mm512_stream_si512(dst, _mm512_loadu_si512(src));
 }
 
 /* Lines streamed before are seen before what is stored after. */

@@ -2,7 +2,7 @@
  * which has chosen the compiler's target and SNNC_VECTOR_BYTES; with what its snnc_isa
  * holds of them. SNNC_FLOATS: only floats', which gain most from wide vectors; doubles'
  * are another table's. SNNC_STEP_BY_STEP: without what is there for speed alone, the
- * sweeps; those for training (SNNC_MORE_SWEEPS) are of floats only. */
+ * sweeps; more kinds of them (SNNC_MORE_SWEEPS) are of floats only. */
 #include "spikes.h"
 
 #define real float

@@ -202,6 +202,9 @@ def test_large_outputs_are_placed_apart_in_their_pages(model, offset):
         beside.append([x, rec.spk, *rec._tape.checkpoints])
         found = neuron.backward(rec, spk=rec.spk, wrt="x").x
         beside.append([*rec._tape.checkpoints, rec.spk, found])
+    mem = neuron.run(x, record=neuron.states[-1])
+    given = {neuron.states[-1]: next(iter(mem))}
+    beside.append([x, *neuron.run(x, record=("spk", neuron.states[-1]), out=given)])
     for arrays in beside:
         assert all(place % 64 == 0 for place in places(*arrays[1:]))
         ordered = sorted(places(*arrays))

@@ -295,6 +295,40 @@ def test_what_goes_past_the_caches(more_than_caches_hold, model, reset):
                 assert_same(getattr(rec.state, name), expected[name][-1])
 
 
+def test_what_goes_past_the_caches_in_other_runs(more_than_caches_hold):
+    """Neurons in two halves, which caches hold, do what all of them do."""
+    x = more_than_caches_hold
+    lif = snnc.Synaptic(0.9, 0.8, threshold=0.2)
+    n = x.shape[1]
+    halves = [slice(0, n // 2), slice(n // 2, n)]
+
+    def same(run, *arguments, axis=-1):
+        whole, *parts = (run(*(a[..., h] for a in arguments)) for h in (slice(None), *halves))
+        for array, *pieces in zip(whole, *parts, strict=True):
+            assert_same(array, np.concatenate(pieces, axis=axis))
+
+    def run(**options):
+        def arrays(x):
+            rec = lif.run(x, **options)
+            return [*rec, *rec.state]
+
+        return arrays
+
+    same(run(record="spk", num_steps=200), x[0])
+    same(run(record=("spk", "syn", "mem"), num_steps=200), x[0])
+    same(run(record=("spk", "mem")), x)
+    same(run(record=("spk", "syn", "mem"), every=5), x)
+    same(run(), x.astype(np.float16))
+    same(run(time_axis=1), x.reshape(97, 1, n), axis=-1)
+
+    def back(x, g):
+        rec = lif.run(x, record="spk", grad=True, checkpoint=1)
+        gradients = lif.backward(rec, spk=g, wrt=("x", "mem0"))
+        return rec.spk, *rec.state, gradients.x, gradients.mem0
+
+    same(back, x, x[::-1].copy())
+
+
 @pytest.mark.parametrize("factor", [0.5, -2.0, 0.0, np.inf, np.nan])
 def test_counts_count_spikes_not_their_weights(factor):
     x = np.random.default_rng(2).uniform(0, 0.5, (50, 9)).astype(np.float32)
