@@ -247,10 +247,10 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
     return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
 }
 
-/* Whether all rows of two sequences are at nearly the same place in their pages. A
- * sweep that writes one of them and reads the other is slow then: processors take a
- * load for one of what has just been stored where addresses agree in their last 12
- * bits. */
+/* Whether two sequences are at nearly the same place in their pages, in every row of
+ * the first. A sweep that writes one of them and reads the other is slow then:
+ * processors take a load for one of what has just been stored where addresses agree in
+ * their last 12 bits. New arrays are placed LEAST apart or more (marshal.c). */
 static int is_beside(const snnc_sequence *a, const snnc_sequence *b)
 {
     enum { PAGE = 4096, LEAST = 256 };

@@ -78,37 +78,48 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
     }
 }
 
+/* Makes `part`, a copy of a strip, begin with its neuron i; but not the spikes. */
+SNNC_INLINE void NAME(begin_at)(snnc_row *part, const snnc_row *row, size_t i,
+                                int num_states, int num_params, int per_neuron)
+{
+    part->x = (const real *)row->x + i;
+    for (int k = 0; k < num_states; k++) {
+        part->state_in[k] = (const real *)row->state_in[k] + i;
+        part->state_out[k] = (real *)row->state_out[k] + i;
+    }
+    for (int k = 0; k < num_params && per_neuron; k++)
+        part->params[k] = (const real *)row->params[k] + i;
+}
+
 #if defined(SNNC_STREAMED)
 /* A sweep, or (`stored`) a trace, whose spikes go past the caches, a line at a time, as
  * do the states but the last ones, which are read next. What is not whole lines is an
  * ordinary sweep's. */
 SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int model,
-                                int num_states, int num_params, int reset,
-                                int undelayed, int stored)
+                                int num_states, int num_params, int reset, int stored)
 {
     enum { LINE = SNNC_VECTOR_BYTES / sizeof(real), LAST = SNNC_SWEEP_STEPS - 1 };
     _Alignas(SNNC_VECTOR_BYTES) real spk[SNNC_SWEEP_STEPS * LINE],
         after[SNNC_MAX_STATES][SNNC_SWEEP_STEPS * LINE];
     const size_t n = row->n, past = (uintptr_t)row->spk / sizeof(real) % LINE;
-    snnc_row part = *row, edge = *row;
+    snnc_row line = *row, edge = *row;
     size_t i = past ? LINE - past : 0;
 
     if (i > 0) {
         edge.n = i < n ? i : n;
         ordinary(&edge);
     }
-    part.n = LINE;
-    part.spk = spk;
-    part.spk_step = LINE;
+    line.n = LINE;
+    line.spk = spk;
+    line.spk_step = LINE;
     for (; i + LINE <= n; i += LINE) {
-        part.x = (const real *)row->x + i;
-        for (int k = 0; k < num_states; k++) {
-            part.state_in[k] = (const real *)row->state_in[k] + i;
-            part.state_out[k] = stored ? after[k] : (real *)row->state_out[k] + i;
-            part.state_step[k] = LINE;
+        NAME(begin_at)(&line, row, i, num_states, num_params, 0);
+        for (int k = 0; k < num_states && stored; k++) {
+            line.state_out[k] = after[k];
+            line.state_step[k] = LINE;
         }
-        NAME(strip)(&part, model, num_states, num_params, reset, undelayed, SNNC_REALS,
-                    0, SNNC_SWEEP_STEPS, stored);
+        NAME(strip)(&line, model, num_states, num_params, reset, 0, SNNC_REALS, 0,
+                    SNNC_SWEEP_STEPS, stored);
         for (int t = 0; t < SNNC_SWEEP_STEPS; t++)
             stream_line((real *)row->spk + t * row->spk_step + i, spk + t * LINE);
         for (int k = 0; k < num_states && stored; k++) {
@@ -121,13 +132,9 @@ SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int 
     }
     end_stream();
     if (i < n) {
+        NAME(begin_at)(&edge, row, i, num_states, num_params, 0);
         edge.n = n - i;
-        edge.x = (const real *)row->x + i;
         edge.spk = (real *)row->spk + i;
-        for (int k = 0; k < num_states; k++) {
-            edge.state_in[k] = (const real *)row->state_in[k] + i;
-            edge.state_out[k] = (real *)row->state_out[k] + i;
-        }
         ordinary(&edge);
     }
 }
@@ -184,13 +191,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
     for (size_t i = 0; i < row->n; i += width) {
         const size_t n = row->n - i < width ? row->n - i : width;
         part.n = n;
-        part.x = (const real *)row->x + i;
-        for (int k = 0; k < num_states; k++) {
-            part.state_in[k] = (const real *)row->state_in[k] + i;
-            part.state_out[k] = (real *)row->state_out[k] + i;
-        }
-        for (int k = 0; k < num_params; k++)
-            part.params[k] = (const real *)row->params[k] + (per_neuron ? i : 0);
+        NAME(begin_at)(&part, row, i, num_states, num_params, per_neuron);
         reals(&part);
         for (int t = 0; t < steps; t++) {
             uint8_t *const bytes = (uint8_t *)row->spk + t * row->spk_step + i;
@@ -257,7 +258,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
     static void ROW_NAME(kind, REALS, name, reset, 0)(const snnc_row *row)            \
     {                                                                                 \
         NAME(streamed)(row, ROW_NAME(of, REALS, name, reset, 0), SNNC_##name, states, \
-                       params, SNNC_##reset, 0, stored);                              \
+                       params, SNNC_##reset, stored);                                 \
     }
 #define STREAM_NAME ROW_NAME
 #else
