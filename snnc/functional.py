@@ -22,6 +22,7 @@ float32. With a `weight`, ``"sum"`` sums; snnTorch's returns the losses unreduce
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -229,7 +230,7 @@ def _spike_steps(spk: Floats, count: int) -> NDArray[np.intp]:
     return np.stack(steps)
 
 
-class _Loss:
+class _Loss(ABC):
     """A loss of outputs and targets; subclasses are dataclasses, their fields snnTorch's."""
 
     reduction: str
@@ -280,9 +281,9 @@ class _Loss:
             g = g / losses.size
         return loss, pullback(np.broadcast_to(g, losses.shape))
 
+    @abstractmethod
     def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
         """Return the losses before the reduction, and their pullback to the outputs."""
-        raise NotImplementedError
 
     def _weights(self, labels: NDArray[np.integer], num_classes: int, dtype: DTypeLike) -> Floats:
         """Return each label's weight, or a 1 for all."""

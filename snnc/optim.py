@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SGD", "Adam"]
 
 
-class _Optimizer:
+class _Optimizer(ABC):
     """What optimizers share: a network, and an update of each of its parameters."""
 
     def __init__(self, net: nn.Sequential, lr: float) -> None:
@@ -62,9 +63,9 @@ class _Optimizer:
         nn._set_all(self.net.layers, new)
         self._state |= state
 
+    @abstractmethod
     def _change(self, grad: Floats, state: Any) -> tuple[Floats, Any]:
         """Return what is to be subtracted from a parameter, and the new state for it."""
-        raise NotImplementedError
 
 
 def _at_least(name: str, value: float, least: float) -> None:
