@@ -33,6 +33,14 @@
 #define SNNC_NOINLINE static __attribute__((noinline))
 #endif
 
+/* A condition that is rarely true: a branch, where a choice would make what follows
+ * wait for it. */
+#if defined(__GNUC__)
+#define SNNC_RARELY(condition) __builtin_expect(condition, 0)
+#else
+#define SNNC_RARELY(condition) (condition)
+#endif
+
 /* The next loop's iterations are independent: a state's buffers are the same or apart.
  */
 #if defined(__clang__)
@@ -165,9 +173,10 @@ typedef struct {
 
 struct snnc_isa {
     const char *name;
-    /* The table that has what this one leaves out (NULL in arrays by type). It also
-     * takes runs of fewer than `shortest` neurons: what vectors leave over goes one by
-     * one, and it has narrower ones. NULL: this table has all. */
+    /* The table that has what this one leaves out (NULL in arrays by type, or a model's
+     * row functions). It also takes runs of fewer than `shortest` neurons: what vectors
+     * leave over goes one by one, and it has narrower ones. NULL: this table has all.
+     */
     const snnc_isa *narrower;
     size_t shortest;
     const snnc_row_table *rows[2]; /* by type: float, double */
