@@ -235,7 +235,9 @@ static const void *param_named(const snnc_model_info *info, const void *const *p
 
 const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call)
 {
-    const int own = isa->rows[call->type] && call->num_neurons >= isa->shortest;
+    const snnc_row_fns *const fns =
+        &(*isa->rows[call->type])[call->model][SNNC_ZERO][0];
+    const int own = fns->step[SNNC_REALS][0] && call->num_neurons >= isa->shortest;
     return own ? isa : isa->narrower;
 }
 
@@ -291,7 +293,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     isa = snnc_suitable(isa, call);
     p->call = call;
     p->isa = isa;
-    p->tiles = isa->tiles[call->type];
+    p->tiles = (isa->tiles[call->type] ? isa : isa->narrower)->tiles[call->type];
     p->num_states = info->num_states;
     p->num_params = info->num_params;
     p->every = call->every ? call->every : 1;

@@ -204,21 +204,30 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
 
 /* The row functions and their table, from models.def. ROW_IF_1 keeps its argument and
  * ROW_IF_0 drops it: whether the model has undelayed resets. ROW_UNLESS_0 and
- * ROW_UNLESS_1 are the opposite: whether there are other resets than hard ones. */
+ * ROW_UNLESS_1 are the opposite: whether there are other resets than hard ones.
+ * ROW_BUILT_0 and ROW_BUILT_1: whether such models are built at all. */
 #define SNNC_LIST(...) \
     (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #define ROW_IF_0(...)
 #define ROW_IF_1(...) __VA_ARGS__
 #define ROW_UNLESS_0(...) __VA_ARGS__
 #define ROW_UNLESS_1(...)
+#if defined(SNNC_HARD_ONLY)
+#define ROW_BUILT_0 ROW_IF_0
+#else
+#define ROW_BUILT_0 ROW_IF_1
+#endif
+#define ROW_BUILT_1 ROW_IF_1
 
 #define ROW_NAME(kind, spikes, name, reset, undelayed) \
     NAME(kind##_##spikes##_##name##_##reset##_##undelayed)
+/* Whether bytes go by way of reals; vectors with masks do without. */
+#define NARROWS (sizeof(real) > sizeof(float) && SNNC_VECTOR_BYTES < 64)
 #define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps,   \
             stored)                                                                    \
     static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)    \
     {                                                                                  \
-        if (SNNC_##spikes == SNNC_BYTES && sizeof(real) > sizeof(float))               \
+        if (SNNC_##spikes == SNNC_BYTES && NARROWS)                                    \
             NAME(narrowed)(row, ROW_NAME(kind, REALS, name, reset, undelayed), states, \
                            params, per_neuron, steps);                                 \
         else                                                                           \
@@ -292,13 +301,14 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
     ROWS_WRITING(BYTES, name, states, params, reset, undelayed) \
     SWEEPS_##hard(name, states, params, reset, undelayed)       \
         TRACES_##undelayed##hard(name, states, params, reset)
-#define SNNC_MODEL(name, states, params, has_undelayed, hard)                        \
-    ROWS(name, states, params, ZERO, 0, hard)                                        \
-    ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1, hard))                \
-        ROW_UNLESS_##hard(                                                           \
-            ROWS(name, states, params, SUBTRACT, 0, hard) ROWS(name, states, params, \
-                                                               NONE, 0, hard)        \
-                ROW_IF_##has_undelayed(ROWS(name, states, params, SUBTRACT, 1, hard)))
+#define SNNC_MODEL(name, states, params, has_undelayed, hard)                         \
+    ROW_BUILT_##hard(                                                                 \
+        ROWS(name, states, params, ZERO, 0,                                           \
+             hard) ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1, hard))  \
+            ROW_UNLESS_##hard(                                                        \
+                ROWS(name, states, params, SUBTRACT, 0, hard)                         \
+                    ROWS(name, states, params, NONE, 0, hard) ROW_IF_##has_undelayed( \
+                        ROWS(name, states, params, SUBTRACT, 1, hard))))
 #include "models.def"
 #undef SNNC_MODEL
 
@@ -315,14 +325,15 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
         }                                                       \
     }
 static const snnc_row_table NAME(row_table) = {
-#define SNNC_MODEL(name, states, params, has_undelayed, hard)                          \
-    [SNNC_##name] = {                                                                  \
-        [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0, hard),                                 \
-                       ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1, hard))},        \
-        ROW_UNLESS_##hard([SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0, hard),       \
-                                             ROW_IF_##has_undelayed(                   \
-                                                 ROW_NAMES(name, SUBTRACT, 1, hard))}, \
-                          [SNNC_NONE] = {ROW_NAMES(name, NONE, 0, hard)})},
+#define SNNC_MODEL(name, states, params, has_undelayed, hard)                        \
+    ROW_BUILT_##hard(                                                                \
+        [SNNC_##name] = {                                                            \
+            [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0, hard),                           \
+                           ROW_IF_##has_undelayed(ROW_NAMES(name, ZERO, 1, hard))},  \
+            ROW_UNLESS_##hard([SNNC_SUBTRACT] = {ROW_NAMES(name, SUBTRACT, 0, hard), \
+                                                 ROW_IF_##has_undelayed(ROW_NAMES(   \
+                                                     name, SUBTRACT, 1, hard))},     \
+                              [SNNC_NONE] = {ROW_NAMES(name, NONE, 0, hard)})}, )
 #include "models.def"
 #undef SNNC_MODEL
 };
@@ -347,7 +358,10 @@ static const snnc_row_table NAME(row_table) = {
 #undef ROWS_OF
 #undef ROW_PAIR
 #undef ROW
+#undef NARROWS
 #undef ROW_NAME
+#undef ROW_BUILT_1
+#undef ROW_BUILT_0
 #undef ROW_IF_1
 #undef ROW_IF_0
 #undef ROW_UNLESS_1

@@ -1,8 +1,9 @@
 /* All that a table has of functions. Included once by the stub of an instruction set,
  * which has chosen the compiler's target and SNNC_VECTOR_BYTES; with what its snnc_isa
- * holds of them. SNNC_FLOATS: only floats', which gain most from wide vectors; doubles'
- * are another table's. SNNC_STEP_BY_STEP: without what is there for speed alone, the
- * sweeps; more kinds of them (SNNC_MORE_SWEEPS) are of floats only. */
+ * holds of them. SNNC_FEW_DOUBLES: of doubles, only the rows of models with hard resets
+ * (SNNC_HARD_ONLY); the rest is another table's. SNNC_STEP_BY_STEP: without what is
+ * there for speed alone, the sweeps; more kinds of them (SNNC_MORE_SWEEPS) are of
+ * floats only. */
 #include "spikes.h"
 
 #define real float
@@ -19,27 +20,23 @@
 #undef real
 #undef SNNC_SUFFIX
 
-#if defined(SNNC_FLOATS)
-
-#define SNNC_TABLE                                      \
-    .rows = {&row_table_f32}, .tiles = {&tile_fns_f32}, \
-    .adjoints = {&adjoint_fns_f32}, .pack = pack, .count = count, .first = first
-
-#else
-
 #define real double
 #define SNNC_SUFFIX f64
+#if defined(SNNC_FEW_DOUBLES)
+#define SNNC_HARD_ONLY
+#include "rows.inc.h"
+#define SNNC_BOTH(name) {&name##_f32}
+#else
 #include "rows.inc.h"
 #include "store.h"
 #include "surrogates.h"
 
 #include "adjoints.inc.h"
+#define SNNC_BOTH(name) {&name##_f32, &name##_f64}
+#endif
 #undef real
 #undef SNNC_SUFFIX
 
-#define SNNC_TABLE                                                                     \
-    .rows = {&row_table_f32, &row_table_f64}, .tiles = {&tile_fns_f32, &tile_fns_f64}, \
-    .adjoints = {&adjoint_fns_f32, &adjoint_fns_f64}, .pack = pack, .count = count,    \
-    .first = first
-
-#endif
+#define SNNC_TABLE                                                          \
+    .rows = {&row_table_f32, &row_table_f64}, .tiles = SNNC_BOTH(tile_fns), \
+    .adjoints = SNNC_BOTH(adjoint_fns), .pack = pack, .count = count, .first = first

@@ -1,11 +1,11 @@
 """Counts the row functions of object files that became vector code: all of them must.
 
-But for chains, which are one neuron's, and for bytes of doubles, which call another row function
-and the loop that narrows what it wrote.
+But for chains, which are one neuron's.
 
 A row function counts if it multiplies and compares whole vectors, and one of the way back if it
 stores them: of the width that the file's instruction set has on x86-64, of any width elsewhere.
-The narrowing loop counts if it converts vectors of any width.
+The narrowing loop counts if it converts vectors of any width, and so does a row function that
+leaves its bytes to it.
 """
 
 import re
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROW = (
-    r"(?:step|sweep|trace|stream)_(?!\w*BYTES_\w*f64)\w+|narrowed_f64[.\w]*"
+    r"(?:step|sweep|trace|stream)_\w+|narrowed_f64[.\w]*"
     r"|(?:adjoint|fused|undelayed|surrogate)_\w+_f\d\d"
 )
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
@@ -39,6 +39,8 @@ def is_vectorised(name, code, register):
     if not name.startswith(("step", "sweep", "trace", "stream")):
         same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
         return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
+    if re.search(r"\s(?:jmp|call|b|bl)\s[^\n]*<_?narrowed", code):
+        return True
     return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
 
 
