@@ -227,10 +227,14 @@ class LIF(SpikingNeuron):
 
     def _configure(self, parameters: Any, options: Any) -> None:
         super()._configure(parameters, options)
+        # What every run asks for. _ruled: by the core's rule for dtypes, which is then ours.
         self._indirect = bool(np.any(self._parameters["sigma"] != 0))
+        self._ruled = not self._indirect and self._parameters["v_rest"].ndim == 0
+        self._at_rest = self._held_rest()
+        self._duration = _plain(self._parameters["dt"])
 
     def _dt(self) -> Any:
-        return _plain(self.dt)
+        return self._duration
 
     # ---- states ----
 
@@ -245,8 +249,8 @@ class LIF(SpikingNeuron):
         given = [each for each in operands if not _weak(each) and each is not rest]
         if not given:
             return np.float64
-        if not self._indirect and rest.ndim == 0:
-            return None  # the core's rule, which is this one
+        if self._ruled:
+            return None
         wide = any(getattr(np.asarray(each), "dtype", None) == np.float64 for each in given)
         return np.float64 if wide else np.float32
 
@@ -335,6 +339,8 @@ class LIF(SpikingNeuron):
     def _prepare(
         self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
     ) -> tuple[Any, tuple[Any, ...], Any, Any]:
+        if begin is self._nothing and type(x) is np.ndarray and rng is None and self._ruled:
+            return x, self._at_rest, num_steps, dtype  # the common way, and the shortest
         if rng is not None and not isinstance(rng, (np.random.Generator, int, np.integer)):
             raise TypeError(f"rng={rng!r}; expected a numpy.random.Generator or an int")
         dtype = self._dtype((x, *begin), dtype)
@@ -345,7 +351,7 @@ class LIF(SpikingNeuron):
             begin = self._expanded(begin, tuple(shape), dtype)
         begin = tuple(
             rest if state is None else state
-            for state, rest in zip(begin, self._rest(), strict=True)
+            for state, rest in zip(begin, self._at_rest, strict=True)
         )
         if self._indirect:
             if rng is None:
