@@ -114,6 +114,7 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
 SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, int reset)
 {
     const size_t n = row->n;
+    const int shared = row->shared;
     const real *const mem = row->mem, *const tested = row->tested,
                       *const threshold = row->threshold, *const graded = row->graded,
                       *const given = row->given;
@@ -126,7 +127,7 @@ SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, in
         real spk = given[i];
         double thr = grad_threshold[i], g = grad_graded[i];
         grad_mem[i] = NAME(undelayed_adjoint)(
-            grad_mem[i], tested[i], threshold[i], graded[i],
+            grad_mem[i], tested[i], threshold[i], shared, graded[i],
             NAME(reset_signal)(mem[i], threshold[i]), reset, &spk, &thr, &g);
         grad_spk[i] = spk;
         grad_threshold[i] = thr;
@@ -177,7 +178,7 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
 #include "models.def"
 #undef SNNC_MODEL
 
-#define SNNC_SURROGATE(name, num_args, divides)                                    \
+#define SNNC_SURROGATE(name, num_args, divides, rounds)                            \
     static void NAME(surrogate_##name)(const snnc_surrogate_row *row)              \
     {                                                                              \
         const size_t n = row->n;                                                   \
@@ -189,7 +190,8 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
         for (size_t i = 0; i < n; i++) {                                           \
             const real s = NAME(name)(mem[i] - threshold[i], a, b);                \
             const real upstream = spk[i] * graded[i];                              \
-            grad[i] = divides ? upstream / s : s * upstream;                       \
+            const real product = divides ? upstream / s : s * upstream;            \
+            grad[i] = rounds ? (real)(float)product : product;                     \
         }                                                                          \
     }
 #include "surrogates.def"
@@ -225,7 +227,7 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
                   [SNNC_ZERO] = NAME(undelayed_ZERO)},
     .surrogate =
         {
-#define SNNC_SURROGATE(name, num_args, divides) NAME(surrogate_##name),
+#define SNNC_SURROGATE(name, num_args, divides, rounds) NAME(surrogate_##name),
 #include "surrogates.def"
 #undef SNNC_SURROGATE
         },

@@ -131,6 +131,7 @@ typedef struct {
 typedef struct {
     size_t n;
     const void *mem, *tested, *threshold, *graded, *given; /* of the spikes */
+    int shared; /* whether all neurons have the same threshold */
     void *grad_mem, *grad_spk;
     double *grad_threshold, *grad_graded;
 } snnc_undelayed_row;

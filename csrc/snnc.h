@@ -216,7 +216,7 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
 
 /* The surrogates, in the order of surrogates.def. */
 typedef enum {
-#define SNNC_SURROGATE(name, num_args, divides) SNNC_##name,
+#define SNNC_SURROGATE(name, num_args, divides, rounds) SNNC_##name,
 #include "surrogates.def"
 #undef SNNC_SURROGATE
     SNNC_NUM_SURROGATES
@@ -227,6 +227,7 @@ typedef struct {
     const char *name;
     int num_args;
     int divides; /* whether its function gives one over the derivative */
+    int rounds;  /* whether a gradient times the derivative is rounded to float */
 } snnc_surrogate_info;
 
 /* NULL where there is no such surrogate. */

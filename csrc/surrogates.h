@@ -40,8 +40,9 @@ SNNC_INLINE real NAME(straight_through_estimator)(real y, double a, double b)
 /* As snnTorch has it: falling for y >= 0 */
 SNNC_INLINE real NAME(triangular)(real y, double height, double b)
 {
+    const real h = (real)(float)height;
     (void)b;
-    return y >= 0 ? -(real)height : (real)height;
+    return y >= 0 ? -h : h;
 }
 
 SNNC_INLINE real NAME(heaviside)(real y, double a, double b)

@@ -122,13 +122,19 @@ def torch_constants(case):
     return both
 
 
-def torch_cell(case):
-    """The golden case's cell, through the private call."""
+def torch_cell(case, *, threshold=None, undelayed=None):
+    """The golden case's cell, through the private call.
+
+    If given, with another threshold in float64, or another delay of the reset.
+    """
+    constants = torch_constants(case)
+    if threshold is not None:
+        constants[1] = (np.float64(threshold), *constants[1][1:])
     return _core.cell(
         case.model,
         case.reset_mechanism,
-        case.reset_delay is False,
+        case.reset_delay is False if undelayed is None else undelayed,
         case.args.get("inhibition", False),
-        *torch_constants(case),
+        *constants,
         (),
     )
