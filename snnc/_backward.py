@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc import _core, _threads, surrogate
+from snnc._arguments import real_numbers
 from snnc.recording import Gradients
 
 if TYPE_CHECKING:
@@ -37,12 +38,7 @@ def _is_read(array: Floats) -> bool:
 def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Floats:
     if type(value) is np.ndarray and value.dtype is dtype and _is_read(value):
         return value
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; expected an array of real numbers")
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"{name} has dtype {array.dtype}; expected an array of real numbers")
-    array = array.astype(dtype, copy=False)
+    array = real_numbers(name, value).astype(dtype, copy=False)
     return array if _is_read(array) else array.copy()
 
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from snnc._arguments import real_numbers
 from snnc.neurons import _flag, _frozen, _real
 
 if TYPE_CHECKING:
@@ -55,16 +56,9 @@ __all__ = [
 # ---- arguments ----
 
 
-def _array(name: str, value: Any) -> NDArray[Any]:
-    """Return real numbers as an array of their own type, without a copy."""
-    if type(value) is not np.ndarray or not np.can_cast(value.dtype, np.float64):
-        _real(name, value)  # raises unless they are
-    return np.asarray(value)
-
-
 def _outputs(spk_out: ArrayLike) -> Floats:
     """Return the outputs in the type to compute in."""
-    array = _array("spk_out", spk_out)
+    array = real_numbers("spk_out", spk_out)
     if array.ndim != 3 or not array.size:
         raise ValueError(
             f"spk_out has shape {array.shape}; expected (T, batch, classes), none of them 0"
@@ -74,7 +68,7 @@ def _outputs(spk_out: ArrayLike) -> Floats:
 
 
 def _labels(targets: ArrayLike, shape: tuple[int, ...], num_classes: int) -> NDArray[np.integer]:
-    array = _array("targets", targets)
+    array = real_numbers("targets", targets)
     if array.dtype.kind not in "iu":
         raise TypeError(f"targets has type {array.dtype}; expected integer labels")
     if array.shape != shape:
@@ -711,7 +705,7 @@ class mse_temporal_loss(_Loss):
 
     def _times(self, targets: ArrayLike, out: Floats) -> Floats:
         """Return targets that are times, as (spikes, batch, classes)."""
-        array = _array("targets", targets).astype(out.dtype)
+        array = real_numbers("targets", targets).astype(out.dtype)
         shape = out.shape[1:]
         try:
             if not self.multi_spike:

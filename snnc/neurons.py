@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc import _core, _threads, surrogate
+from snnc._arguments import real_numbers
 from snnc.recording import Gradients, Recording, Tape
 
 if TYPE_CHECKING:
@@ -63,14 +64,7 @@ _CALL_DOC = """
 
 def _real(name: str, value: Any) -> Floats:
     """Copy a number or an array of real numbers: float32 as it is, others as float64."""
-    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
-        raise TypeError(f"{name} is a masked array; expected a number or an array")
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} is not an array of real numbers: {error}") from None
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"{name}={value!r}; expected a real number or an array of them")
+    array = real_numbers(name, value)
     return array.astype(np.float32 if array.dtype == np.float32 else np.float64)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from snnc._arguments import real_numbers
 from snnc._backward import _sum_to
 from snnc.neurons import SpikingNeuron, TorchNeuron, _check_count
 
@@ -122,9 +123,7 @@ class Linear:
 
 
 def _features(x: ArrayLike, size: int) -> Floats:
-    array = np.asarray(x)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"x has dtype {array.dtype}; expected an array of real numbers")
+    array = real_numbers("x", x)
     if array.ndim == 0 or array.shape[-1] != size:
         raise ValueError(f"x of shape {array.shape}; expected {size} on its last axis")
     return array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)
@@ -423,7 +422,7 @@ class Sequential:
         that has none here is passed over. ``reset_delay`` and ``inhibition`` are not in a
         state_dict: see `snnc.from_snntorch`.
         """
-        given = {key: _to_numpy(key, value) for key, value in state.items()}
+        given = {key: real_numbers(key, value) for key, value in state.items()}
         own = {key: value.shape for key, value in self.state_dict().items()}
         resets: dict[str, str] = {}
         for key in [key for key in given if key not in own]:
@@ -527,18 +526,6 @@ def _set_all(
             _set(copy.copy(layers[name]), own, resets.get(name))
     for name, own in values.items():
         _set(layers[name], own, resets.get(name))
-
-
-def _to_numpy(key: str, value: Any) -> Floats:
-    try:
-        array = np.asarray(value)
-    except (RuntimeError, TypeError) as error:  # a tensor that needs a gradient, or is elsewhere
-        raise TypeError(
-            f"{key}: expected an array or a detached tensor on the CPU: {error}"
-        ) from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{key} has dtype {array.dtype}; expected real numbers")
-    return array
 
 
 def batches(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc import _core
+from snnc._arguments import real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,7 @@ __all__ = [
 
 
 def _floats(x: ArrayLike) -> Floats:
-    array = np.asarray(x)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"x has dtype {array.dtype}; expected an array of real numbers")
+    array = real_numbers("x", x)
     dtype = np.float32 if array.dtype == np.float32 else np.float64
     return np.ascontiguousarray(array, dtype).reshape(array.shape)
 

@@ -366,7 +366,7 @@ def test_load_state_dict_changes_all_or_nothing():
             r"fc2.weight has shape \(5, 4\); expected \(4, 5\)",
         ),
         (good | {"lif3.alpha": np.float64(0.1)}, "alpha=0.1 must exceed beta"),
-        (good | {"lif2.graded_spikes_factor": "a"}, "graded_spikes_factor has dtype"),
+        (good | {"lif2.graded_spikes_factor": "a"}, "lif2.graded_spikes_factor='a'; expected"),
         (good | {"lif1.graded_spikes_factor": 2.0}, "unexpected keys: lif1.graded_spikes_factor"),
         (
             good | {"lif1.reset_mechanism_val": 3},
