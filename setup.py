@@ -10,7 +10,7 @@ from setuptools import Extension, setup
 
 CORE = ["engine.c", "backward.c", "events.c", "cpu.c"]
 CORE += ["rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
-BINDING = ["marshal.c", "module.c"]
+BINDING = ["marshal.c", "module.c", "threads.c"]
 HEADERS = [str(path) for path in Path("csrc").rglob("*") if path.suffix in (".h", ".def")]
 
 # One wheel for every Python from 3.11 on; free-threaded builds have no stable ABI.

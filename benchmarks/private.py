@@ -61,6 +61,5 @@ def run(
         (arrays, states, (None,) * len(states)),
         None,  # dtype
         _threads.num_threads,
-        _threads.spread,
         0,  # checkpoint: no gradients
     )

@@ -3,15 +3,18 @@
  */
 #define NO_IMPORT_ARRAY
 #include "marshal.h"
+#include "threads.h"
 
 #include <string.h>
 
 enum {
     SHORTEST_PERIOD = 256,      /* of parameters: shorter ones are tiled */
     STEPS_UNDER_GIL = 8 * 1024, /* neuron-steps for which releasing it is too dear */
-    STEPS_PER_CALL = 32 * 1024 * 1024,  /* about 10 ms: then signals are checked */
-    STEPS_PER_THREAD = 2 * 1024 * 1024, /* for which waking one up is cheap: 0.1 ms */
-    BACKWARD_COSTS = 4                  /* times as much as forward */
+    STEPS_PER_CALL = 32 * 1024 * 1024, /* about 10 ms: then signals are checked */
+    STEPS_PER_THREAD = 128 * 1024,     /* for which another one pays: 20 us */
+    BACKWARD_COSTS = 4,                /* times as much as forward */
+    /* Fewer are slower: the ends of their rows are fetched by two processors. */
+    NEURONS_PER_THREAD = 4096
 };
 
 static const char cell_name[] = "snnc.cell";
@@ -526,35 +529,30 @@ static PyObject *expand(cell *c, int type, int ndim, const npy_intp *dims)
 
 typedef struct {
     size_t n0, n1;
+    snnc_status status;
 } range;
 
 /* The first member of every job. */
 typedef struct crew {
     snnc_status (*run)(const struct crew *job, size_t i); /* range i of a piece */
-    void (*release)(struct crew *job);
     range *ranges; /* of neurons, for one thread each */
     size_t num_ranges;
     size_t t0, t1;               /* the piece that the threads are at */
     char *allocated, *workspace; /* the latter aligned within the former */
-    size_t workspace_size;       /* of each */
+    size_t workspace_size;       /* of each range */
 } crew;
 
-static const char job_name[] = "snnc.job";
-
-static void free_job_capsule(PyObject *capsule)
-{
-    crew *c = PyCapsule_GetPointer(capsule, job_name);
-    PyMem_Free(c->allocated);
-    PyMem_Free(c->ranges);
-    c->release(c);
-    PyMem_Free(c);
-}
-
-/* Cuts n neurons into ranges for the threads, at multiples of `unit`. */
-static int cut_neurons(crew *c, size_t n, size_t unit, size_t threads)
+/* Cuts n neurons into ranges at multiples of `unit`, for as many threads as are worth
+ * their wake-up for so many steps that cost so much. */
+static int cut_neurons(crew *c, size_t n, size_t unit, size_t steps, size_t cost,
+                       size_t threads)
 {
     if (threads > n / unit)
         threads = n / unit;
+    if (threads > n * cost / NEURONS_PER_THREAD)
+        threads = n * cost / NEURONS_PER_THREAD;
+    if (threads > n * steps * cost / STEPS_PER_THREAD)
+        threads = n * steps * cost / STEPS_PER_THREAD;
     c->num_ranges = threads > 1 ? threads : 1;
     c->ranges = PyMem_Calloc(c->num_ranges, sizeof *c->ranges);
     if (c->workspace_size) {
@@ -576,41 +574,41 @@ static int cut_neurons(crew *c, size_t n, size_t unit, size_t threads)
     return 0;
 }
 
+static void release_crew(crew *c)
+{
+    PyMem_Free(c->allocated);
+    PyMem_Free(c->ranges);
+}
+
 static PyObject *fail_run(snnc_status status)
 {
     return PyErr_Format(PyExc_SystemError, "snnc: %s", snnc_strerror(status));
 }
 
-static PyObject *work(PyObject *capsule, PyObject *index)
+static void work(void *job, size_t i)
 {
-    const crew *c = PyCapsule_GetPointer(capsule, job_name);
-    const Py_ssize_t i = PyLong_AsSsize_t(index);
-    if (!c || i < 0 || (size_t)i >= c->num_ranges)
-        return c ? PyErr_Format(PyExc_IndexError, "no range %R", index) : NULL;
-    const snnc_status status = c->run(c, (size_t)i);
-    if (status != SNNC_OK)
-        return fail_run(status);
-    Py_RETURN_NONE;
+    crew *const c = job;
+    c->ranges[i].status = c->run(c, i);
 }
 
-static PyMethodDef work_definition = {"work", work, METH_O, NULL};
-
-/* All ranges of the piece at hand, shared out by `spread` where there are several. */
-static int run_piece(const crew *c, PyObject *capsule, PyObject *spread)
+/* All ranges of the piece at hand, without the GIL where that pays. */
+static int run_piece(crew *c)
 {
-    if (c->num_ranges == 1) {
-        const snnc_status status = c->run(c, 0);
-        if (status != SNNC_OK)
-            fail_run(status);
-        return status == SNNC_OK ? 0 : -1;
+    const size_t count = c->num_ranges, n = c->ranges[count - 1].n1;
+
+    if (n * (c->t1 - c->t0) <= STEPS_UNDER_GIL)
+        threads_share(work, c, count);
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        threads_share(work, c, count);
+        Py_END_ALLOW_THREADS
     }
-    PyObject *worker = PyCFunction_New(&work_definition, capsule);
-    PyObject *none =
-        worker ? PyObject_CallFunction(spread, "On", worker, (Py_ssize_t)c->num_ranges)
-               : NULL;
-    Py_XDECREF(worker);
-    Py_XDECREF(none);
-    return none ? 0 : -1;
+    for (size_t i = 0; i < count; i++)
+        if (c->ranges[i].status != SNNC_OK) {
+            fail_run(c->ranges[i].status);
+            return -1;
+        }
+    return 0;
 }
 
 /* ---- a call ---- */
@@ -1367,8 +1365,8 @@ static int describe(job *j)
  * multiples of a byte of packed spikes, of a cache line, and of a row of rivals. */
 static int share(job *j)
 {
-    const size_t n = (size_t)j->n, total = n * (size_t)j->num_steps;
-    size_t unit = 64, threads = (size_t)j->request->num_threads;
+    const size_t n = (size_t)j->n;
+    size_t unit = 64;
 
     if (j->call.rivals) {
         unit = j->call.rivals * j->call.rival_stride;
@@ -1376,22 +1374,8 @@ static int share(job *j)
             unit *= 2;
         j->crew.workspace_size = snnc_workspace_size(&j->call);
     }
-    if (threads > total / STEPS_PER_THREAD)
-        threads = total / STEPS_PER_THREAD;
-    return cut_neurons(&j->crew, n, unit, threads);
-}
-
-/* Calls the core, without the GIL where that pays. */
-static snnc_status call_core(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                             size_t t1, size_t n0, size_t n1)
-{
-    snnc_status status;
-    if ((n1 - n0) * (t1 - t0) <= STEPS_UNDER_GIL)
-        return snnc_run(isa, call, t0, t1, n0, n1);
-    Py_BEGIN_ALLOW_THREADS
-    status = snnc_run(isa, call, t0, t1, n0, n1);
-    Py_END_ALLOW_THREADS
-    return status;
+    return cut_neurons(&j->crew, n, unit, (size_t)j->num_steps, 1,
+                       (size_t)j->request->num_threads);
 }
 
 static snnc_status run_range(const crew *c, size_t i)
@@ -1401,12 +1385,12 @@ static snnc_status run_range(const crew *c, size_t i)
 
     if (c->workspace)
         call.workspace = c->workspace + i * c->workspace_size;
-    return call_core(j->isa, &call, c->t0, c->t1, c->ranges[i].n0, c->ranges[i].n1);
+    return snnc_run(j->isa, &call, c->t0, c->t1, c->ranges[i].n0, c->ranges[i].n1);
 }
 
-static void release_job(crew *c)
+static void release_job(job *j)
 {
-    job *j = (job *)c;
+    release_crew(&j->crew);
     drop(j->x);
     for (int k = 0; k < SNNC_MAX_STATES; k++)
         drop(j->start[k]);
@@ -1419,6 +1403,7 @@ static void release_job(crew *c)
     PyMem_Free(j->select);
     PyMem_Free(j->select_at);
     PyMem_Free(j->bits);
+    PyMem_Free(j);
 }
 
 static int resize_events(job *j, npy_intp length)
@@ -1455,7 +1440,7 @@ static int gather_events(job *j, const uint8_t *bits)
 }
 
 /* Runs the core in pieces of about 10 ms, and asks for signals between them. */
-static int execute(job *j, PyObject *capsule)
+static int execute(job *j)
 {
     const size_t num_steps = (size_t)j->num_steps, piece = piece_of(j);
     const size_t width = snnc_bits_width((size_t)j->n);
@@ -1472,8 +1457,7 @@ static int execute(job *j, PyObject *capsule)
     }
     do {
         c->t1 = num_steps - c->t0 < piece ? num_steps : c->t0 + piece;
-        if ((c->t0 > 0 && PyErr_CheckSignals() < 0) ||
-            run_piece(c, capsule, j->request->spread) < 0)
+        if ((c->t0 > 0 && PyErr_CheckSignals() < 0) || run_piece(c) < 0)
             return -1;
         if (j->event_step && j->n > 0 &&
             gather_events(j, j->packed ? j->call.bits + c->t0 * width : j->bits) < 0)
@@ -1513,12 +1497,6 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
     }
     memset(j, 0, offsetof(job, neurons));
     j->crew.run = run_range;
-    j->crew.release = release_job;
-    PyObject *capsule = PyCapsule_New(j, job_name, free_job_capsule);
-    if (!capsule) {
-        PyMem_Free(j);
-        return -1;
-    }
     j->isa = isa;
     j->request = request;
     j->sequence = request->sequence;
@@ -1530,7 +1508,7 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
 
     if (take_operands(j) < 0 || take_num_steps(j) < 0 || find_neurons(j) < 0 ||
         take_outputs(j) < 0 || separate(j) < 0 || take_starts(j) < 0 ||
-        describe(j) < 0 || share(j) < 0 || execute(j, capsule) < 0)
+        describe(j) < 0 || share(j) < 0 || execute(j) < 0)
         goto done;
     result->num_steps = j->num_steps;
     failed = j->event_step ? hand_over_events(j, &result->out[MARSHAL_EVENTS]) : 0;
@@ -1540,7 +1518,7 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
 done:
     if (failed)
         marshal_clear(result);
-    Py_DECREF(capsule); /* a thread that is still at it keeps it */
+    release_job(j);
     return failed ? -1 : 0;
 }
 
@@ -1608,7 +1586,6 @@ static snnc_status run_back_range(const crew *c, size_t i)
     const back_job *j = (const back_job *)c;
     const range r = c->ranges[i];
     snnc_backward_call call = j->call;
-    snnc_status status;
 
     call.workspace = c->workspace + i * c->workspace_size;
     if (call.derivative) /* its first row is of the first step of all pieces */
@@ -1616,22 +1593,18 @@ static snnc_status run_back_range(const crew *c, size_t i)
             (char *)call.derivative +
             (c->t0 - j->first) * call.call.num_neurons *
                 (call.call.type == SNNC_F32 ? sizeof(float) : sizeof(double));
-    Py_BEGIN_ALLOW_THREADS
-    if (j->excess)
-        status = snnc_excess(j->isa, &call, c->t0, c->t1, r.n0, r.n1);
-    else
-        status = snnc_backward(j->isa, &call, c->t0, c->t1, r.n0, r.n1);
-    Py_END_ALLOW_THREADS
-    return status;
+    return (j->excess ? snnc_excess : snnc_backward)(j->isa, &call, c->t0, c->t1, r.n0,
+                                                     r.n1);
 }
 
-static void release_back_job(crew *c)
+static void release_back_job(back_job *j)
 {
-    back_job *j = (back_job *)c;
+    release_crew(&j->crew);
     while (j->num_kept > 0)
         drop(j->kept[--j->num_kept]);
     Py_XDECREF(j->params);
     Py_XDECREF(j->capsule);
+    PyMem_Free(j);
 }
 
 /* An array with `steps` (-1: none) before the neuron shape: its data, and where it
@@ -1685,12 +1658,12 @@ static int describe_back(back_job *j, const marshal_back *back)
 
     if (!c)
         return -1;
+    Py_INCREF(back->cell);
+    j->capsule = back->cell;
     if (!PyArray_Check(back->checkpoints[0]) || PyArray_NDIM(first) == 0) {
         PyErr_Format(PyExc_TypeError, "checkpoints: %R", back->checkpoints[0]);
         return -1;
     }
-    Py_INCREF(back->cell);
-    j->capsule = back->cell;
     const int type = PyArray_TYPE(first), num_states = c->info->num_states;
     const npy_intp steps = back->num_steps, rows = PyArray_DIM(first, 0);
     j->neurons.ndim = PyArray_NDIM(first) - 1;
@@ -1780,20 +1753,18 @@ static int describe_back(back_job *j, const marshal_back *back)
 }
 
 /* The last pieces first. */
-static int execute_back(back_job *j, const marshal_back *back, PyObject *capsule)
+static int execute_back(back_job *j, const marshal_back *back)
 {
     const size_t n = j->call.call.num_neurons, interval = (size_t)back->interval;
     const size_t first = (size_t)back->t0, last = (size_t)back->t1;
-    size_t threads = (size_t)back->num_threads;
     crew *const c = &j->crew;
 
     j->first = first;
     if (n == 0 || first == last)
         return 0;
-    if (threads > n * (last - first) * BACKWARD_COSTS / STEPS_PER_THREAD)
-        threads = n * (last - first) * BACKWARD_COSTS / STEPS_PER_THREAD;
     c->workspace_size = snnc_backward_workspace_size(&j->call);
-    if (cut_neurons(c, n, 64, threads) < 0)
+    if (cut_neurons(c, n, 64, last - first, BACKWARD_COSTS, (size_t)back->num_threads) <
+        0)
         return -1;
     const size_t piece =
         STEPS_PER_CALL / BACKWARD_COSTS * c->num_ranges / n / interval * interval;
@@ -1801,8 +1772,7 @@ static int execute_back(back_job *j, const marshal_back *back, PyObject *capsule
         const size_t least = c->t1 - 1 - (c->t1 - 1) % interval; /* one segment */
         c->t0 = piece > c->t1 - first ? first : c->t1 - piece;
         c->t0 = c->t0 < least ? (c->t0 + interval - 1) / interval * interval : least;
-        if ((c->t1 < last && PyErr_CheckSignals() < 0) ||
-            run_piece(c, capsule, back->spread) < 0)
+        if ((c->t1 < last && PyErr_CheckSignals() < 0) || run_piece(c) < 0)
             return -1;
     }
     return 0;
@@ -1811,20 +1781,16 @@ static int execute_back(back_job *j, const marshal_back *back, PyObject *capsule
 int marshal_backward(const snnc_isa *isa, const marshal_back *back)
 {
     back_job *j = PyMem_Calloc(1, sizeof *j);
-    PyObject *capsule = j ? PyCapsule_New(j, job_name, free_job_capsule) : NULL;
 
-    if (!capsule) {
-        if (!j)
-            PyErr_NoMemory();
-        PyMem_Free(j);
+    if (!j) {
+        PyErr_NoMemory();
         return -1;
     }
     j->crew.run = run_back_range;
-    j->crew.release = release_back_job;
     j->isa = isa;
     j->excess = back->excess;
-    const int failed = describe_back(j, back) < 0 || execute_back(j, back, capsule) < 0;
-    Py_DECREF(capsule); /* a thread that is still at it keeps it */
+    const int failed = describe_back(j, back) < 0 || execute_back(j, back) < 0;
+    release_back_job(j);
     return failed ? -1 : 0;
 }
 
@@ -1890,7 +1856,7 @@ static int apart(extent a, extent b)
 
 int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
                   PyObject *const *states, int num_states, int sequence, int spk_type,
-                  PyObject **arrays)
+                  Py_ssize_t threads, PyObject **arrays)
 {
     cell *c = get_cell(capsule);
     PyArrayObject *const x = (PyArrayObject *)input;
@@ -1902,6 +1868,7 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     if (!c || num_states != c->info->num_states || c->inhibition ||
         !PyArray_CheckExact(input) || PyArray_NDIM(x) == 0)
         return 0;
+    const size_t most = threads > 1 ? 2 * STEPS_PER_THREAD : STEPS_PER_CALL;
     const int type = PyArray_TYPE(x), all = PyArray_NDIM(x), ndim = all - sequence;
     const npy_intp *all_dims = PyArray_DIMS(x), *dims = all_dims + sequence;
     const size_t num_steps = sequence ? (size_t)all_dims[0] : 1;
@@ -1912,7 +1879,7 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     if (spk_type == -1)
         spk_type = type;
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 || n * num_steps == 0 ||
-        n * num_steps > STEPS_PER_THREAD || !broadcasts_to(&c->shape, ndim, dims) ||
+        n * num_steps > most || !broadcasts_to(&c->shape, ndim, dims) ||
         !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
         return 0;
     const size_t spk_size = spk_type == type ? size : 1;
@@ -1984,7 +1951,14 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         if (!read[1 + k].data)
             memset(written[1 + k].data, 0, n * size);
     }
-    const snnc_status status = call_core(isa, &call, 0, num_steps, 0, n);
+    snnc_status status;
+    if (n * num_steps <= STEPS_UNDER_GIL)
+        status = snnc_run(isa, &call, 0, num_steps, 0, n);
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        status = snnc_run(isa, &call, 0, num_steps, 0, n);
+        Py_END_ALLOW_THREADS
+    }
     if (status == SNNC_OK)
         done = 1;
     else

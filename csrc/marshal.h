@@ -58,9 +58,6 @@ typedef struct {
     /* Arrays to fill. NULL or None: allocate; so do a scalar as a single neuron's state
      * after a run, and checkpoints that don't fit. */
     PyObject *out[MARSHAL_NUM_OUTPUTS];
-    /* spread(work, count): calls work(i) for every i below count, in any threads, and
-     * returns when all have. */
-    PyObject *spread;
     Py_ssize_t num_threads;
 } marshal_request;
 
@@ -100,7 +97,6 @@ typedef struct {
     double surrogate_args[2];
     PyObject *const *checkpoints, *const *grad_states, *const *grad_start;
     PyObject *const *grad_params;
-    PyObject *spread;
 } marshal_back;
 
 /* Goes back through steps [t0, t1): 0, or -1 with an exception. */
@@ -123,12 +119,12 @@ PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
 /* One step, or a sequence (whose time axis is the first, and of which spikes and final
  * states are wanted), where nothing needs to be converted, checked at length or copied.
  * As marshal_run, but returns 1 if that was so and it is done, 0 if it was not and
- * nothing is, -1 with an exception (then `arrays` are of no use). `arrays` are the
- * outputs, spikes and states: a NULL is replaced by a new array. spk_type: NumPy's; -1:
- * the computing type. */
+ * nothing is (also where several threads would pay), -1 with an exception (then
+ * `arrays` are of no use). `arrays` are the outputs, spikes and states: a NULL is
+ * replaced by a new array. spk_type: NumPy's; -1: the computing type. */
 int marshal_plain(const snnc_isa *isa, PyObject *cell, PyObject *input,
                   PyObject *const *states, int num_states, int sequence, int spk_type,
-                  PyObject **arrays);
+                  Py_ssize_t threads, PyObject **arrays);
 
 /* A dtype argument as NumPy's type number: -1 for None, -2 with an exception. `narrow`:
  * for spikes. */

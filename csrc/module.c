@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "marshal.h"
+#include "threads.h"
 
 #include <structmember.h>
 
@@ -104,7 +105,7 @@ static PyObject *plain_step(PyObject *cell, PyObject *input, PyObject *const *st
         if (!given[i])
             arrays[i] = NULL;
     }
-    if (marshal_plain(isa, cell, input, states, num_states, 0, -1, arrays) <= 0)
+    if (marshal_plain(isa, cell, input, states, num_states, 0, -1, 1, arrays) <= 0)
         return NULL;
     if (num_given == 1 + num_states) {
         Py_INCREF(out);
@@ -300,8 +301,8 @@ static PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *chec
 /* A run by marshal_plain of which spikes are recorded: NULL without an exception where
  * it isn't plain. `out_recorded` and `out_states` are tuples, or NULL. */
 static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num_states,
-                           PyObject *spk_dtype, PyObject *out_recorded,
-                           PyObject *out_states)
+                           PyObject *spk_dtype, Py_ssize_t num_threads,
+                           PyObject *out_recorded, PyObject *out_states)
 {
     PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *states[SNNC_MAX_STATES];
     int given[1 + SNNC_MAX_STATES] = {0};
@@ -323,7 +324,8 @@ static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num
         if (!given[i])
             arrays[i] = NULL;
     }
-    if (marshal_plain(isa, cell, x, states, num_states, 1, type, arrays) <= 0)
+    if (marshal_plain(isa, cell, x, states, num_states, 1, type, num_threads, arrays) <=
+        0)
         return NULL;
     for (int i = 0; i < 1 + num_states; i++)
         if (given[i])
@@ -351,7 +353,6 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         OUT,
         DTYPE,
         NUM_THREADS,
-        SPREAD,
         INTERVAL,
         COUNT
     };
@@ -408,7 +409,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         time_axis == 0 && num_recorded == 1 && index[0] == MARSHAL_SPK &&
         args[NEURONS] == Py_None && args[DTYPE] == Py_None) {
         results = plain_run(args[CELL], args[X], args[STATES], info->num_states,
-                            args[SPK_DTYPE], out_recorded, out_states);
+                            args[SPK_DTYPE], num_threads, out_recorded, out_states);
         if (results || PyErr_Occurred())
             return results;
     }
@@ -421,7 +422,6 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.dtype = args[DTYPE];
     request.spk_dtype = args[SPK_DTYPE];
     request.neurons = args[NEURONS];
-    request.spread = args[SPREAD];
     request.time_axis = time_axis;
     request.every = every;
     request.first_step = first_step;
@@ -506,7 +506,6 @@ static int take_back(PyObject *const *args, Py_ssize_t nargs, marshal_back *back
         T0,
         T1,
         NUM_THREADS,
-        SPREAD,
         COUNT
     };
     const snnc_model_info *info;
@@ -533,7 +532,6 @@ static int take_back(PyObject *const *args, Py_ssize_t nargs, marshal_back *back
     back->derivative = args[DERIVATIVE];
     back->grad_spk = args[GRAD_SPK];
     back->grad_x = args[GRAD_X];
-    back->spread = args[SPREAD];
     back->checkpoints = arrays;
     back->grad_states = arrays + SNNC_MAX_STATES;
     back->grad_start = arrays + 2 * SNNC_MAX_STATES;
@@ -607,6 +605,20 @@ static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
     return first_step < 0 ? NULL : marshal_events(args[0], num_neurons, first_step);
 }
 
+static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
+                                      PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromSize_t(threads_started());
+}
+
+static PyObject *core_forget_threads(PyObject *Py_UNUSED(module),
+                                     PyObject *Py_UNUSED(none))
+{
+    if (threads_forget() < 0)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"cell", (PyCFunction)(void (*)(void))core_cell, METH_FASTCALL,
      PyDoc_STR("cell(model, reset, undelayed, inhibition, constants32, constants64, "
@@ -615,12 +627,12 @@ static PyMethodDef methods[] = {
      PyDoc_STR("step(cell, input, out, dtype, held, /, *states)")},
     {"run", (PyCFunction)(void (*)(void))core_run, METH_FASTCALL,
      PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, every, "
-               "first_step, neurons, spk_dtype, out, dtype, num_threads, spread, "
+               "first_step, neurons, spk_dtype, out, dtype, num_threads, "
                "interval, /)")},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL,
      PyDoc_STR("backward(cell, x, held, num_steps, checkpoints, interval, surrogate, "
                "args, derivative, grad_spk, grad_states, grad_start, grad_x, "
-               "grad_params, t0, t1, num_threads, spread, /)")},
+               "grad_params, t0, t1, num_threads, /)")},
     {"excess", (PyCFunction)(void (*)(void))core_excess, METH_FASTCALL,
      PyDoc_STR("As backward, but writes mem - threshold to `derivative` only.")},
     {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,
@@ -629,6 +641,10 @@ static PyMethodDef methods[] = {
      PyDoc_STR("empty(size, dtype, /, *beside): a line that is fast to write beside")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
+    {"threads_started", core_threads_started, METH_NOARGS,
+     PyDoc_STR("threads_started(): how many, for longer runs")},
+    {"forget_threads", core_forget_threads, METH_NOARGS,
+     PyDoc_STR("forget_threads(): in a forked child, where there are none")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -743,6 +759,10 @@ static int core_exec(PyObject *module)
     import_array1(-1);
     name_out = PyUnicode_InternFromString("out");
     name_call = PyUnicode_InternFromString("_call");
+    if (threads_init() < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
     if (!name_out || !name_call || choose_isa() < 0 ||
         add(module, "Neuron", PyType_FromModuleAndSpec(module, &neuron_spec, NULL)) <
             0 ||
@@ -752,6 +772,7 @@ static int core_exec(PyObject *module)
         add(module, "isas", isa_names()) < 0 ||
         add(module, "resets", tuple_of_names(reset_names, SNNC_NUM_RESETS)) < 0 ||
         add(module, "records", tuple_of_names(marshal_records, MARSHAL_RECORD)) < 0 ||
+        add(module, "most_threads", PyLong_FromLong(THREADS_MOST)) < 0 ||
         add(module, "surrogates", surrogate_table()) < 0 ||
         add(module, "models", model_table()) < 0)
         return -1;

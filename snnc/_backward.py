@@ -213,7 +213,6 @@ def backward(
             t0,
             t1,
             _threads.num_threads if num_threads is None else num_threads,
-            _threads.spread,
         )
 
     spike_grad = neuron.spike_grad

@@ -1,19 +1,14 @@
-"""The threads among which a long run shares out its neurons: a pool of Python's."""
+"""How many threads a long run shares out its neurons among."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import ThreadPoolExecutor
+from snnc import _core
 
 __all__ = ["set_num_threads"]
 
-MOST = 64
-
-_pool: ThreadPoolExecutor | None = None
+MOST = _core.most_threads
 
 
 def _number(name: str, value: object) -> int:
@@ -55,9 +50,11 @@ def set_num_threads(n: int) -> None:
 
     Notes
     -----
-    Results are the same bits for every number. Runs too short to gain (fewer than about two
-    million neuron-steps a thread), single steps, and runs of fewer than 64 neurons a thread use
-    fewer threads. They are started when they are first needed.
+    Results are the same bits for every number. Runs of fewer than about 4000 neurons or 130 000
+    neuron-steps a thread (gradients: a quarter of that), and single steps, use fewer threads:
+    they wouldn't gain. Threads are started when they are first needed, look out for the next run
+    for about 0.1 ms after each, and sleep then. A run that begins while they are at another one
+    (of another thread of Python's) does without.
 
     Examples
     --------
@@ -69,28 +66,5 @@ def set_num_threads(n: int) -> None:
     num_threads = _number("n", n)
 
 
-def _forget_pool() -> None:
-    """In a forked child: its parent's threads don't exist there."""
-    global _pool
-    _pool = None
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
-
-
-def spread(work: Callable[[int], None], count: int) -> None:
-    """Call work(0), ..., work(count - 1), one here and the others in the pool."""
-    global _pool
-    if _pool is None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        _pool = ThreadPoolExecutor(MOST, thread_name_prefix="snnc")
-    others = [_pool.submit(work, i) for i in range(1, count)]
-    try:
-        work(0)
-    finally:  # an interrupt doesn't leave before they have finished their piece
-        for other in others:
-            other.exception()
-    for other in others:
-        other.result()
+    os.register_at_fork(after_in_child=_core.forget_threads)

@@ -721,7 +721,6 @@ dtype, num_threads, rng, **named_states
             given,
             dtype,
             _threads.num_threads if num_threads is None else num_threads,
-            _threads.spread,
             checkpoint if grad else 0,
         )
         if self._held is not None:

@@ -34,7 +34,7 @@ def by_run(case, x, states):
     record = (0, *range(first, first + len(states)))
     recorded, final, _, _ = _core.run(
         torch_cell(case), x, False, tuple(states), None, 0, record, 1, 0, None, None, None, None,
-        1, None, 0,
+        1, 0,
     )  # fmt: skip
     for last, record in zip(final, recorded[1:], strict=True):
         assert_same(last, record[-1])

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,7 +16,7 @@ from support import assert_same, make
 from test_properties import DIMS, assert_equal_records, relaid, runs
 
 import snnc
-from snnc import _core, _threads
+from snnc import _core
 
 SPK_DTYPES = st.sampled_from([None, np.float32, np.float64, np.uint8, np.bool_, "packed"])
 
@@ -403,13 +405,10 @@ def test_wrong_packed_spikes():
 
 @pytest.fixture
 def threads_pay():
-    """Input of a run that is long enough for four threads."""
-    x = np.random.default_rng(4).random((210, 40_000), np.float32) / 2
-    shares = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_threads, "spread", lambda work, count: shares.append(count))
-        snnc.Leaky(0.9).run(x, record="count", num_threads=7)
-    assert set(shares) == {4}
+    """Input of a run that is long enough for seven threads."""
+    x = np.random.default_rng(4).random((60, 40_000), np.float32) / 2
+    snnc.Leaky(0.9).run(x, record="count", num_threads=7)
+    assert _core.threads_started() >= 6
     return x
 
 
@@ -425,8 +424,6 @@ def test_threads_change_no_bit(threads_pay, num_threads):
             assert_same(getattr(one, name), getattr(more, name))
         for a, b in zip((*one.events(), *one.state), (*more.events(), *more.state), strict=True):
             assert_same(a, b)
-    names = {thread.name for thread in threading.enumerate()}
-    assert any(name.startswith("snnc") for name in names)
 
 
 @pytest.mark.parametrize("shape", [(20, 2_000), (2_000, 20), (500, 10, 8)])
@@ -484,8 +481,9 @@ def test_a_forked_child_has_threads_of_its_own():
         lif = snnc.Leaky(0.9)
         one = lif.run(x, record="spk")
         lif.run(x, num_threads=2)
-        assert snnc._threads._pool
+        assert snnc._core.threads_started() == 1
         pid = os.fork()
+        assert snnc._core.threads_started() == (0 if pid == 0 else 1)
         same = np.array_equal(lif.run(x, num_threads=2).spk, one.spk)
         if pid == 0:
             os._exit(0 if same else 1)
@@ -509,27 +507,49 @@ def test_an_interrupt_stops_all_threads():
     assert lif.run(x + shape, num_steps=3, num_threads=2).spk.shape == (3, 100_000)
 
 
-def test_a_failing_pool_is_an_error(threads_pay, monkeypatch):
-    def fail(work, count):
-        raise RuntimeError("no threads")
-
-    monkeypatch.setattr(_threads, "spread", fail)
-    with pytest.raises(RuntimeError, match="no threads"):
-        snnc.Leaky(0.9).run(threads_pay, num_threads=2)
-    assert snnc.Leaky(0.9).run(threads_pay).spk.shape == threads_pay.shape
-
-
-def test_workers_check_their_index(threads_pay, monkeypatch):
-    def spread(work, count):
-        for wrong in (-1, count, "0"):
-            with pytest.raises((IndexError, TypeError)):
-                work(wrong)
-        for i in range(count):
-            work(i)
-
-    monkeypatch.setattr(_threads, "spread", spread)
+def test_threads_that_sleep_and_wake():
+    """Runs on the heels of each other and apart, of this and that many threads."""
+    rng = np.random.default_rng(8)
+    x = rng.random((35, 16_400), np.float32) / 2
     lif = snnc.Leaky(0.9)
-    assert_equal_records(lif.run(threads_pay, num_threads=2), lif.run(threads_pay))
+    one = lif.run(x, record="count", num_threads=1)
+    for i in range(600):
+        more = lif.run(x, record="count", num_threads=int(rng.integers(2, 5)))
+        assert np.array_equal(more.count, one.count)
+        if i % 3 == 0:
+            time.sleep(float(rng.choice([0, 5e-5, 1e-4, 1e-3])))
+
+
+def test_runs_in_several_threads_of_pythons(threads_pay):
+    """The workers are at one of them, and the others are done without."""
+    lif = snnc.Leaky(0.9)
+    one = lif.run(threads_pay)
+
+    def run(_):
+        for _ in range(5):
+            assert_equal_records(one, lif.run(threads_pay, num_threads=3))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits its own memory")
+def test_without_threads_a_run_is_done_here():
+    code = """if True:
+        import resource
+        import numpy as np, snnc
+        x = np.full((120, 40_000), 0.3, np.float32)
+        lif = snnc.Leaky(0.9)
+        one, out = lif.run(x, record="count"), lif.run(x, record="count")
+        with open("/proc/self/statm") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, -1))  # a stack is larger
+        lif.run(x, record="count", out=out, num_threads=4)
+        assert snnc._core.threads_started() == 0
+        assert np.array_equal(one.count, out.count)
+    """
+    result = python(code)
+    assert result.returncode == 0, result.stderr
 
 
 @given(runs(dims=DIMS), st.integers(1, 5))

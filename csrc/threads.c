@@ -1,0 +1,216 @@
+/* Whoever has nothing to do takes the next piece, so a worker that wakes up late is not
+ * waited for. Workers look out for a while after their last piece before they sleep: to
+ * wake one up takes longer than many runs. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "threads.h"
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+typedef volatile long long atomic;
+static uint64_t load(atomic *a)
+{
+    return (uint64_t)_InterlockedOr64(a, 0);
+}
+static uint64_t exchange(atomic *a, uint64_t value)
+{
+    return (uint64_t)_InterlockedExchange64(a, (long long)value);
+}
+static uint64_t add_one(atomic *a)
+{
+    return (uint64_t)_InterlockedExchangeAdd64(a, 1);
+}
+static int replace_if(atomic *a, uint64_t old, uint64_t value)
+{
+    const long long was = (long long)old;
+    return _InterlockedCompareExchange64(a, (long long)value, was) == was;
+}
+#else
+#include <stdatomic.h>
+typedef _Atomic uint64_t atomic;
+static uint64_t load(atomic *a)
+{
+    return atomic_load(a);
+}
+static uint64_t exchange(atomic *a, uint64_t value)
+{
+    return atomic_exchange(a, value);
+}
+static uint64_t add_one(atomic *a)
+{
+    return atomic_fetch_add(a, 1);
+}
+static int replace_if(atomic *a, uint64_t old, uint64_t value)
+{
+    return atomic_compare_exchange_strong(a, &old, value);
+}
+#endif
+
+/* Tells the processor that this thread is waiting for another. */
+static void relax(void)
+{
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+    _mm_pause();
+#elif defined(_MSC_VER)
+    __yield();
+#elif defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+enum { LOOKS = 4096 }; /* about 0.1 ms, before a thread sleeps */
+
+typedef struct {
+    size_t number;           /* of the thread, from 1 on */
+    PyThread_type_lock wake; /* held; released to wake it up */
+    atomic asleep;
+} worker;
+
+static struct {
+    PyThread_type_lock busy; /* held by the call that the workers are at */
+    PyThread_type_lock done; /* held; released when that call waits for it no longer */
+    worker workers[THREADS_MOST - 1];
+    size_t num_workers;
+
+    /* The job. It can't change while a piece of it that has been taken isn't finished:
+     * so whoever has taken one reads what belongs to it. */
+    void (*work)(void *job, size_t piece);
+    void *job;
+    uint64_t count;  /* of pieces */
+    atomic offer;    /* bit i: no one has taken piece i */
+    atomic finished; /* pieces */
+    atomic waiting;  /* whether the call sleeps until all are */
+} crew;
+
+/* Does a piece, if there is one: its own, which may be in its cache, or that of a
+ * thread that is late. */
+static int do_piece(size_t thread)
+{
+    for (;;) {
+        const uint64_t offer = load(&crew.offer);
+        size_t piece = thread;
+        if (!offer)
+            return 0;
+        while (!(offer >> piece & 1))
+            piece = (piece + 1) % THREADS_MOST;
+        if (!replace_if(&crew.offer, offer, offer & ~((uint64_t)1 << piece)))
+            continue;
+        const uint64_t count = crew.count;
+        crew.work(crew.job, piece);
+        if (add_one(&crew.finished) + 1 == count && exchange(&crew.waiting, 0))
+            PyThread_release_lock(crew.done);
+        return 1;
+    }
+}
+
+static void run_worker(void *argument)
+{
+    worker *const w = argument;
+
+    for (;;) {
+        for (int looks = 0; looks < LOOKS; looks++)
+            if (do_piece(w->number))
+                looks = 0;
+            else
+                relax();
+        exchange(&w->asleep, 1);
+        /* Something may have come before anybody knew. Who resets `asleep` first is
+         * the one that knows: if it isn't this thread, it is woken up. */
+        if (!load(&crew.offer) || !exchange(&w->asleep, 0))
+            PyThread_acquire_lock(w->wake, WAIT_LOCK);
+    }
+}
+
+/* A lock that is held, or NULL. */
+static PyThread_type_lock new_lock(void)
+{
+    PyThread_type_lock lock = PyThread_allocate_lock();
+    if (lock)
+        PyThread_acquire_lock(lock, WAIT_LOCK);
+    return lock;
+}
+
+/* One more worker, if there can be. */
+static int start_worker(void)
+{
+    const unsigned long failed = (unsigned long)-1;
+    worker *const w = &crew.workers[crew.num_workers];
+
+    w->number = crew.num_workers + 1;
+    if (!w->wake)
+        w->wake = new_lock();
+    if (!w->wake || PyThread_start_new_thread(run_worker, w) == failed)
+        return 0;
+    crew.num_workers++;
+    return 1;
+}
+
+static void wait_until_finished(void)
+{
+    int looks = 0;
+
+    while (load(&crew.finished) < crew.count) {
+        if (looks++ < LOOKS) {
+            relax();
+            continue;
+        }
+        exchange(&crew.waiting, 1);
+        /* As above; and who finished the last piece of an earlier job may wake this
+         * thread up too early. */
+        if (load(&crew.finished) < crew.count || !exchange(&crew.waiting, 0))
+            PyThread_acquire_lock(crew.done, WAIT_LOCK);
+    }
+}
+
+void threads_share(void (*work)(void *job, size_t piece), void *job, size_t count)
+{
+    size_t helpers = count - 1;
+
+    /* While the workers are at another call, this one is done here. */
+    if (count < 2 || !PyThread_acquire_lock(crew.busy, NOWAIT_LOCK)) {
+        for (size_t i = 0; i < count; i++)
+            work(job, i);
+        return;
+    }
+    while (crew.num_workers < helpers && start_worker())
+        ;
+    if (helpers > crew.num_workers)
+        helpers = crew.num_workers;
+    crew.work = work;
+    crew.job = job;
+    crew.count = count;
+    exchange(&crew.finished, 0);
+    exchange(&crew.offer, ~(uint64_t)0 >> (THREADS_MOST - count));
+    for (size_t i = 0; i < helpers; i++)
+        if (exchange(&crew.workers[i].asleep, 0))
+            PyThread_release_lock(crew.workers[i].wake);
+    while (do_piece(0))
+        ;
+    wait_until_finished();
+    PyThread_release_lock(crew.busy);
+}
+
+size_t threads_started(void)
+{
+    return crew.num_workers;
+}
+
+int threads_init(void)
+{
+    if (crew.busy)
+        return 0;
+    crew.busy = PyThread_allocate_lock();
+    crew.done = new_lock();
+    return crew.busy && crew.done ? 0 : -1;
+}
+
+int threads_forget(void)
+{
+    memset(&crew, 0, sizeof crew); /* its locks may be held for ever */
+    return threads_init();
+}

@@ -1,0 +1,24 @@
+/* Threads among which a call shares out its work. They know nothing of Python's
+ * objects, only of its locks and how it starts threads. */
+#ifndef SNNC_THREADS_H
+#define SNNC_THREADS_H
+
+#include <stddef.h>
+
+enum { THREADS_MOST = 64 }; /* the caller's among them */
+
+/* Before all others: 0, or -1 without memory. */
+int threads_init(void);
+
+/* Calls work(job, piece) for every piece below count (THREADS_MOST at most), and
+ * returns when all have returned: on as many threads or fewer, this one among them.
+ * Without the GIL. */
+void threads_share(void (*work)(void *job, size_t piece), void *job, size_t count);
+
+/* How many threads have been started. */
+size_t threads_started(void);
+
+/* In a forked child, where its parent's don't exist: 0, or -1 without memory. */
+int threads_forget(void);
+
+#endif
