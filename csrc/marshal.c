@@ -549,8 +549,8 @@ static int cut_neurons(crew *c, size_t n, size_t unit, size_t steps, size_t cost
 {
     if (threads > n / unit)
         threads = n / unit;
-    if (threads > n * cost / NEURONS_PER_THREAD)
-        threads = n * cost / NEURONS_PER_THREAD;
+    if (threads > n / NEURONS_PER_THREAD)
+        threads = n / NEURONS_PER_THREAD;
     if (threads > n * steps * cost / STEPS_PER_THREAD)
         threads = n * steps * cost / STEPS_PER_THREAD;
     c->num_ranges = threads > 1 ? threads : 1;

@@ -1,6 +1,7 @@
 /* Whoever has nothing to do takes the next piece, so a worker that wakes up late is not
  * waited for. Workers look out for a while after their last piece before they sleep: to
- * wake one up takes longer than many runs. */
+ * wake one up takes longer than many runs, and in virtual machines it may wait for
+ * milliseconds behind the very thread that has woken it up. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdint.h>
@@ -8,27 +9,28 @@
 
 #include "threads.h"
 
-#if defined(_MSC_VER)
-#include <intrin.h>
+#if defined(_WIN32)
+#include <windows.h>
 typedef volatile long long atomic;
 static uint64_t load(atomic *a)
 {
-    return (uint64_t)_InterlockedOr64(a, 0);
+    return (uint64_t)InterlockedOr64(a, 0);
 }
 static uint64_t exchange(atomic *a, uint64_t value)
 {
-    return (uint64_t)_InterlockedExchange64(a, (long long)value);
+    return (uint64_t)InterlockedExchange64(a, (long long)value);
 }
 static uint64_t add_one(atomic *a)
 {
-    return (uint64_t)_InterlockedExchangeAdd64(a, 1);
+    return (uint64_t)InterlockedExchangeAdd64(a, 1);
 }
 static int replace_if(atomic *a, uint64_t old, uint64_t value)
 {
     const long long was = (long long)old;
-    return _InterlockedCompareExchange64(a, (long long)value, was) == was;
+    return InterlockedCompareExchange64(a, (long long)value, was) == was;
 }
 #else
+#include <sched.h>
 #include <stdatomic.h>
 typedef _Atomic uint64_t atomic;
 static uint64_t load(atomic *a)
@@ -49,21 +51,32 @@ static int replace_if(atomic *a, uint64_t old, uint64_t value)
 }
 #endif
 
-/* Tells the processor that this thread is waiting for another. */
-static void relax(void)
+/* Waits a moment for another thread, for the so-manyth time: at first it keeps the
+ * processor, later it lets others have it. 0: that's enough, it had better sleep. */
+static int wait_a_moment(int times)
 {
-#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
-    _mm_pause();
-#elif defined(_MSC_VER)
-    __yield();
-#elif defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb");
-#endif
-}
+    enum { LOOKS = 2048, YIELDS = 8192 }; /* about 50 us; some ms */
 
-enum { LOOKS = 4096 }; /* about 0.1 ms, before a thread sleeps */
+    if (times >= LOOKS + YIELDS)
+        return 0;
+#if defined(_WIN32)
+    if (times >= LOOKS)
+        SwitchToThread();
+    else
+        YieldProcessor();
+#else
+    if (times >= LOOKS)
+        sched_yield();
+#if defined(__x86_64__) || defined(__i386__)
+    else
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    else
+        __asm__ volatile("isb");
+#endif
+#endif
+    return 1;
+}
 
 typedef struct {
     size_t number;           /* of the thread, from 1 on */
@@ -113,11 +126,9 @@ static void run_worker(void *argument)
     worker *const w = argument;
 
     for (;;) {
-        for (int looks = 0; looks < LOOKS; looks++)
+        for (int times = 0; wait_a_moment(times); times++)
             if (do_piece(w->number))
-                looks = 0;
-            else
-                relax();
+                times = -1;
         exchange(&w->asleep, 1);
         /* Something may have come before anybody knew. Who resets `asleep` first is
          * the one that knows: if it isn't this thread, it is woken up. */
@@ -152,13 +163,9 @@ static int start_worker(void)
 
 static void wait_until_finished(void)
 {
-    int looks = 0;
-
-    while (load(&crew.finished) < crew.count) {
-        if (looks++ < LOOKS) {
-            relax();
+    for (int times = 0; load(&crew.finished) < crew.count; times++) {
+        if (wait_a_moment(times))
             continue;
-        }
         exchange(&crew.waiting, 1);
         /* As above; and who finished the last piece of an earlier job may wake this
          * thread up too early. */

@@ -51,9 +51,9 @@ def set_num_threads(n: int) -> None:
     Notes
     -----
     Results are the same bits for every number. Runs of fewer than about 4000 neurons or 130 000
-    neuron-steps a thread (gradients: a quarter of that), and single steps, use fewer threads:
-    they wouldn't gain. Threads are started when they are first needed, look out for the next run
-    for about 0.1 ms after each, and sleep then. A run that begins while they are at another one
+    neuron-steps (gradients: 33 000) a thread, and single steps, use fewer threads: they wouldn't
+    gain. Threads are started when they are first needed; after a run they look out for the next
+    one, for some milliseconds, and sleep then. A run that begins while they are at another one
     (of another thread of Python's) does without.
 
     Examples
