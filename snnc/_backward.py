@@ -99,13 +99,22 @@ class _Run:
                 f"out: {out.dtype} of shape {out.shape}; expected {self.dtype} of shape "
                 f"{self.timed}, aligned and in native byte order"
             )
-        flags = out.flags
-        steps = zip(out.shape, out.strides, strict=True)
-        if not flags.c_contiguous and any(n > 1 and step == 0 for n, step in steps):
+        if not out.flags.c_contiguous and _may_overlap_itself(out):
             raise ValueError(f"out of strides {out.strides} overlaps itself")
-        if not flags.writeable:
+        if not out.flags.writeable:
             raise ValueError("out is read-only")
         return out
+
+
+def _may_overlap_itself(array: Floats) -> bool:
+    """Whether steps along an axis may not leave behind what the axes of smaller steps span."""
+    steps = zip(array.strides, array.shape, strict=True)
+    span = array.itemsize
+    for step, length in sorted((abs(step), length) for step, length in steps if length > 1):
+        if step < span:
+            return True
+        span += step * (length - 1)
+    return False
 
 
 def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,9 +141,14 @@ def _sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
     return total
 
 
-def _separate(out: Floats, x: Floats, cotangents: Mapping[str, Floats | None]) -> Floats:
-    """Return `out`, or another array where writing to it would change what is still to be read."""
-    if np.may_share_memory(out, x):
+def _separate(
+    out: Floats, x: Floats, cotangents: Mapping[str, Floats | None], may_fail: bool
+) -> Floats:
+    """Return `out`, or another array where writing to it would change what is still to be read.
+
+    Or where what follows may fail, as an error should change nothing.
+    """
+    if may_fail or np.may_share_memory(out, x):
         return np.empty_like(out)
     for array in cotangents.values():
         if array is None or array is out or not np.may_share_memory(out, array):
@@ -183,11 +197,16 @@ def backward(
         cotangents[name] = array
 
     x = run.x()
+    spike_grad = neuron.spike_grad
+    disabled = (_core.surrogates["disabled"], (0.0, 0.0))
+    index = surrogate.compiled(spike_grad)
+    if neuron._options["surrogate_disable"]:
+        index = disabled
     grad_x = steps = target = None
     if out is not None or "x" in names:
         grad_x = run.output(out, x, *tape.checkpoints, *cotangents.values())
         steps = run.time_first(grad_x)
-        target = _separate(steps, x, cotangents)
+        target = _separate(steps, x, cotangents, index is None and out is not None)
     learned = {*names} & {*tape.parameters}
     constants = _core.models[tape.model][1]
     wanted = learned & {"threshold", "graded_spikes_factor"}  # the others alone are faster
@@ -215,11 +234,6 @@ def backward(
             _threads.num_threads if num_threads is None else num_threads,
         )
 
-    spike_grad = neuron.spike_grad
-    disabled = (_core.surrogates["disabled"], (0.0, 0.0))
-    index = surrogate.compiled(spike_grad)
-    if neuron._options["surrogate_disable"]:
-        index = disabled
     if index is not None:
         call(_core.backward, index, None, 0, tape.num_steps)
     else:  # a function of Python's, of mem - threshold in the last segments first

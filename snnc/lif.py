@@ -227,7 +227,14 @@ class LIF(SpikingNeuron):
 
     def _configure(self, parameters: Any, options: Any) -> None:
         super()._configure(parameters, options)
-        # What every run asks for. _ruled: by the core's rule for dtypes, which is then ours.
+        self._remember()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Find out what every run asks for; `_ruled`: the core's rule for dtypes is ours."""
         self._indirect = bool(np.any(self._parameters["sigma"] != 0))
         self._ruled = not self._indirect and self._parameters["v_rest"].ndim == 0
         self._at_rest = self._held_rest()

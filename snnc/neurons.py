@@ -364,7 +364,8 @@ class SpikingNeuron(_core.Neuron):
                     shown.append(f"{name}=np.{value!r}")
                     continue
             if type(value) is np.float32 or value != default or (default is False and value):
-                shown.append(f"{name}={value!r}")
+                module = "surrogate." if type(value).__module__ == surrogate.__name__ else ""
+                shown.append(f"{name}={module}{value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:

@@ -298,7 +298,7 @@ def test_alpha_must_exceed_beta(pair):
 
 
 def eval_repr(neuron):
-    names = {"np": np, "float32": np.float32, **CLASSES}
+    names = {"np": np, "float32": np.float32, "surrogate": snnc.surrogate, **CLASSES}
     return eval(repr(neuron), names)
 
 
@@ -307,6 +307,7 @@ VARIANTS = [
     {"threshold": 0.5},
     {"threshold": np.float32(0.3)},
     {"threshold": [0.1, 0.2]},
+    {"spike_grad": snnc.surrogate.fast_sigmoid(slope=3)},
     {"threshold": np.float32([[0.1], [0.2]])},
     {"reset_mechanism": "none", "inhibition": True},
     {"init_hidden": True, "output": True},

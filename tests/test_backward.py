@@ -481,6 +481,8 @@ def test_out():
     buffer[1:] = g  # an output a row off what it is computed from
     grads = lif.backward(rec, spk=buffer[1:], mem=g, out=buffer[:-1])
     assert_same(buffer[:-1], expected.x)
+    for apart in (np.empty((80, 140), np.float32)[::-2, ::2], np.empty((70, 40), np.float32).T):
+        assert_same(lif.backward(rec, spk=g, mem=g, out=apart).x, expected.x)
     x_too = x.copy()
     rec = lif.run(x_too, grad=True)
     assert_same(lif.backward(rec, spk=g, mem=g, out=x_too).x, expected.x)
@@ -492,9 +494,10 @@ def test_out():
             lif.backward(rec, spk=g, out=bad)
     with pytest.raises(TypeError, match="expected an array"):
         lif.backward(rec, spk=g, out=[1.0])
-    overlapping = np.lib.stride_tricks.as_strided(out, strides=(0, 4))
-    with pytest.raises(ValueError, match="overlaps itself"):
-        lif.backward(rec, spk=g, out=overlapping)
+    for strides in ((0, 4), (4, 4), (276, 4), (4, 8), (-4, 8)):
+        overlapping = np.lib.stride_tricks.as_strided(out, strides=strides)
+        with pytest.raises(ValueError, match="overlaps itself"):
+            lif.backward(rec, spk=g, out=overlapping)
     empty = np.empty((4, 3, 0), np.float32)
     assert lif.backward(lif.run(empty, grad=True), out=empty.copy()).x.shape == empty.shape
     out.flags.writeable = False
@@ -608,6 +611,12 @@ def test_surrogates_of_pythons_own():
         neuron.spike_grad = bad
         with pytest.raises(ValueError, match="spike_grad=.* returned .* expected real numbers"):
             neuron.backward(rec, *cotangents)
+    steps = itertools.count()
+    neuron.spike_grad = lambda y: np.ones_like(y) if next(steps) < len(x) - 1 else 1 / 0
+    out = cotangents[0].copy()  # in place, but not before nothing can fail
+    with pytest.raises(ZeroDivisionError):
+        neuron.backward(rec, out, *cotangents[1:], out=out)
+    assert_same(out, cotangents[0])
     for bad in (3, surrogate.atan):
         with pytest.raises(TypeError, match="spike_grad=.*; expected a callable"):
             neuron.spike_grad = bad
@@ -635,7 +644,9 @@ def test_surrogate_objects():
     with pytest.raises(TypeError, match="x=1j; expected"):
         surrogate.atan()(1j)
     lif = snnc.Leaky(0.9, spike_grad=surrogate.fast_sigmoid(slope=25), learn_beta=True)
-    assert repr(lif) == "Leaky(beta=0.9, spike_grad=fast_sigmoid(slope=25), learn_beta=True)"
+    assert repr(lif) == (
+        "Leaky(beta=0.9, spike_grad=surrogate.fast_sigmoid(slope=25), learn_beta=True)"
+    )
     assert lif == pickle.loads(pickle.dumps(lif))
     assert lif != snnc.Leaky(0.9, learn_beta=True)
     assert snnc.Leaky(0.9).spike_grad == surrogate.atan(alpha=2.0)
