@@ -26,7 +26,9 @@ TOO_SLOW = 5.0  # seconds a call
 LONG = 0.3
 DIFFERING = 1e-4  # of the neuron-steps, where a peer contracts multiply-adds; 4 at least
 FINALISTS = 3
-PAUSE = 0.01  # seconds: OpenMP's threads wait actively for some milliseconds
+# With threads, in seconds. OpenMP's and snnc's wait actively for some milliseconds; and to wake
+# one up on another processor takes a virtual machine as long.
+PAUSE = WARMING = 0.01
 LOOKS = 3  # of which the shortest counts; one if it takes long
 
 
@@ -109,8 +111,8 @@ def measure_cell(
                 fastest = sorted(entry.first_look, key=entry.first_look.__getitem__)
                 for variant in fastest[:FINALISTS]:
                     finalists[column, variant] = variants[variant].call
-    pause = PAUSE if threads > 1 else 0.0
-    for (column, variant), timing in measure(finalists, budget, pause).items():
+    waits = (PAUSE, WARMING) if threads > 1 else ()
+    for (column, variant), timing in measure(finalists, budget, *waits).items():
         entry = entries[column]
         if entry.timing is None or timing.median < entry.timing.median:
             entry.variant, entry.timing = variant, timing

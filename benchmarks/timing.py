@@ -104,19 +104,19 @@ def estimate(call: partial[Any]) -> tuple[float, int]:
 
 
 def measure(
-    calls: Mapping[K, partial[Any]], budget: Budget, pause: float = 0.0
+    calls: Mapping[K, partial[Any]], budget: Budget, pause: float = 0.0, warming: float = WARM
 ) -> dict[K, Timing]:
     """Time calls in turn, so that what disturbs the machine disturbs all of them.
 
     Their order is another one in each round, as each finds the caches as the last left them.
     Before each there is a pause, in which threads that the last has left waiting for more go to
-    sleep, and stop keeping a processor busy; and calls that aren't timed.
+    sleep, and stop keeping a processor busy; and calls that aren't timed, `warming` seconds.
     """
     loops, inner, repeats, warm = {}, {}, {}, {}
     for key, call in calls.items():
         seconds, inner[key] = estimate(call)
         loops[key] = loop_of(call)
-        warm[key] = WARM if seconds < SLOW else 0.0
+        warm[key] = warming if seconds < SLOW else 0.0
         least = budget.least if seconds < SLOW else budget.least_slow
         wanted = int(budget.seconds / (seconds * inner[key] + max(warm[key], seconds) + pause))
         repeats[key] = max(least, min(budget.most, wanted))

@@ -14,7 +14,7 @@ enum {
     STEPS_PER_THREAD = 128 * 1024,     /* for which another one pays: 20 us */
     BACKWARD_COSTS = 4,                /* times as much as forward */
     /* Fewer are slower: the ends of their rows are fetched by two processors. */
-    NEURONS_PER_THREAD = 4096
+    NEURONS_PER_THREAD = 2048
 };
 
 static const char cell_name[] = "snnc.cell";

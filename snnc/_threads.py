@@ -50,7 +50,7 @@ def set_num_threads(n: int) -> None:
 
     Notes
     -----
-    Results are the same bits for every number. Runs of fewer than about 4000 neurons or 130 000
+    Results are the same bits for every number. Runs of fewer than about 2000 neurons or 130 000
     neuron-steps (gradients: 33 000) a thread, and single steps, use fewer threads: they wouldn't
     gain. Threads are started when they are first needed; after a run they look out for the next
     one, for some milliseconds, and sleep then. A run that begins while they are at another one
