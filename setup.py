@@ -34,6 +34,7 @@ setup(
             include_dirs=[numpy.get_include()],
             extra_compile_args=flags,
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if stable_abi else [],
+            libraries=[] if sys.platform == "win32" else ["m"],  # modes of arithmetic
             extra_link_args=["-Wl,-s"] if sys.platform == "linux" else [],  # no names of rows
             py_limited_api=stable_abi,
         )

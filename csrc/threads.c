@@ -4,6 +4,7 @@
  * milliseconds behind the very thread that has woken it up. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <fenv.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static int replace_if(atomic *a, uint64_t old, uint64_t value)
 }
 #else
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 typedef _Atomic uint64_t atomic;
 static uint64_t load(atomic *a)
@@ -51,21 +53,24 @@ static int replace_if(atomic *a, uint64_t old, uint64_t value)
 }
 #endif
 
+#if !defined(THREADS_LOOKS) /* a test sets them */
+#define THREADS_LOOKS 2048  /* about 50 us */
+#define THREADS_YIELDS 8192 /* some ms */
+#endif
+
 /* Waits a moment for another thread, for the so-manyth time: at first it keeps the
  * processor, later it lets others have it. 0: that's enough, it had better sleep. */
 static int wait_a_moment(int times)
 {
-    enum { LOOKS = 2048, YIELDS = 8192 }; /* about 50 us; some ms */
-
-    if (times >= LOOKS + YIELDS)
+    if (times >= THREADS_LOOKS + THREADS_YIELDS)
         return 0;
 #if defined(_WIN32)
-    if (times >= LOOKS)
+    if (times >= THREADS_LOOKS)
         SwitchToThread();
     else
         YieldProcessor();
 #else
-    if (times >= LOOKS)
+    if (times >= THREADS_LOOKS)
         sched_yield();
 #if defined(__x86_64__) || defined(__i386__)
     else
@@ -88,35 +93,38 @@ static struct {
     PyThread_type_lock busy; /* held by the call that the workers are at */
     PyThread_type_lock done; /* held; released when that call waits for it no longer */
     worker workers[THREADS_MOST - 1];
-    size_t num_workers;
+    atomic num_workers;
 
     /* The job. It can't change while a piece of it that has been taken isn't finished:
      * so whoever has taken one reads what belongs to it. */
     void (*work)(void *job, size_t piece);
     void *job;
+    fenv_t modes;    /* of its floating-point arithmetic */
     uint64_t count;  /* of pieces */
     atomic offer;    /* bit i: no one has taken piece i */
     atomic finished; /* pieces */
     atomic waiting;  /* whether the call sleeps until all are */
-} crew;
+} pool;
 
 /* Does a piece, if there is one: its own, which may be in its cache, or that of a
  * thread that is late. */
 static int do_piece(size_t thread)
 {
     for (;;) {
-        const uint64_t offer = load(&crew.offer);
+        const uint64_t offer = load(&pool.offer);
         size_t piece = thread;
         if (!offer)
             return 0;
         while (!(offer >> piece & 1))
             piece = (piece + 1) % THREADS_MOST;
-        if (!replace_if(&crew.offer, offer, offer & ~((uint64_t)1 << piece)))
+        if (!replace_if(&pool.offer, offer, offer & ~((uint64_t)1 << piece)))
             continue;
-        const uint64_t count = crew.count;
-        crew.work(crew.job, piece);
-        if (add_one(&crew.finished) + 1 == count && exchange(&crew.waiting, 0))
-            PyThread_release_lock(crew.done);
+        const uint64_t count = pool.count;
+        if (thread > 0)
+            fesetenv(&pool.modes);
+        pool.work(pool.job, piece);
+        if (add_one(&pool.finished) + 1 == count && exchange(&pool.waiting, 0))
+            PyThread_release_lock(pool.done);
         return 1;
     }
 }
@@ -125,6 +133,11 @@ static void run_worker(void *argument)
 {
     worker *const w = argument;
 
+#if !defined(_WIN32) /* signals are for threads of Python's */
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+#endif
     for (;;) {
         for (int times = 0; wait_a_moment(times); times++)
             if (do_piece(w->number))
@@ -132,7 +145,7 @@ static void run_worker(void *argument)
         exchange(&w->asleep, 1);
         /* Something may have come before anybody knew. Who resets `asleep` first is
          * the one that knows: if it isn't this thread, it is woken up. */
-        if (!load(&crew.offer) || !exchange(&w->asleep, 0))
+        if (!load(&pool.offer) || !exchange(&w->asleep, 0))
             PyThread_acquire_lock(w->wake, WAIT_LOCK);
     }
 }
@@ -150,27 +163,28 @@ static PyThread_type_lock new_lock(void)
 static int start_worker(void)
 {
     const unsigned long failed = (unsigned long)-1;
-    worker *const w = &crew.workers[crew.num_workers];
+    const size_t number = threads_started() + 1;
+    worker *const w = &pool.workers[number - 1];
 
-    w->number = crew.num_workers + 1;
+    w->number = number;
     if (!w->wake)
         w->wake = new_lock();
     if (!w->wake || PyThread_start_new_thread(run_worker, w) == failed)
         return 0;
-    crew.num_workers++;
+    add_one(&pool.num_workers);
     return 1;
 }
 
 static void wait_until_finished(void)
 {
-    for (int times = 0; load(&crew.finished) < crew.count; times++) {
+    for (int times = 0; load(&pool.finished) < pool.count; times++) {
         if (wait_a_moment(times))
             continue;
-        exchange(&crew.waiting, 1);
+        exchange(&pool.waiting, 1);
         /* As above; and who finished the last piece of an earlier job may wake this
          * thread up too early. */
-        if (load(&crew.finished) < crew.count || !exchange(&crew.waiting, 0))
-            PyThread_acquire_lock(crew.done, WAIT_LOCK);
+        if (load(&pool.finished) < pool.count || !exchange(&pool.waiting, 0))
+            PyThread_acquire_lock(pool.done, WAIT_LOCK);
     }
 }
 
@@ -179,45 +193,46 @@ void threads_share(void (*work)(void *job, size_t piece), void *job, size_t coun
     size_t helpers = count - 1;
 
     /* While the workers are at another call, this one is done here. */
-    if (count < 2 || !PyThread_acquire_lock(crew.busy, NOWAIT_LOCK)) {
+    if (count < 2 || !PyThread_acquire_lock(pool.busy, NOWAIT_LOCK)) {
         for (size_t i = 0; i < count; i++)
             work(job, i);
         return;
     }
-    while (crew.num_workers < helpers && start_worker())
+    while (threads_started() < helpers && start_worker())
         ;
-    if (helpers > crew.num_workers)
-        helpers = crew.num_workers;
-    crew.work = work;
-    crew.job = job;
-    crew.count = count;
-    exchange(&crew.finished, 0);
-    exchange(&crew.offer, ~(uint64_t)0 >> (THREADS_MOST - count));
+    if (helpers > threads_started())
+        helpers = threads_started();
+    fegetenv(&pool.modes);
+    pool.work = work;
+    pool.job = job;
+    pool.count = count;
+    exchange(&pool.finished, 0);
+    exchange(&pool.offer, ~(uint64_t)0 >> (THREADS_MOST - count));
     for (size_t i = 0; i < helpers; i++)
-        if (exchange(&crew.workers[i].asleep, 0))
-            PyThread_release_lock(crew.workers[i].wake);
+        if (exchange(&pool.workers[i].asleep, 0))
+            PyThread_release_lock(pool.workers[i].wake);
     while (do_piece(0))
         ;
     wait_until_finished();
-    PyThread_release_lock(crew.busy);
+    PyThread_release_lock(pool.busy);
 }
 
 size_t threads_started(void)
 {
-    return crew.num_workers;
+    return (size_t)load(&pool.num_workers);
 }
 
 int threads_init(void)
 {
-    if (crew.busy)
+    if (pool.busy && pool.done)
         return 0;
-    crew.busy = PyThread_allocate_lock();
-    crew.done = new_lock();
-    return crew.busy && crew.done ? 0 : -1;
+    pool.busy = PyThread_allocate_lock();
+    pool.done = new_lock();
+    return pool.busy && pool.done ? 0 : -1;
 }
 
 int threads_forget(void)
 {
-    memset(&crew, 0, sizeof crew); /* its locks may be held for ever */
+    memset(&pool, 0, sizeof pool); /* its locks may be held for ever */
     return threads_init();
 }

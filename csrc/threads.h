@@ -12,7 +12,7 @@ int threads_init(void);
 
 /* Calls work(job, piece) for every piece below count (THREADS_MOST at most), and
  * returns when all have returned: on as many threads or fewer, this one among them.
- * Without the GIL. */
+ * Needs no GIL. */
 void threads_share(void (*work)(void *job, size_t piece), void *job, size_t count);
 
 /* How many threads have been started. */
