@@ -114,7 +114,7 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
 SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, int reset)
 {
     const size_t n = row->n;
-    const int shared = row->shared;
+    const int rounds = row->rounds;
     const real *const mem = row->mem, *const tested = row->tested,
                       *const threshold = row->threshold, *const graded = row->graded,
                       *const given = row->given;
@@ -127,7 +127,7 @@ SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, in
         real spk = given[i];
         double thr = grad_threshold[i], g = grad_graded[i];
         grad_mem[i] = NAME(undelayed_adjoint)(
-            grad_mem[i], tested[i], threshold[i], shared, graded[i],
+            grad_mem[i], tested[i], threshold[i], rounds, graded[i],
             NAME(reset_signal)(mem[i], threshold[i]), reset, &spk, &thr, &g);
         grad_spk[i] = spk;
         grad_threshold[i] = thr;

@@ -13,8 +13,7 @@ enum {
 };
 
 static const snnc_surrogate_info surrogates[SNNC_NUM_SURROGATES] = {
-#define SNNC_SURROGATE(name, num_args, divides, rounds) \
-    {#name, num_args, divides, rounds},
+#define SNNC_SURROGATE(name, num_args, divides, rounds) {#name, num_args},
 #include "surrogates.def"
 #undef SNNC_SURROGATE
 };
@@ -348,7 +347,7 @@ static void go_back(const plan *p, const segment *s)
     row.n = undelayed.n = spikes.n = n;
     undelayed.threshold = spikes.threshold = row.params[0];
     undelayed.graded = spikes.graded = graded;
-    undelayed.shared = !f->period;
+    undelayed.rounds = b->rounds;
     undelayed.grad_mem = row.grad_state[mem];
     undelayed.grad_spk = part->grad_undelayed;
     undelayed.grad_threshold = row.grad_params[0];

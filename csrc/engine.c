@@ -235,6 +235,7 @@ static const void *param_named(const snnc_model_info *info, const void *const *p
 
 const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call)
 {
+    /* Every model has this one, unless it is left out. */
     const snnc_row_fns *const fns =
         &(*isa->rows[call->type])[call->model][SNNC_ZERO][0];
     const int own = fns->step[SNNC_REALS][0] && call->num_neurons >= isa->shortest;
@@ -759,7 +760,8 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
     return SNNC_OK;
 }
 
-/* (1 + e)^2 - (1 + 2e) is 0 if the square rounds by itself, and e^2 if it does not. */
+/* (1 + e)^2 - (1 + 2e) is 0 if the square rounds by itself, and e^2 if it does not.
+ * What a table has of doubles for other models only is compiled with its floats. */
 int snnc_self_check(const snnc_isa *isa)
 {
     enum { N = 37 }; /* whole vectors and a remainder */

@@ -10,7 +10,7 @@
 enum {
     SHORTEST_PERIOD = 256,      /* of parameters: shorter ones are tiled */
     STEPS_UNDER_GIL = 8 * 1024, /* neuron-steps for which releasing it is too dear */
-    STEPS_PER_CALL = 32 * 1024 * 1024, /* about 10 ms: then signals are checked */
+    STEPS_PER_CALL = 32 * 1024 * 1024, /* 10 ms at most: then signals are checked */
     STEPS_PER_THREAD = 128 * 1024,     /* for which another one pays: 20 us */
     BACKWARD_COSTS = 4,                /* times as much as forward */
     /* Fewer are slower: the ends of their rows are fetched by two processors. */
@@ -542,18 +542,25 @@ typedef struct crew {
     size_t workspace_size;       /* of each range */
 } crew;
 
-/* Cuts n neurons into ranges at multiples of `unit`, for as many threads as are worth
- * their wake-up for so many steps that cost so much. */
-static int cut_neurons(crew *c, size_t n, size_t unit, size_t steps, size_t cost,
-                       size_t threads)
+/* How many threads, of those that there may be, pay for so many steps that cost so
+ * much, of neurons that come in units. */
+static size_t paying(Py_ssize_t threads, size_t n, size_t unit, size_t steps,
+                     size_t cost)
 {
-    if (threads > n / unit)
-        threads = n / unit;
-    if (threads > n / NEURONS_PER_THREAD)
-        threads = n / NEURONS_PER_THREAD;
-    if (threads > n * steps * cost / STEPS_PER_THREAD)
-        threads = n * steps * cost / STEPS_PER_THREAD;
-    c->num_ranges = threads > 1 ? threads : 1;
+    const size_t most[] = {THREADS_MOST, n / unit, n / NEURONS_PER_THREAD,
+                           n * steps * cost / STEPS_PER_THREAD};
+    size_t pays = (size_t)threads;
+
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++)
+        if (pays > most[i])
+            pays = most[i];
+    return pays > 1 ? pays : 1;
+}
+
+/* Cuts n neurons into ranges at multiples of `unit`, one for each thread. */
+static int cut_neurons(crew *c, size_t n, size_t unit, size_t threads)
+{
+    c->num_ranges = threads;
     c->ranges = PyMem_Calloc(c->num_ranges, sizeof *c->ranges);
     if (c->workspace_size) {
         c->workspace_size = (c->workspace_size + 63) / 64 * 64;
@@ -1262,8 +1269,7 @@ static void describe_layout(job *j)
 static size_t piece_of(const job *j)
 {
     const size_t n = j->n > 0 ? (size_t)j->n : 1;
-    const size_t steps =
-        STEPS_PER_CALL * (j->crew.num_ranges ? j->crew.num_ranges : 1) / n;
+    const size_t steps = STEPS_PER_CALL / n;
     const size_t all = (size_t)j->num_steps;
     return j->n == 0 || steps > all ? all : steps ? steps : 1;
 }
@@ -1374,8 +1380,9 @@ static int share(job *j)
             unit *= 2;
         j->crew.workspace_size = snnc_workspace_size(&j->call);
     }
-    return cut_neurons(&j->crew, n, unit, (size_t)j->num_steps, 1,
-                       (size_t)j->request->num_threads);
+    return cut_neurons(
+        &j->crew, n, unit,
+        paying(j->request->num_threads, n, unit, (size_t)j->num_steps, 1));
 }
 
 static snnc_status run_range(const crew *c, size_t i)
@@ -1647,6 +1654,12 @@ static int is_given(PyObject *object)
     return object && object != Py_None;
 }
 
+/* Whether the threshold, the first of all constants, has no dimensions. */
+static int has_plain_threshold(const cell *c, int type)
+{
+    return PyArray_NDIM((PyArrayObject *)PyTuple_GetItem(c->constants[type], 0)) == 0;
+}
+
 /* The core's view of it all. */
 static int describe_back(back_job *j, const marshal_back *back)
 {
@@ -1684,6 +1697,7 @@ static int describe_back(back_job *j, const marshal_back *back)
     call->x.held = back->held;
     b->surrogate = (snnc_surrogate)back->surrogate;
     memcpy(b->surrogate_args, back->surrogate_args, sizeof b->surrogate_args);
+    b->rounds = has_plain_threshold(c, type == NPY_DOUBLE);
     memset(j->strides, 0, sizeof j->strides);
 
     call->x.data = back_array(j, back->x, "x", -1, back->held ? -1 : steps, &call->x,
@@ -1763,11 +1777,10 @@ static int execute_back(back_job *j, const marshal_back *back)
     if (n == 0 || first == last)
         return 0;
     c->workspace_size = snnc_backward_workspace_size(&j->call);
-    if (cut_neurons(c, n, 64, last - first, BACKWARD_COSTS, (size_t)back->num_threads) <
-        0)
+    if (cut_neurons(c, n, 64,
+                    paying(back->num_threads, n, 64, last - first, BACKWARD_COSTS)) < 0)
         return -1;
-    const size_t piece =
-        STEPS_PER_CALL / BACKWARD_COSTS * c->num_ranges / n / interval * interval;
+    const size_t piece = STEPS_PER_CALL / BACKWARD_COSTS / n / interval * interval;
     for (c->t1 = last; c->t1 > first; c->t1 = c->t0) {
         const size_t least = c->t1 - 1 - (c->t1 - 1) % interval; /* one segment */
         c->t0 = piece > c->t1 - first ? first : c->t1 - piece;
@@ -1868,7 +1881,6 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     if (!c || num_states != c->info->num_states || c->inhibition ||
         !PyArray_CheckExact(input) || PyArray_NDIM(x) == 0)
         return 0;
-    const size_t most = threads > 1 ? 2 * STEPS_PER_THREAD : STEPS_PER_CALL;
     const int type = PyArray_TYPE(x), all = PyArray_NDIM(x), ndim = all - sequence;
     const npy_intp *all_dims = PyArray_DIMS(x), *dims = all_dims + sequence;
     const size_t num_steps = sequence ? (size_t)all_dims[0] : 1;
@@ -1879,7 +1891,8 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     if (spk_type == -1)
         spk_type = type;
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 || n * num_steps == 0 ||
-        n * num_steps > most || !broadcasts_to(&c->shape, ndim, dims) ||
+        n * num_steps > STEPS_PER_CALL || paying(threads, n, 64, num_steps, 1) > 1 ||
+        !broadcasts_to(&c->shape, ndim, dims) ||
         !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
         return 0;
     const size_t spk_size = spk_type == type ? size : 1;

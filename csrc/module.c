@@ -278,6 +278,17 @@ static Py_ssize_t index_argument(PyObject *object, const char *name, Py_ssize_t 
     return -1;
 }
 
+/* How many threads; -1 with an exception. */
+static Py_ssize_t threads_argument(PyObject *object)
+{
+    const Py_ssize_t value = index_argument(object, "num_threads", 1);
+    if (value <= THREADS_MOST)
+        return value;
+    PyErr_Format(PyExc_ValueError, "num_threads=%R; expected an integer from 1 to %d",
+                 object, (int)THREADS_MOST);
+    return -1;
+}
+
 /* What core_run returns, or NULL where an argument (stolen, as the arrays in it) is. */
 static PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *checkpoints,
                              Py_ssize_t num_steps)
@@ -402,7 +413,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     }
     if ((every = index_argument(args[EVERY], "every", 1)) < 0 ||
         (first_step = index_argument(args[FIRST_STEP], "first_step", 0)) < 0 ||
-        (num_threads = index_argument(args[NUM_THREADS], "num_threads", 1)) < 0 ||
+        (num_threads = threads_argument(args[NUM_THREADS])) < 0 ||
         (interval = index_argument(args[INTERVAL], "checkpoint", 0)) < 0)
         return NULL;
     if (interval == 0 && args[HELD] == Py_False && args[NUM_STEPS] == Py_None &&
@@ -524,7 +535,7 @@ static int take_back(PyObject *const *args, Py_ssize_t nargs, marshal_back *back
                        back->surrogate_args) < 0 ||
         (back->t0 = index_argument(args[T0], "t0", 0)) < 0 ||
         (back->t1 = index_argument(args[T1], "t1", 0)) < 0 ||
-        (back->num_threads = index_argument(args[NUM_THREADS], "num_threads", 1)) < 0)
+        (back->num_threads = threads_argument(args[NUM_THREADS])) < 0)
         return -1;
     back->cell = args[CELL];
     back->x = args[X];

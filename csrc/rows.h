@@ -131,7 +131,7 @@ typedef struct {
 typedef struct {
     size_t n;
     const void *mem, *tested, *threshold, *graded, *given; /* of the spikes */
-    int shared; /* whether all neurons have the same threshold */
+    int rounds; /* whether products with the threshold are rounded to float */
     void *grad_mem, *grad_spk;
     double *grad_threshold, *grad_graded;
 } snnc_undelayed_row;

@@ -38,7 +38,8 @@
  *
  * GRADIENTS go back through these equations, reset signals held constant; that of a
  * spike is passed on to mem times a surrogate's derivative at mem - thr. In the order
- * of operations of snnTorch's autograd, so that they are its bits.
+ * of operations of snnTorch's autograd, so that they are its bits: in doubles too what
+ * an undelayed reset and the triangular surrogate pass back is rounded to float.
  *
  * THE CALLS never allocate, keep no state, set no errno. Whatever they return, they
  * have checked every argument before the first write. */
@@ -226,8 +227,6 @@ typedef enum {
 typedef struct {
     const char *name;
     int num_args;
-    int divides; /* whether its function gives one over the derivative */
-    int rounds;  /* whether a gradient times the derivative is rounded to float */
 } snnc_surrogate_info;
 
 /* NULL where there is no such surrogate. */
@@ -244,6 +243,9 @@ typedef struct {
 
     snnc_surrogate surrogate;
     double surrogate_args[2];
+    /* Nonzero: in doubles the undelayed reset's product with the threshold is rounded
+     * to float, as snnTorch does for a threshold without dimensions. */
+    int rounds;
     /* If not NULL: the derivatives themselves, in rows of num_neurons, from step t0
      * on. */
     void *derivative;

@@ -18,7 +18,7 @@ def real_numbers(name: str, value: Any) -> NDArray[Any]:
     Real numbers of at most 64 bits, or a TypeError (a ValueError of a ragged list) that names
     the argument.
     """
-    if isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, np.ndarray) and hasattr(value, "mask"):  # without importing numpy.ma
         raise TypeError(f"{name} is a masked array; expected a number or an array")
     try:
         array = np.asarray(value)

@@ -100,14 +100,14 @@ class _Run:
                 f"{self.timed}, aligned and in native byte order"
             )
         if not out.flags.c_contiguous and _may_overlap_itself(out):
-            raise ValueError(f"out of strides {out.strides} overlaps itself")
+            raise ValueError(f"out of strides {out.strides} may overlap itself")
         if not out.flags.writeable:
             raise ValueError("out is read-only")
         return out
 
 
 def _may_overlap_itself(array: Floats) -> bool:
-    """Whether steps along an axis may not leave behind what the axes of smaller steps span."""
+    """Whether a step along an axis is shorter than what the axes of smaller steps span."""
     steps = zip(array.strides, array.shape, strict=True)
     span = array.itemsize
     for step, length in sorted((abs(step), length) for step, length in steps if length > 1):

@@ -232,6 +232,8 @@ class LIF(SpikingNeuron):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._remember()
+        if state["_held"] and state["_held"][0] is state["_parameters"]["v_rest"]:
+            self._held = self._at_rest  # which the identity says
 
     def _remember(self) -> None:
         """Find out what every run asks for; `_ruled`: the core's rule for dtypes is ours."""

@@ -487,3 +487,13 @@ def test_rng_is_asked_for_and_refused_by_name():
         noisy.run(x[None], rng=3, num_steps=1.5)
     with pytest.raises(TypeError, match="time axis"):
         noisy.run(1.0, rng=3)
+
+
+def test_copies_of_what_is_held_at_rest():
+    """It fits any neuron shape: that of the parameters, and a batch of them."""
+    for v_rest in (0.0, np.zeros(3)):
+        neuron = snnc.LIF(20.0, dt=0.1, v_threshold=15.0, v_rest=v_rest, init_hidden=True)
+        copies = copy.copy(neuron), copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))
+        expected = neuron.run(np.ones((5, 2, 3)))
+        for other in copies:
+            assert_same(other.run(np.ones((5, 2, 3))).v, expected.v)

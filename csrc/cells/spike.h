@@ -58,17 +58,17 @@ SNNC_INLINE void NAME(add)(double *sum, real term)
 
 /* The undelayed reset from behind, mem' = mem - d threshold or mem - d mem: from the
  * gradient of mem' that of mem, and what is added to that of the spike. In doubles as
- * in snnTorch: spikes and their gradients are float32, and so is the product with a
- * threshold that all neurons share. */
+ * in snnTorch: spikes and their gradients are float32, and so is (`rounds`) the product
+ * with a threshold without dimensions. */
 SNNC_INLINE real NAME(undelayed_adjoint)(real grad_mem, real mem, real threshold,
-                                         int shared, real graded, real r, int reset,
+                                         int rounds, real graded, real r, int reset,
                                          real *grad_spk, double *grad_threshold,
                                          double *grad_graded)
 {
     const real spk = NAME(spike)(NAME(fires)(mem, threshold)) * graded;
     const real d = spk / graded - r, w = -grad_mem;
     const real of_threshold =
-        shared ? (real)((float)w * (float)threshold) : w * threshold;
+        rounds ? (real)((float)w * (float)threshold) : w * threshold;
     const real k = (real)(float)(reset == SNNC_SUBTRACT ? of_threshold : w * mem);
 
     *grad_spk = (real)(float)(*grad_spk + k / graded);
