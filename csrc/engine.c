@@ -281,6 +281,7 @@ static int may_stream(const snnc_plan *p)
     const size_t read = call->x.held ? 0 : snnc_size_of(call->x_type);
     const size_t moved = snnc_times(call->num_neurons, call->num_steps);
     return p->spikes == SNNC_REALS && !p->spk.tiled && !p->period && p->rows->stream &&
+           !is_beside(&p->spk, &p->x) &&
            (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
            snnc_times(moved, read + p->size) >= SNNC_STREAMED_BYTES;
 }
