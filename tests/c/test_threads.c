@@ -44,8 +44,10 @@ static void *call(void *argument)
     unsigned seed = (unsigned)(uintptr_t)argument;
 
     for (int i = 0; i < JOBS; i++) {
-        test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : THREADS_MOST), 1,
-                        modes[draw(&seed) % 2], {0}};
+        test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : THREADS_MOST),
+                        1,
+                        modes[draw(&seed) % 2],
+                        {0}};
         fesetround(job.mode);
         threads_share(do_some, &job, job.count);
         for (size_t p = 0; p < THREADS_MOST; p++)
