@@ -770,7 +770,9 @@ static int core_exec(PyObject *module)
     import_array1(-1);
     name_out = PyUnicode_InternFromString("out");
     name_call = PyUnicode_InternFromString("_call");
-    if (threads_init() < 0) {
+    const threads_system system = {PyThread_allocate_lock, PyThread_acquire_lock,
+                                   PyThread_release_lock, PyThread_start_new_thread};
+    if (threads_init(&system) < 0) {
         PyErr_NoMemory();
         return -1;
     }

@@ -2,8 +2,9 @@
  * waited for. Workers look out for a while after their last piece before they sleep: to
  * wake one up takes longer than many runs, and in virtual machines it may wait for
  * milliseconds behind the very thread that has woken it up. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#if !defined(_WIN32)
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include <fenv.h>
 #include <stdint.h>
 #include <string.h>
@@ -84,14 +85,16 @@ static int wait_a_moment(int times)
 }
 
 typedef struct {
-    size_t number;           /* of the thread, from 1 on */
-    PyThread_type_lock wake; /* held; released to wake it up */
+    size_t number; /* of the thread, from 1 on */
+    void *wake;    /* held; released to wake it up */
     atomic asleep;
 } worker;
 
+static threads_system sys;
+
 static struct {
-    PyThread_type_lock busy; /* held by the call that the workers are at */
-    PyThread_type_lock done; /* held; released when that call waits for it no longer */
+    void *busy; /* held by the call that the workers are at */
+    void *done; /* held; released when that call waits for it no longer */
     worker workers[THREADS_MOST - 1];
     atomic num_workers;
 
@@ -124,7 +127,7 @@ static int do_piece(size_t thread)
             fesetenv(&pool.modes);
         pool.work(pool.job, piece);
         if (add_one(&pool.finished) + 1 == count && exchange(&pool.waiting, 0))
-            PyThread_release_lock(pool.done);
+            sys.release(pool.done);
         return 1;
     }
 }
@@ -146,16 +149,16 @@ static void run_worker(void *argument)
         /* Something may have come before anybody knew. Who resets `asleep` first is
          * the one that knows: if it isn't this thread, it is woken up. */
         if (!load(&pool.offer) || !exchange(&w->asleep, 0))
-            PyThread_acquire_lock(w->wake, WAIT_LOCK);
+            sys.acquire(w->wake, 1);
     }
 }
 
 /* A lock that is held, or NULL. */
-static PyThread_type_lock new_lock(void)
+static void *new_held_lock(void)
 {
-    PyThread_type_lock lock = PyThread_allocate_lock();
+    void *lock = sys.new_lock();
     if (lock)
-        PyThread_acquire_lock(lock, WAIT_LOCK);
+        sys.acquire(lock, 1);
     return lock;
 }
 
@@ -168,8 +171,8 @@ static int start_worker(void)
 
     w->number = number;
     if (!w->wake)
-        w->wake = new_lock();
-    if (!w->wake || PyThread_start_new_thread(run_worker, w) == failed)
+        w->wake = new_held_lock();
+    if (!w->wake || sys.start(run_worker, w) == failed)
         return 0;
     add_one(&pool.num_workers);
     return 1;
@@ -184,7 +187,7 @@ static void wait_until_finished(void)
         /* As above; and who finished the last piece of an earlier job may wake this
          * thread up too early. */
         if (load(&pool.finished) < pool.count || !exchange(&pool.waiting, 0))
-            PyThread_acquire_lock(pool.done, WAIT_LOCK);
+            sys.acquire(pool.done, 1);
     }
 }
 
@@ -193,7 +196,7 @@ void threads_share(void (*work)(void *job, size_t piece), void *job, size_t coun
     size_t helpers = count - 1;
 
     /* While the workers are at another call, this one is done here. */
-    if (count < 2 || !PyThread_acquire_lock(pool.busy, NOWAIT_LOCK)) {
+    if (count < 2 || !sys.acquire(pool.busy, 0)) {
         for (size_t i = 0; i < count; i++)
             work(job, i);
         return;
@@ -210,11 +213,11 @@ void threads_share(void (*work)(void *job, size_t piece), void *job, size_t coun
     exchange(&pool.offer, ~(uint64_t)0 >> (THREADS_MOST - count));
     for (size_t i = 0; i < helpers; i++)
         if (exchange(&pool.workers[i].asleep, 0))
-            PyThread_release_lock(pool.workers[i].wake);
+            sys.release(pool.workers[i].wake);
     while (do_piece(0))
         ;
     wait_until_finished();
-    PyThread_release_lock(pool.busy);
+    sys.release(pool.busy);
 }
 
 size_t threads_started(void)
@@ -222,17 +225,24 @@ size_t threads_started(void)
     return (size_t)load(&pool.num_workers);
 }
 
-int threads_init(void)
+/* The locks, but for those of workers. */
+static int make_locks(void)
+{
+    pool.busy = sys.new_lock();
+    pool.done = new_held_lock();
+    return pool.busy && pool.done ? 0 : -1;
+}
+
+int threads_init(const threads_system *system)
 {
     if (pool.busy && pool.done)
         return 0;
-    pool.busy = PyThread_allocate_lock();
-    pool.done = new_lock();
-    return pool.busy && pool.done ? 0 : -1;
+    sys = *system;
+    return make_locks();
 }
 
 int threads_forget(void)
 {
     memset(&pool, 0, sizeof pool); /* its locks may be held for ever */
-    return threads_init();
+    return make_locks();
 }

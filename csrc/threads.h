@@ -1,5 +1,4 @@
-/* Threads among which a call shares out its work. They know nothing of Python's
- * objects, only of its locks and how it starts threads. */
+/* Threads among which a call shares out its work; they know nothing of Python. */
 #ifndef SNNC_THREADS_H
 #define SNNC_THREADS_H
 
@@ -7,8 +6,16 @@
 
 enum { THREADS_MOST = 64 }; /* the caller's among them */
 
+/* Locks and threads as the caller's system has them: those of Python's PyThread. */
+typedef struct {
+    void *(*new_lock)(void);              /* that isn't held; NULL without memory */
+    int (*acquire)(void *lock, int wait); /* whether the caller holds it now */
+    void (*release)(void *lock);          /* by any thread */
+    unsigned long (*start)(void (*function)(void *), void *argument); /* -1: failed */
+} threads_system;
+
 /* Before all others: 0, or -1 without memory. */
-int threads_init(void);
+int threads_init(const threads_system *system);
 
 /* Calls work(job, piece) for every piece below count (THREADS_MOST at most), and
  * returns when all have returned: on as many threads or fewer, this one among them.

@@ -1,10 +1,11 @@
 /* threads.c under stress, with locks that are watched: jobs of all sizes, from several
  * threads, on the heels of each other and apart. Built so that threads sleep at once,
  * and so that they hardly do. */
-#include <fenv.h>
-#include <stdint.h>
-
 #include "threads.c"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { CALLERS = 3, JOBS = 20000 };
 
@@ -14,16 +15,78 @@ typedef struct {
     int done[THREADS_MOST];
 } test_job;
 
-static unsigned draw(unsigned *seed)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
-}
-
 static void fail(const char *what)
 {
     fprintf(stderr, "threads: %s\n", what);
     abort();
+}
+
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t released;
+    int held;
+} watched_lock;
+
+static void *new_lock(void)
+{
+    watched_lock *lock = calloc(1, sizeof *lock);
+    pthread_mutex_init(&lock->mutex, NULL);
+    pthread_cond_init(&lock->released, NULL);
+    return lock;
+}
+
+static int acquire(void *argument, int wait)
+{
+    watched_lock *const lock = argument;
+    pthread_mutex_lock(&lock->mutex);
+    while (lock->held && wait)
+        pthread_cond_wait(&lock->released, &lock->mutex);
+    const int acquired = !lock->held;
+    lock->held = 1;
+    pthread_mutex_unlock(&lock->mutex);
+    return acquired;
+}
+
+static void release(void *argument)
+{
+    watched_lock *const lock = argument;
+    pthread_mutex_lock(&lock->mutex);
+    if (!lock->held)
+        fail("a lock is released that isn't held");
+    lock->held = 0;
+    pthread_cond_signal(&lock->released);
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+typedef struct {
+    void (*function)(void *);
+    void *argument;
+} beginning;
+
+static void *begin(void *argument)
+{
+    const beginning b = *(beginning *)argument;
+    free(argument);
+    b.function(b.argument);
+    return NULL;
+}
+
+static unsigned long start(void (*function)(void *), void *argument)
+{
+    beginning *b = malloc(sizeof *b);
+    pthread_t thread;
+    b->function = function;
+    b->argument = argument;
+    if (pthread_create(&thread, NULL, begin, b) != 0)
+        return (unsigned long)-1;
+    pthread_detach(thread);
+    return 0;
+}
+
+static unsigned draw(unsigned *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
 }
 
 static void do_some(void *argument, size_t piece)
@@ -65,7 +128,8 @@ int main(void)
 {
     pthread_t callers[CALLERS];
 
-    if (threads_init() != 0)
+    const threads_system system = {new_lock, acquire, release, start};
+    if (threads_init(&system) != 0)
         return 1;
     for (uintptr_t i = 0; i < CALLERS; i++)
         pthread_create(&callers[i], NULL, call, (void *)(i + 1));
