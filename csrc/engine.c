@@ -192,9 +192,7 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
 
     if (status != SNNC_OK)
         return status;
-    if (call->spk.data &&
-        ((int)call->spk_type < 0 || call->spk_type >= SNNC_NUM_TYPES ||
-         call->spk_type == SNNC_F16))
+    if (call->spk.data && ((int)call->spk_type < 0 || call->spk_type > SNNC_U8))
         return SNNC_BAD_TYPE;
     if (call->bits) {
         const size_t rows = call->bits_rows ? call->bits_rows : call->num_steps;

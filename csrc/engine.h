@@ -41,7 +41,7 @@ typedef struct {
 static inline size_t snnc_size_of(snnc_type type)
 {
     static const unsigned char sizes[SNNC_NUM_TYPES] = {
-        [SNNC_F32] = 4, [SNNC_F64] = 8, [SNNC_U8] = 1, [SNNC_F16] = 2};
+        [SNNC_F32] = 4, [SNNC_F64] = 8, [SNNC_U8] = 1, [SNNC_F16] = 2, [SNNC_BOOL] = 1};
     return sizes[type];
 }
 

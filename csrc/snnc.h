@@ -68,10 +68,17 @@ typedef enum {
 
 typedef enum { SNNC_SUBTRACT, SNNC_ZERO, SNNC_NONE, SNNC_NUM_RESETS } snnc_reset;
 
-/* SNNC_F32 and SNNC_F64 are types of computing. Inputs may be stored as SNNC_U8 and
- * SNNC_F16 (IEEE half precision) too, spikes as SNNC_U8 (1 where a neuron spiked, else
- * 0). */
-typedef enum { SNNC_F32, SNNC_F64, SNNC_U8, SNNC_F16, SNNC_NUM_TYPES } snnc_type;
+/* SNNC_F32 and SNNC_F64 are types of computing. Inputs may be stored as SNNC_U8,
+ * SNNC_F16 (IEEE half precision) and SNNC_BOOL (a byte that is 1 unless it is 0) too,
+ * spikes as SNNC_U8 (1 where a neuron spiked, else 0). */
+typedef enum {
+    SNNC_F32,
+    SNNC_F64,
+    SNNC_U8,
+    SNNC_F16,
+    SNNC_BOOL,
+    SNNC_NUM_TYPES
+} snnc_type;
 
 typedef enum {
     SNNC_OK,

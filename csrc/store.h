@@ -9,6 +9,7 @@ SNNC_INLINE real NAME(get)(const void *src, snnc_type type, ptrdiff_t i)
     case SNNC_F32: return (real)((const float *)src)[i];
     case SNNC_F64: return (real)((const double *)src)[i];
     case SNNC_F16: return (real)half_to_float(((const uint16_t *)src)[i]);
+    case SNNC_BOOL: return (real)(((const uint8_t *)src)[i] != 0);
     default: return (real)((const uint8_t *)src)[i];
     }
 }
@@ -50,6 +51,7 @@ static void NAME(load)(void *tile, size_t width, const void *src, snnc_type type
     case SNNC_F32: AS(SNNC_F32); break;
     case SNNC_F64: AS(SNNC_F64); break;
     case SNNC_F16: AS(SNNC_F16); break;
+    case SNNC_BOOL: AS(SNNC_BOOL); break;
     default: AS(SNNC_U8);
     }
 #undef AS
