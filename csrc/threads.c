@@ -132,14 +132,27 @@ static int do_piece(size_t thread)
     }
 }
 
+#if !defined(_WIN32)
+/* Signals are for threads of the caller's, but for those of a thread's own faults: a
+ * handler of these (such as Python's faulthandler) must see them. */
+static void block_signals(void)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    sigset_t blocked;
+
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+}
+#endif
+
 static void run_worker(void *argument)
 {
     worker *const w = argument;
 
-#if !defined(_WIN32) /* signals are for threads of Python's */
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, NULL);
+#if !defined(_WIN32)
+    block_signals();
 #endif
     for (;;) {
         for (int times = 0; wait_a_moment(times); times++)

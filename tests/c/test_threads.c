@@ -11,6 +11,7 @@ enum { CALLERS = 3, JOBS = 20000 };
 
 typedef struct {
     size_t count;
+    pthread_t caller;
     int alive, mode;
     int done[THREADS_MOST];
 } test_job;
@@ -96,6 +97,12 @@ static void do_some(void *argument, size_t piece)
         fail("a piece that isn't one");
     if (fegetround() != job->mode)
         fail("another mode of arithmetic");
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    if (sigismember(&blocked, SIGSEGV) || sigismember(&blocked, SIGABRT))
+        fail("a fault that would not be seen");
+    if (!pthread_equal(pthread_self(), job->caller) && !sigismember(&blocked, SIGINT))
+        fail("a worker that takes the caller's signals");
     for (volatile unsigned i = 0; i < piece * 50 % 700; i++)
         ;
     job->done[piece]++;
@@ -108,6 +115,7 @@ static void *call(void *argument)
 
     for (int i = 0; i < JOBS; i++) {
         test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : THREADS_MOST),
+                        pthread_self(),
                         1,
                         modes[draw(&seed) % 2],
                         {0}};
