@@ -58,7 +58,7 @@ def run(
         0,  # first_step
         None,  # neurons
         spk_dtype,
-        (arrays, states, (None,) * len(states)),
+        (arrays, states, (None,) * len(states), None),
         None,  # dtype
         _threads.num_threads,
         0,  # checkpoint: no gradients

@@ -6,13 +6,15 @@
 #include "threads.h"
 
 #include <string.h>
+#include <time.h>
 
 enum {
-    SHORTEST_PERIOD = 256,      /* of parameters: shorter ones are tiled */
-    STEPS_UNDER_GIL = 8 * 1024, /* neuron-steps for which releasing it is too dear */
-    STEPS_PER_CALL = 32 * 1024 * 1024, /* 10 ms at most: then signals are checked */
-    STEPS_PER_THREAD = 128 * 1024,     /* for which another one pays: 20 us */
-    BACKWARD_COSTS = 4,                /* times as much as forward */
+    SHORTEST_PERIOD = 256,          /* of parameters: shorter ones are tiled */
+    STEPS_UNDER_GIL = 8 * 1024,     /* neuron-steps for which releasing it costs more */
+    STEPS_OF_A_PIECE = 1024 * 1024, /* neuron-steps, until it is known what they take */
+    PIECES_PER_SECOND = 200,        /* between which signals are checked */
+    STEPS_PER_THREAD = 128 * 1024,  /* for which another one pays: 20 us */
+    BACKWARD_COSTS = 4,             /* times as much as forward */
     /* Fewer are slower: the ends of their rows are fetched by two processors. */
     NEURONS_PER_THREAD = 2048
 };
@@ -103,13 +105,17 @@ static int broadcasts_to(const shape *s, int ndim, const npy_intp *dims)
     return 1;
 }
 
+static int same_dims(int ndim, const npy_intp *a, const npy_intp *b)
+{
+    int same = 1;
+    for (int d = 0; same && d < ndim; d++)
+        same = a[d] == b[d];
+    return same;
+}
+
 static int same_shape(PyArrayObject *array, int ndim, const npy_intp *dims)
 {
-    const npy_intp *own = PyArray_DIMS(array);
-    int same = PyArray_NDIM(array) == ndim;
-    for (int d = 0; same && d < ndim; d++)
-        same = own[d] == dims[d];
-    return same;
+    return PyArray_NDIM(array) == ndim && same_dims(ndim, PyArray_DIMS(array), dims);
 }
 
 /* The product of dimensions, or -1 if that many float64 are too many to address. */
@@ -186,20 +192,47 @@ static PyObject *new_array(int ndim, const npy_intp *dims, int type,
 
 /* ---- operands ---- */
 
-static int is_masked(PyObject *object)
+int marshal_is_masked(PyObject *object)
 {
     int masked = 0;
     PyObject *name = PyUnicode_FromString("numpy.ma");
     PyObject *module = name ? PyImport_GetModule(name) : NULL;
     PyObject *type = module ? PyObject_GetAttrString(module, "MaskedArray") : NULL;
-    if (type)
-        masked = PyObject_IsInstance(object, type);
+    if (type && PyType_Check(type)) /* no code of the object's own is asked */
+        masked = PyType_IsSubtype(Py_TYPE(object), (PyTypeObject *)type);
     else if (PyErr_Occurred())
         masked = -1;
     Py_XDECREF(type);
     Py_XDECREF(module);
     Py_XDECREF(name);
     return masked;
+}
+
+/* Names the argument in an error of its conversion. NumPy's own errors (and torch's, of
+ * a tensor that can't be read) are said anew as "`name` is not `expected`: ..."; errors
+ * of other classes come from the object's own code, and get a note. */
+static void name_in_error(const char *name, const char *expected)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (type == PyExc_ValueError || type == PyExc_TypeError ||
+        type == PyExc_RuntimeError) {
+        PyErr_Format(type == PyExc_ValueError ? type : PyExc_TypeError,
+                     "%s is not %s: %S", name, expected, value);
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        return;
+    }
+    PyObject *note = PyUnicode_FromFormat("while %s was converted to an array", name);
+    PyObject *none = note ? PyObject_CallMethod(value, "add_note", "O", note) : NULL;
+    if (!none)
+        PyErr_Clear();
+    Py_XDECREF(none);
+    Py_XDECREF(note);
+    PyErr_Restore(type, value, traceback);
 }
 
 /* An array of real numbers, as a new reference. `weak`: one of Python's own numbers,
@@ -228,7 +261,7 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
     }
     else {
         if (PyArray_Check(object)) {
-            const int masked = is_masked(object);
+            const int masked = marshal_is_masked(object);
             if (masked > 0)
                 PyErr_Format(PyExc_TypeError,
                              "%s is a masked array; pass an array without a mask, e.g. "
@@ -240,18 +273,7 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
         array = (PyArrayObject *)PyArray_FromAny(object, NULL, 0, 0,
                                                  NPY_ARRAY_ENSUREARRAY, NULL);
         if (!array) {
-            PyObject *type, *value, *traceback;
-            PyErr_Fetch(&type, &value, &traceback);
-            if (PyErr_GivenExceptionMatches(type, PyExc_ValueError) ||
-                PyErr_GivenExceptionMatches(type, PyExc_TypeError)) {
-                PyErr_Format(type, "%s is not an array of real numbers: %S", name,
-                             value);
-                Py_XDECREF(type);
-                Py_XDECREF(value);
-                Py_XDECREF(traceback);
-            }
-            else
-                PyErr_Restore(type, value, traceback);
+            name_in_error(name, "an array of real numbers");
             return NULL;
         }
     }
@@ -268,17 +290,28 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
     return array;
 }
 
-/* The array as aligned, native elements of the type; itself where it is that already.
- */
+/* Whether the elements are aligned, native, and whole elements apart: where alignment
+ * is less than size, as of double on i386, the latter doesn't follow. */
+static int is_regular(PyArrayObject *array)
+{
+    int regular = PyArray_ISBEHAVED_RO(array);
+    for (int d = 0; regular && d < PyArray_NDIM(array); d++)
+        regular = PyArray_DIM(array, d) <= 1 ||
+                  PyArray_STRIDE(array, d) % PyArray_ITEMSIZE(array) == 0;
+    return regular;
+}
+
+/* The array as regular elements of the type; itself where it is that already. */
 static PyArrayObject *as_type(PyArrayObject *array, int type, int copy)
 {
-    if (PyArray_TYPE(array) == type && PyArray_ISBEHAVED_RO(array) && !copy)
+    const int regular = is_regular(array);
+    if (PyArray_TYPE(array) == type && regular && !copy)
         return keep(array);
     PyArray_Descr *descr = PyArray_DescrFromType(type);
     return descr ? (PyArrayObject *)PyArray_FromArray(
                        array, descr,
                        NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_FORCECAST |
-                           (copy ? NPY_ARRAY_ENSURECOPY : 0))
+                           (copy || !regular ? NPY_ARRAY_ENSURECOPY : 0))
                  : NULL;
 }
 
@@ -296,6 +329,9 @@ int marshal_type(PyObject *object, const char *name, int narrow)
 
     if (object == Py_None)
         return -1;
+    if (narrow && PyUnicode_Check(object) &&
+        PyUnicode_CompareWithASCIIString(object, "packed") == 0)
+        return MARSHAL_PACKED;
     const char *const accepted =
         narrow ? "float32, float64, uint8, bool or 'packed'" : "float32 or float64";
     if (!PyArray_DescrConverter(object, &descr)) {
@@ -313,12 +349,6 @@ int marshal_type(PyObject *object, const char *name, int narrow)
         return type;
     PyErr_Format(PyExc_ValueError, "%s=%R; expected %s", name, object, accepted);
     return -2;
-}
-
-int marshal_is_packed(PyObject *object)
-{
-    return PyUnicode_Check(object) &&
-           PyUnicode_CompareWithASCIIString(object, "packed") == 0;
 }
 
 /* ---- overlap ---- */
@@ -375,7 +405,13 @@ static void free_cell(PyObject *capsule)
 
 static cell *get_cell(PyObject *capsule)
 {
-    return PyCapsule_GetPointer(capsule, cell_name);
+    if (PyCapsule_IsValid(capsule, cell_name))
+        return PyCapsule_GetPointer(capsule, cell_name);
+    PyErr_Format(PyExc_TypeError,
+                 "%R is no cell of a neuron: does the __init__ of its class call "
+                 "super().__init__?",
+                 capsule);
+    return NULL;
 }
 
 const snnc_model_info *marshal_model(PyObject *capsule)
@@ -480,7 +516,7 @@ static PyObject *expand(cell *c, int type, int ndim, const npy_intp *dims)
     npy_intp size, repeats = 1, outer;
 
     if (expanded && c->expanded_for[type].ndim == ndim &&
-        memcmp(c->expanded_for[type].dims, dims, (size_t)ndim * sizeof *dims) == 0) {
+        same_dims(ndim, c->expanded_for[type].dims, dims)) {
         Py_INCREF(expanded);
         return expanded;
     }
@@ -537,7 +573,10 @@ typedef struct crew {
     snnc_status (*run)(const struct crew *job, size_t i); /* range i of a piece */
     range *ranges; /* of neurons, for one thread each */
     size_t num_ranges;
+    size_t unit;                 /* ranges and parts are cut at multiples of it */
     size_t t0, t1;               /* the piece that the threads are at */
+    size_t part, num_parts;      /* of each range, where even a step takes too long */
+    size_t work;                 /* neuron-steps of a piece */
     char *allocated, *workspace; /* the latter aligned within the former */
     size_t workspace_size;       /* of each range */
 } crew;
@@ -557,28 +596,46 @@ static size_t paying(Py_ssize_t threads, size_t n, size_t unit, size_t steps,
     return pays > 1 ? pays : 1;
 }
 
+/* Where the i-th of `count` equal parts of a range begins: at a multiple of `unit` from
+ * its beginning. The part after the last begins where the range ends. */
+static size_t cut(range whole, size_t unit, size_t i, size_t count)
+{
+    const size_t units = (whole.n1 - whole.n0) / unit;
+    return i < count ? whole.n0 + units * i / count * unit : whole.n1;
+}
+
 /* Cuts n neurons into ranges at multiples of `unit`, one for each thread. */
 static int cut_neurons(crew *c, size_t n, size_t unit, size_t threads)
 {
+    const range all = {0, n, SNNC_OK};
+
+    c->unit = unit;
     c->num_ranges = threads;
     c->ranges = PyMem_Calloc(c->num_ranges, sizeof *c->ranges);
-    if (c->workspace_size) {
+    if (c->workspace_size && c->workspace_size < PY_SSIZE_T_MAX / 2 / threads) {
         c->workspace_size = (c->workspace_size + 63) / 64 * 64;
-        if (c->workspace_size <= (PY_SSIZE_T_MAX - 63) / c->num_ranges)
-            c->allocated = PyMem_Malloc(c->num_ranges * c->workspace_size + 63);
-        c->workspace = c->allocated + (64 - (uintptr_t)c->allocated % 64) % 64;
+        c->allocated = PyMem_Malloc(threads * c->workspace_size + 63);
+        if (c->allocated)
+            c->workspace = c->allocated + (64 - (uintptr_t)c->allocated % 64) % 64;
     }
     if (!c->ranges || (c->workspace_size && !c->allocated)) {
         PyErr_NoMemory();
         return -1;
     }
-    for (size_t i = 0; i < c->num_ranges; i++) {
-        const size_t units = n / unit;
-        c->ranges[i].n0 = i ? c->ranges[i - 1].n1 : 0;
-        c->ranges[i].n1 =
-            i + 1 < c->num_ranges ? units * (i + 1) / c->num_ranges * unit : n;
+    for (size_t i = 0; i < threads; i++) {
+        c->ranges[i].n0 = cut(all, unit, i, threads);
+        c->ranges[i].n1 = cut(all, unit, i + 1, threads);
     }
     return 0;
+}
+
+/* The neurons of range i that the part at hand is of. */
+static range part_of(const crew *c, size_t i)
+{
+    range part = c->ranges[i];
+    part.n0 = cut(c->ranges[i], c->unit, c->part, c->num_parts);
+    part.n1 = cut(c->ranges[i], c->unit, c->part + 1, c->num_parts);
+    return part;
 }
 
 static void release_crew(crew *c)
@@ -598,23 +655,51 @@ static void work(void *job, size_t i)
     c->ranges[i].status = c->run(c, i);
 }
 
-/* All ranges of the piece at hand, without the GIL where that pays. */
-static int run_piece(crew *c)
+/* How many neuron-steps the next piece may have, after one of so many took so much of
+ * the processors' time. */
+static size_t next_work(size_t steps, clock_t taken, size_t threads)
+{
+    enum { MOST = 8 }; /* times as much, or as little: a measurement may mislead */
+    const double aim = (double)CLOCKS_PER_SEC / PIECES_PER_SECOND * (double)threads;
+    const double factor = taken > 0 ? aim / (double)taken : MOST;
+
+    if (factor >= MOST)
+        return steps < SIZE_MAX / MOST ? steps * MOST : SIZE_MAX;
+    return factor * MOST <= 1 ? steps / MOST + 1 : (size_t)(factor * (double)steps) + 1;
+}
+
+/* All ranges of the piece at hand, without the GIL where that pays. A piece of one step
+ * (back in time: of one segment) may be so long that it is done in parts. Signals are
+ * checked before each but the first part of a call. */
+static int run_piece(crew *c, int first)
 {
     const size_t count = c->num_ranges, n = c->ranges[count - 1].n1;
+    const size_t total = n * (c->t1 - c->t0);
 
-    if (n * (c->t1 - c->t0) <= STEPS_UNDER_GIL)
-        threads_share(work, c, count);
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        threads_share(work, c, count);
-        Py_END_ALLOW_THREADS
-    }
-    for (size_t i = 0; i < count; i++)
-        if (c->ranges[i].status != SNNC_OK) {
-            fail_run(c->ranges[i].status);
+    c->num_parts = total > c->work ? (total - 1) / c->work + 1 : 1;
+    if (c->num_parts > n / c->unit)
+        c->num_parts = n / c->unit ? n / c->unit : 1;
+    for (c->part = 0; c->part < c->num_parts; c->part++) {
+        const int measured = total / c->num_parts >= c->work / 2;
+        if (!first && PyErr_CheckSignals() < 0)
             return -1;
+        first = 0;
+        if (total <= STEPS_UNDER_GIL)
+            threads_share(work, c, count);
+        else {
+            const clock_t start = measured ? clock() : 0;
+            Py_BEGIN_ALLOW_THREADS
+            threads_share(work, c, count);
+            Py_END_ALLOW_THREADS
+            if (measured && c->part + 1 == c->num_parts)
+                c->work = next_work(total / c->num_parts, clock() - start, count);
         }
+        for (size_t i = 0; i < count; i++)
+            if (c->ranges[i].status != SNNC_OK) {
+                fail_run(c->ranges[i].status);
+                return -1;
+            }
+    }
     return 0;
 }
 
@@ -632,8 +717,10 @@ typedef struct {
     npy_intp num_steps, n;
     npy_intp num_recorded; /* steps whose states are recorded */
     int x_axis, out_axis;  /* of time; -1: none */
+    Py_ssize_t slice[3];   /* of neurons to record, where they aren't `indices` */
     /* Owned. An output is the caller's array if `given`. */
     PyArrayObject *x, *start[SNNC_MAX_STATES];
+    PyArrayObject *indices; /* of neurons to record, or NULL */
     PyArrayObject *out[MARSHAL_NUM_OUTPUTS];
     int given[MARSHAL_NUM_OUTPUTS];
     PyArrayObject *event_step, *event_neuron;
@@ -668,28 +755,71 @@ static int normalize_axis(Py_ssize_t axis, int ndim)
 /* The core's type for arrays that it reads as they are, or -1. */
 static int core_type(PyArrayObject *array)
 {
-    if (!PyArray_ISBEHAVED_RO(array))
+    if (!is_regular(array))
         return -1;
     switch (PyArray_TYPE(array)) {
     case NPY_FLOAT: return SNNC_F32;
     case NPY_DOUBLE: return SNNC_F64;
     case NPY_HALF: return SNNC_F16;
-    case NPY_BOOL:
+    case NPY_BOOL: return SNNC_BOOL;
     case NPY_UBYTE: return SNNC_U8;
     default: return -1;
     }
 }
 
+/* Converts the neurons to record to a slice, or to indices (int64, and checked against
+ * the number of neurons when that is known). */
+static int take_neurons(job *j)
+{
+    static const char expected[] = "a slice, or a sequence of indices";
+    PyObject *neurons = j->request->neurons;
+
+    if (!neurons || neurons == Py_None)
+        return 0;
+    if (PySlice_Check(neurons))
+        return PySlice_Unpack(neurons, &j->slice[0], &j->slice[1], &j->slice[2]);
+    PyArrayObject *given =
+        (PyArrayObject *)PyArray_FromAny(neurons, NULL, 0, 0, 0, NULL);
+    if (!given) {
+        name_in_error("neurons", expected);
+        return -1;
+    }
+    const int empty = PyArray_SIZE(given) == 0; /* of a list: float64 */
+    if (PyArray_NDIM(given) != 1 ||
+        (!empty && !PyTypeNum_ISINTEGER(PyArray_TYPE(given)))) {
+        PyErr_Format(PyExc_TypeError,
+                     "neurons=%R; expected %s into the flattened neuron shape (of a "
+                     "mask: np.flatnonzero(mask))",
+                     neurons, expected);
+        drop(given);
+        return -1;
+    }
+    j->indices = (PyArrayObject *)PyArray_FROMANY(
+        (PyObject *)given, NPY_INT64, 1, 1,
+        NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY);
+    const int64_t *at = j->indices ? PyArray_DATA(j->indices) : NULL;
+    const int is_unsigned = PyTypeNum_ISUNSIGNED(PyArray_TYPE(given));
+    drop(given);
+    for (npy_intp i = 0; at && is_unsigned && i < PyArray_SIZE(j->indices); i++)
+        if (at[i] < 0) {
+            PyErr_Format(PyExc_ValueError, "neurons: index %llu is out of bounds",
+                         (unsigned long long)at[i]);
+            return -1;
+        }
+    return at ? 0 : -1;
+}
+
 /* Converts the operands: x, the start states (NULL where at rest), and the type to
- * compute in, which is float64 if any of them is. */
+ * compute in, which is float64 if any of them is. Conversions may run Python code, so
+ * no shape is read before the last of them; x is a view that such code can't reshape.
+ */
 static int take_operands(job *j)
 {
     const marshal_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
-    const int asked = marshal_type(request->dtype, "dtype", 0);
     int weak;
 
-    if (asked == -2)
+    if (take_neurons(j) < 0)
         return -1;
     j->type = NPY_FLOAT;
     j->x = operand(request->input, input_name(j), &weak);
@@ -715,14 +845,15 @@ static int take_operands(job *j)
         if (!weak && PyArray_TYPE(j->start[k]) == NPY_DOUBLE)
             j->type = NPY_DOUBLE;
     }
-    if (asked != -1)
-        j->type = asked;
-    if (core_type(j->x) < 0 || PyArray_SIZE(j->x) == 1) {
-        PyArrayObject *x = as_type(j->x, j->type, 0);
-        if (!x)
-            return -1;
-        replace(&j->x, x);
-    }
+    if (request->type != -1)
+        j->type = request->type;
+    const int readable = core_type(j->x) >= 0 && PyArray_SIZE(j->x) != 1;
+    PyArrayObject *x = readable
+                           ? (PyArrayObject *)PyArray_View(j->x, NULL, &PyArray_Type)
+                           : as_type(j->x, j->type, 0);
+    if (!x)
+        return -1;
+    replace(&j->x, x);
     return 0;
 }
 
@@ -734,7 +865,7 @@ static int take_num_steps(job *j)
     if (!request->sequence) {
         j->num_steps = 1;
     }
-    else if (request->num_steps == Py_None) {
+    else if (request->num_steps == -1) {
         if (PyArray_NDIM(j->x) == 0) {
             PyErr_SetString(
                 PyExc_TypeError,
@@ -747,24 +878,8 @@ static int take_num_steps(job *j)
             return -1;
         j->num_steps = PyArray_DIM(j->x, j->x_axis);
     }
-    else {
-        PyObject *index = PyNumber_Index(request->num_steps);
-        if (!index) {
-            PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "num_steps=%R; expected an integer",
-                         request->num_steps);
-            return -1;
-        }
-        j->num_steps = PyLong_AsSsize_t(index);
-        Py_DECREF(index);
-        if (j->num_steps < 0) {
-            PyErr_Clear();
-            PyErr_Format(PyExc_ValueError,
-                         "num_steps=%R; expected a number of steps, from 0 to %zd",
-                         request->num_steps, PY_SSIZE_T_MAX);
-            return -1;
-        }
-    }
+    else
+        j->num_steps = request->num_steps;
     return 0;
 }
 
@@ -881,7 +996,7 @@ static int take_output(job *j, int o, PyObject *given, const char *name, int typ
                      given);
         return -1;
     }
-    const int masked = PyArray_CheckExact(given) ? 0 : is_masked(given);
+    const int masked = PyArray_CheckExact(given) ? 0 : marshal_is_masked(given);
     if (masked > 0)
         PyErr_Format(PyExc_TypeError, "out: %s is a masked array", name);
     if (masked)
@@ -913,54 +1028,30 @@ static int take_output(job *j, int o, PyObject *given, const char *name, int typ
     return 0;
 }
 
-/* The indices of the neurons to record, in ascending order, and the place of each. */
+/* The neurons to record in ascending order, and the place of each. */
 static int take_selection(job *j)
 {
-    PyObject *neurons = j->request->neurons;
-    PyArrayObject *indices = NULL;
-    Py_ssize_t start = 0, stop, stride = 1;
-    int ascending = 1, failed = -1;
+    Py_ssize_t start = j->slice[0], stop = j->slice[1];
+    const Py_ssize_t stride = j->slice[2];
+    const int64_t *indices = j->indices ? PyArray_DATA(j->indices) : NULL;
+    int ascending = 1, failed = 0;
 
-    if (PySlice_Check(neurons)) {
-        if (PySlice_Unpack(neurons, &start, &stop, &stride) < 0)
-            return -1;
-        j->num_selected = PySlice_AdjustIndices(j->n, &start, &stop, stride);
-    }
-    else {
-        indices = (PyArrayObject *)PyArray_FromAny(neurons, NULL, 0, 0, 0, NULL);
-        if (indices && PyArray_SIZE(indices) == 0 && PyArray_NDIM(indices) == 1)
-            replace(&indices, (PyArrayObject *)PyArray_Cast(indices, NPY_INTP));
-        if (!indices)
-            return -1;
-        if (PyArray_NDIM(indices) != 1 || !PyTypeNum_ISINTEGER(PyArray_TYPE(indices))) {
-            PyErr_Format(PyExc_TypeError,
-                         "neurons=%R; expected a slice or a sequence of indices into "
-                         "the flattened neuron shape (of a mask: np.flatnonzero(mask))",
-                         neurons);
-            goto done;
-        }
-        replace(&indices, (PyArrayObject *)PyArray_FROMANY(
-                              (PyObject *)indices, NPY_INTP, 1, 1,
-                              NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST));
-        if (!indices)
-            goto done;
-        j->num_selected = PyArray_SIZE(indices);
-    }
+    j->num_selected = indices ? PyArray_SIZE(j->indices)
+                              : PySlice_AdjustIndices(j->n, &start, &stop, stride);
     const size_t size =
         (size_t)(j->num_selected ? j->num_selected : 1) * sizeof(size_t);
     j->select = PyMem_Malloc(size);
     if (!j->select) {
         PyErr_NoMemory();
-        goto done;
+        return -1;
     }
     for (npy_intp i = 0; i < j->num_selected; i++) {
-        npy_intp at =
-            indices ? ((const npy_intp *)PyArray_DATA(indices))[i] : start + i * stride;
+        const int64_t at = indices ? indices[i] : start + i * stride;
         if (at < -j->n || at >= j->n) {
             PyErr_Format(PyExc_ValueError,
-                         "neurons: index %zd is out of bounds for %zd neurons",
-                         (Py_ssize_t)at, (Py_ssize_t)j->n);
-            goto done;
+                         "neurons: index %lld is out of bounds for %zd neurons",
+                         (long long)at, (Py_ssize_t)j->n);
+            return -1;
         }
         j->select[i] = (size_t)(at < 0 ? at + j->n : at);
         ascending = ascending && (i == 0 || j->select[i] >= j->select[i - 1]);
@@ -973,17 +1064,14 @@ static int take_selection(job *j)
         j->select_at = order ? PyMem_Malloc(size) : NULL;
         if (order && !j->select_at)
             PyErr_NoMemory();
+        failed = -1;
         if (j->select_at) {
             memcpy(j->select_at, PyArray_DATA(order), size);
             failed = PyArray_Sort(keys, 0, NPY_STABLESORT);
         }
         drop(order);
         drop(keys);
-        goto done;
     }
-    failed = 0;
-done:
-    drop(indices);
     return failed;
 }
 
@@ -1021,19 +1109,18 @@ static int take_outputs(job *j)
     const npy_intp every = request->every ? request->every : 1;
     const npy_intp before = request->first_step;
 
-    j->packed = marshal_is_packed(request->spk_dtype);
-    j->spk_type =
-        j->packed ? NPY_UINT8 : marshal_type(request->spk_dtype, "spk_dtype", 1);
-    if (j->spk_type == -2)
-        return -1;
-    if (j->spk_type == -1)
-        j->spk_type = j->type;
+    j->packed = request->spk_type == MARSHAL_PACKED;
+    j->spk_type = j->packed                 ? NPY_UINT8
+                  : request->spk_type == -1 ? j->type
+                                            : request->spk_type;
     if (j->cell->graded && (j->spk_type == NPY_UINT8 || j->spk_type == NPY_BOOL)) {
         PyErr_Format(
             PyExc_ValueError,
-            "spk_dtype=%R can't hold spikes weighted by a graded_spikes_factor; "
+            "spk_dtype=%s can't hold spikes weighted by a graded_spikes_factor; "
             "expected float32 or float64",
-            request->spk_dtype);
+            j->packed                 ? "'packed'"
+            : j->spk_type == NPY_BOOL ? "bool"
+                                      : "uint8");
         return -1;
     }
     if (before > PY_SSIZE_T_MAX - j->num_steps) {
@@ -1042,7 +1129,7 @@ static int take_outputs(job *j)
         return -1;
     }
     j->num_recorded = (before + j->num_steps) / every - before / every;
-    if (request->neurons && request->neurons != Py_None && take_selection(j) < 0)
+    if ((j->indices || j->slice[2]) && take_selection(j) < 0)
         return -1;
 
     shape spk = j->neurons, recorded = j->neurons;
@@ -1228,8 +1315,8 @@ static void describe_layout(job *j)
         call->x.step = PyArray_STRIDE(j->x, j->x_axis) / size;
     if (j->out_axis <= 0 && j->x_axis <= 0 && PyArray_IS_C_CONTIGUOUS(j->x) &&
         x_ndim == ndim &&
-        memcmp(PyArray_DIMS(j->x) + (j->x_axis == 0), j->neurons.dims,
-               (size_t)ndim * sizeof(npy_intp)) == 0)
+        (ndim == 0 ||
+         same_dims(ndim, PyArray_DIMS(j->x) + (j->x_axis == 0), j->neurons.dims)))
         return;
 
     for (int d = ndim - 1; d >= 0; d--) {
@@ -1265,15 +1352,6 @@ static void describe_layout(job *j)
     }
 }
 
-/* A run is done in pieces of so many steps, between which signals are checked. */
-static size_t piece_of(const job *j)
-{
-    const size_t n = j->n > 0 ? (size_t)j->n : 1;
-    const size_t steps = STEPS_PER_CALL / n;
-    const size_t all = (size_t)j->num_steps;
-    return j->n == 0 || steps > all ? all : steps ? steps : 1;
-}
-
 /* What a cell says of a call; its parameters too, where they are one value each. */
 static void describe_cell(const cell *c, snnc_type type, snnc_call *call)
 {
@@ -1292,9 +1370,9 @@ static PyObject *describe_params(cell *c, PyObject *capsule, int ndim,
                                  const npy_intp *dims, snnc_call *call)
 {
     PyObject *params;
-    LOCK(capsule)
+    LOCK(capsule);
     params = expand(c, (int)call->type, ndim, dims);
-    UNLOCK()
+    UNLOCK();
     for (int k = 0; params && k < c->info->num_params; k++) {
         PyArrayObject *param = (PyArrayObject *)PyTuple_GetItem(params, k);
         call->params[k] = PyArray_DATA(param);
@@ -1317,12 +1395,6 @@ static int describe(job *j)
     call->every = (size_t)j->request->every;
     call->first_step = (size_t)j->request->first_step;
     call->interval = (size_t)j->request->interval;
-    if (out[MARSHAL_COUNT])
-        memset(PyArray_DATA(out[MARSHAL_COUNT]), 0,
-               (size_t)PyArray_NBYTES(out[MARSHAL_COUNT]));
-    if (out[MARSHAL_FIRST_SPIKE]) /* -1 */
-        memset(PyArray_DATA(out[MARSHAL_FIRST_SPIKE]), 0xff,
-               (size_t)PyArray_NBYTES(out[MARSHAL_FIRST_SPIKE]));
     if (j->n == 0)
         return 0;
     describe_layout(j);
@@ -1388,11 +1460,12 @@ static int share(job *j)
 static snnc_status run_range(const crew *c, size_t i)
 {
     const job *j = (const job *)c;
+    const range part = part_of(c, i);
     snnc_call call = j->call;
 
     if (c->workspace)
         call.workspace = c->workspace + i * c->workspace_size;
-    return snnc_run(j->isa, &call, c->t0, c->t1, c->ranges[i].n0, c->ranges[i].n1);
+    return snnc_run(j->isa, &call, c->t0, c->t1, part.n0, part.n1);
 }
 
 static void release_job(job *j)
@@ -1403,6 +1476,7 @@ static void release_job(job *j)
         drop(j->start[k]);
     for (int o = 0; o < MARSHAL_NUM_OUTPUTS; o++)
         drop(j->out[o]);
+    drop(j->indices);
     drop(j->event_step);
     drop(j->event_neuron);
     Py_XDECREF(j->params);
@@ -1426,7 +1500,7 @@ static int resize_events(job *j, npy_intp length)
     return 0;
 }
 
-/* Appends the events of the piece at hand. */
+/* Appends the events of the piece at hand, whose first row of bits is given. */
 static int gather_events(job *j, const uint8_t *bits)
 {
     const size_t n = (size_t)j->n, num_steps = j->crew.t1 - j->crew.t0;
@@ -1446,28 +1520,69 @@ static int gather_events(job *j, const uint8_t *bits)
     return 0;
 }
 
-/* Runs the core in pieces of about 10 ms, and asks for signals between them. */
+/* Steps of the next piece of a run, from those that are left. */
+static size_t steps_of_piece(const job *j)
+{
+    const size_t n = (size_t)j->n, left = (size_t)j->num_steps - j->crew.t0;
+    const size_t piece = n && j->crew.work < n ? 1 : n ? j->crew.work / n : left;
+    return piece < left ? piece : left;
+}
+
+/* The bits that events are read from, where spikes aren't recorded as bits anyway. */
+static int take_bits(job *j)
+{
+    const size_t rows = steps_of_piece(j);
+
+    if (!j->event_step || j->packed || j->n == 0 || j->num_steps == 0)
+        return 0;
+    j->bits = PyMem_Malloc(rows * snnc_bits_width((size_t)j->n));
+    if (!j->bits) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    j->call.bits = j->bits;
+    j->call.bits_rows = rows;
+    return 0;
+}
+
+int marshal_forget(PyObject *recording)
+{
+    return recording && recording != Py_None
+               ? PyObject_SetAttrString(recording, "_tape", Py_None)
+               : 0;
+}
+
+/* The first writes: after all that may fail but the run itself. */
+static int begin(job *j)
+{
+    PyArrayObject *const count = j->out[MARSHAL_COUNT];
+    PyArrayObject *const first_spike = j->out[MARSHAL_FIRST_SPIKE];
+
+    if (marshal_forget(j->request->overwritten) < 0)
+        return -1;
+    if (count)
+        memset(PyArray_DATA(count), 0, (size_t)PyArray_NBYTES(count));
+    if (first_spike) /* -1 */
+        memset(PyArray_DATA(first_spike), 0xff, (size_t)PyArray_NBYTES(first_spike));
+    return 0;
+}
+
+/* Runs the core in pieces of some milliseconds, between which signals are checked. */
 static int execute(job *j)
 {
-    const size_t num_steps = (size_t)j->num_steps, piece = piece_of(j);
-    const size_t width = snnc_bits_width((size_t)j->n);
+    const size_t num_steps = (size_t)j->num_steps;
+    const size_t width = snnc_bits_width((size_t)j->n), rows = j->call.bits_rows;
     crew *const c = &j->crew;
 
-    if (j->event_step && !j->packed) {
-        j->bits = PyMem_Malloc(piece * width + 1);
-        if (!j->bits) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        j->call.bits = j->bits;
-        j->call.bits_rows = piece;
-    }
     do {
-        c->t1 = num_steps - c->t0 < piece ? num_steps : c->t0 + piece;
-        if ((c->t0 > 0 && PyErr_CheckSignals() < 0) || run_piece(c) < 0)
+        size_t steps = steps_of_piece(j);
+        if (rows && steps > rows - c->t0 % rows)
+            steps = rows - c->t0 % rows;
+        c->t1 = c->t0 + steps;
+        if (run_piece(c, c->t0 == 0) < 0)
             return -1;
         if (j->event_step && j->n > 0 &&
-            gather_events(j, j->packed ? j->call.bits + c->t0 * width : j->bits) < 0)
+            gather_events(j, j->call.bits + (rows ? c->t0 % rows : c->t0) * width) < 0)
             return -1;
         c->t0 = c->t1;
     } while (c->t0 < num_steps);
@@ -1504,6 +1619,7 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
     }
     memset(j, 0, offsetof(job, neurons));
     j->crew.run = run_range;
+    j->crew.work = STEPS_OF_A_PIECE;
     j->isa = isa;
     j->request = request;
     j->sequence = request->sequence;
@@ -1515,7 +1631,8 @@ int marshal_run(const snnc_isa *isa, const marshal_request *request,
 
     if (take_operands(j) < 0 || take_num_steps(j) < 0 || find_neurons(j) < 0 ||
         take_outputs(j) < 0 || separate(j) < 0 || take_starts(j) < 0 ||
-        describe(j) < 0 || share(j) < 0 || execute(j) < 0)
+        describe(j) < 0 || share(j) < 0 || take_bits(j) < 0 || begin(j) < 0 ||
+        execute(j) < 0)
         goto done;
     result->num_steps = j->num_steps;
     failed = j->event_step ? hand_over_events(j, &result->out[MARSHAL_EVENTS]) : 0;
@@ -1591,7 +1708,7 @@ typedef struct {
 static snnc_status run_back_range(const crew *c, size_t i)
 {
     const back_job *j = (const back_job *)c;
-    const range r = c->ranges[i];
+    const range part = part_of(c, i);
     snnc_backward_call call = j->call;
 
     call.workspace = c->workspace + i * c->workspace_size;
@@ -1600,8 +1717,8 @@ static snnc_status run_back_range(const crew *c, size_t i)
             (char *)call.derivative +
             (c->t0 - j->first) * call.call.num_neurons *
                 (call.call.type == SNNC_F32 ? sizeof(float) : sizeof(double));
-    return (j->excess ? snnc_excess : snnc_backward)(j->isa, &call, c->t0, c->t1, r.n0,
-                                                     r.n1);
+    return (j->excess ? snnc_excess : snnc_backward)(j->isa, &call, c->t0, c->t1,
+                                                     part.n0, part.n1);
 }
 
 static void release_back_job(back_job *j)
@@ -1743,7 +1860,7 @@ static int describe_back(back_job *j, const marshal_back *back)
     const void *given[COUNT] = {call->x.data, b->grad_spk.data, b->grad_x.data};
     for (int k = 0; k < num_states; k++)
         given[STATE + k] = b->grad_state[k].data;
-    for (int a = 0; a < COUNT; a++)
+    for (int a = SPK; a < COUNT; a++)
         if (!given[a])
             memcpy(j->strides[a], j->strides[X], sizeof *j->strides);
     call->ndim =
@@ -1780,12 +1897,13 @@ static int execute_back(back_job *j, const marshal_back *back)
     if (cut_neurons(c, n, 64,
                     paying(back->num_threads, n, 64, last - first, BACKWARD_COSTS)) < 0)
         return -1;
-    const size_t piece = STEPS_PER_CALL / BACKWARD_COSTS / n / interval * interval;
+    c->work = STEPS_OF_A_PIECE / BACKWARD_COSTS;
     for (c->t1 = last; c->t1 > first; c->t1 = c->t0) {
         const size_t least = c->t1 - 1 - (c->t1 - 1) % interval; /* one segment */
+        const size_t piece = c->work / n;
         c->t0 = piece > c->t1 - first ? first : c->t1 - piece;
         c->t0 = c->t0 < least ? (c->t0 + interval - 1) / interval * interval : least;
-        if ((c->t1 < last && PyErr_CheckSignals() < 0) || run_piece(c) < 0)
+        if (run_piece(c, c->t1 == last) < 0)
             return -1;
     }
     return 0;
@@ -1869,7 +1987,7 @@ static int apart(extent a, extent b)
 
 int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
                   PyObject *const *states, int num_states, int sequence, int spk_type,
-                  Py_ssize_t threads, PyObject **arrays)
+                  Py_ssize_t threads, PyObject *overwritten, PyObject **arrays)
 {
     cell *c = get_cell(capsule);
     PyArrayObject *const x = (PyArrayObject *)input;
@@ -1878,11 +1996,15 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     int num_allocated = 0, done = -1;
 
     /* Nothing is written before all this is so. */
-    if (!c || num_states != c->info->num_states || c->inhibition ||
+    if (!c)
+        return -1;
+    if (num_states != c->info->num_states || c->inhibition ||
         !PyArray_CheckExact(input) || PyArray_NDIM(x) == 0)
         return 0;
     const int type = PyArray_TYPE(x), all = PyArray_NDIM(x), ndim = all - sequence;
-    const npy_intp *all_dims = PyArray_DIMS(x), *dims = all_dims + sequence;
+    npy_intp all_dims[NPY_MAXDIMS]; /* of x before any Python code can run */
+    const npy_intp *const dims = all_dims + sequence;
+    memcpy(all_dims, PyArray_DIMS(x), (size_t)all * sizeof *all_dims);
     const size_t num_steps = sequence ? (size_t)all_dims[0] : 1;
     const size_t size = type == NPY_FLOAT ? sizeof(float) : sizeof(double);
     size_t n = 1; /* an array of these dimensions exists: no overflow */
@@ -1891,7 +2013,7 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     if (spk_type == -1)
         spk_type = type;
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 || n * num_steps == 0 ||
-        n * num_steps > STEPS_PER_CALL || paying(threads, n, 64, num_steps, 1) > 1 ||
+        n * num_steps > STEPS_OF_A_PIECE || paying(threads, n, 64, num_steps, 1) > 1 ||
         !broadcasts_to(&c->shape, ndim, dims) ||
         !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
         return 0;
@@ -1958,6 +2080,8 @@ int marshal_plain(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     call.num_neurons = n;
     call.x.data = read[0].data;
     call.spk.data = written[0].data;
+    if (marshal_forget(overwritten) < 0)
+        goto done;
     for (int k = 0; k < num_states; k++) {
         call.state_in[k] = read[1 + k].data;
         call.state_out[k] = written[1 + k].data;

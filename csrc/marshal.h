@@ -15,13 +15,13 @@
 
 #include "snnc.h"
 
-/* A critical section, where there is no GIL. */
+/* A critical section, where there is no GIL; each is a statement. */
 #if defined(Py_GIL_DISABLED)
 #define LOCK(object) Py_BEGIN_CRITICAL_SECTION(object)
 #define UNLOCK() Py_END_CRITICAL_SECTION()
 #else
-#define LOCK(object) {
-#define UNLOCK() }
+#define LOCK(object) (void)(object)
+#define UNLOCK() (void)0
 #endif
 
 /* What may come out of a call. MARSHAL_RECORD + k and MARSHAL_STATE + k: state k of the
@@ -43,12 +43,12 @@ extern const char *const marshal_records[MARSHAL_RECORD];
 
 /* What a call asks for; all references are borrowed. */
 typedef struct {
-    PyObject *cell;      /* what marshal_cell returned */
-    int sequence;        /* a run: input and outputs have a time axis */
-    PyObject *input;     /* any array-like */
-    PyObject *num_steps; /* None: the input has a time axis */
-    PyObject *dtype;     /* to compute in; None: as the operands say */
-    PyObject *spk_dtype; /* None: the computing dtype; "packed" */
+    PyObject *cell;       /* what marshal_cell returned */
+    int sequence;         /* a run: input and outputs have a time axis */
+    PyObject *input;      /* any array-like */
+    int type;             /* to compute in, NumPy's; -1: as the operands say */
+    int spk_type;         /* NumPy's, or MARSHAL_PACKED; -1: the computing type */
+    Py_ssize_t num_steps; /* -1: the input has a time axis */
     Py_ssize_t time_axis;
     PyObject *const *states;   /* array-likes; None: at rest, or in a step an error */
     int held;                  /* the neuron's own states: they must fit as they are */
@@ -58,6 +58,7 @@ typedef struct {
     /* Arrays to fill. NULL or None: allocate; so do a scalar as a single neuron's state
      * after a run, and checkpoints that don't fit. */
     PyObject *out[MARSHAL_NUM_OUTPUTS];
+    PyObject *overwritten; /* a Recording with arrays among `out`, NULL or None */
     Py_ssize_t num_threads;
 } marshal_request;
 
@@ -73,6 +74,10 @@ typedef struct {
  * `parameters` is a tuple of (name, shape) of what users set, for errors. */
 PyObject *marshal_cell(int model, int reset, int undelayed, int inhibition,
                        PyObject *const constants[2], PyObject *parameters);
+
+/* Takes the tape from a Recording (NULL, None: from none) that is about to be written
+ * into, as it wouldn't fit any longer: 0, or -1 with an exception. */
+int marshal_forget(PyObject *recording);
 
 /* The model of a cell, or NULL with an exception. */
 const snnc_model_info *marshal_model(PyObject *cell);
@@ -121,16 +126,17 @@ PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
  * As marshal_run, but returns 1 if that was so and it is done, 0 if it was not and
  * nothing is (also where several threads would pay), -1 with an exception (then
  * `arrays` are of no use). `arrays` are the outputs, spikes and states: a NULL is
- * replaced by a new array. spk_type: NumPy's; -1: the computing type. */
+ * replaced by a new array. spk_type, overwritten: as of a request. */
 int marshal_plain(const snnc_isa *isa, PyObject *cell, PyObject *input,
                   PyObject *const *states, int num_states, int sequence, int spk_type,
-                  Py_ssize_t threads, PyObject **arrays);
+                  Py_ssize_t threads, PyObject *overwritten, PyObject **arrays);
 
 /* A dtype argument as NumPy's type number: -1 for None, -2 with an exception. `narrow`:
- * for spikes. */
+ * for spikes, which may be MARSHAL_PACKED. */
+enum { MARSHAL_PACKED = -3 };
 int marshal_type(PyObject *object, const char *name, int narrow);
 
-/* Whether a dtype argument is "packed". */
-int marshal_is_packed(PyObject *object);
+/* Whether an object is a masked array: -1 with an exception. */
+int marshal_is_masked(PyObject *object);
 
 #endif

@@ -105,7 +105,8 @@ static PyObject *plain_step(PyObject *cell, PyObject *input, PyObject *const *st
         if (!given[i])
             arrays[i] = NULL;
     }
-    if (marshal_plain(isa, cell, input, states, num_states, 0, -1, 1, arrays) <= 0)
+    if (marshal_plain(isa, cell, input, states, num_states, 0, -1, 1, NULL, arrays) <=
+        0)
         return NULL;
     if (num_given == 1 + num_states) {
         Py_INCREF(out);
@@ -140,7 +141,10 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
                      1 + info->num_states, out);
         return NULL;
     }
-    if (args[DTYPE] == Py_None) {
+    const int type = marshal_type(args[DTYPE], "dtype", 0);
+    if (type == -2)
+        return NULL;
+    if (type == -1) {
         tuple =
             plain_step(args[CELL], args[INPUT], args + STATES, info->num_states, out);
         if (tuple || PyErr_Occurred())
@@ -150,8 +154,8 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     memset(&request, 0, sizeof request);
     request.cell = args[CELL];
     request.input = args[INPUT];
-    request.num_steps = request.spk_dtype = Py_None;
-    request.dtype = args[DTYPE];
+    request.num_steps = request.spk_type = -1;
+    request.type = type;
     request.held = args[HELD] == Py_True;
     request.states = args + STATES;
     request.wanted[MARSHAL_SPK] = 1;
@@ -193,8 +197,11 @@ static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
     const Py_ssize_t nargs = PyTuple_Size(args);
     PyObject *out = Py_None, *operands[1 + SNNC_MAX_STATES];
 
-    if (kwargs && PyDict_Size(kwargs) == 1)
+    if (kwargs && PyDict_Size(kwargs) == 1) {
         out = PyDict_GetItemWithError(kwargs, name_out);
+        if (!out && PyErr_Occurred())
+            return NULL;
+    }
     else if (kwargs && PyDict_Size(kwargs) > 1)
         out = NULL;
     if (n->cell && n->held == Py_None && !n->indirect && nargs > 1 &&
@@ -202,10 +209,10 @@ static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
         for (Py_ssize_t i = 0; i < nargs; i++)
             operands[i] = PyTuple_GetItem(args, i);
         PyObject *cell, *result; /* a cell may be replaced in the meantime */
-        LOCK(self)
+        LOCK(self);
         cell = n->cell;
         Py_INCREF(cell);
-        UNLOCK()
+        UNLOCK();
         result = plain_step(cell, operands[0], operands + 1, (int)nargs - 1, out);
         Py_DECREF(cell);
         if (result || PyErr_Occurred())
@@ -266,15 +273,40 @@ static PyType_Spec neuron_spec = {
     .slots = neuron_slots,
 };
 
-/* A number of steps or threads, or -1 with an exception. */
+/* An integer, by its __index__, whose errors stay as they are: 0, or -1 with an
+ * exception. */
+static int take_index(PyObject *object, const char *name, Py_ssize_t *value)
+{
+    PyObject *index;
+
+    if (!PyIndex_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s=%R; expected an integer", name, object);
+        return -1;
+    }
+    index = PyNumber_Index(object);
+    if (!index)
+        return -1;
+    *value = PyLong_AsSsize_t(index);
+    Py_DECREF(index);
+    if (*value != -1 || !PyErr_Occurred())
+        return 0;
+    PyErr_Clear();
+    PyErr_Format(PyExc_ValueError, "%s=%R is beyond what an index can be", name,
+                 object);
+    return -1;
+}
+
+/* A number of steps or the like, or -1 with an exception. */
 static Py_ssize_t index_argument(PyObject *object, const char *name, Py_ssize_t least)
 {
-    const Py_ssize_t value =
-        PyIndex_Check(object) ? PyNumber_AsSsize_t(object, NULL) : -1;
+    Py_ssize_t value;
+
+    if (take_index(object, name, &value) < 0)
+        return -1;
     if (value >= least)
         return value;
-    PyErr_Format(PyIndex_Check(object) ? PyExc_ValueError : PyExc_TypeError,
-                 "%s=%R; expected an integer of at least %zd", name, object, least);
+    PyErr_Format(PyExc_ValueError, "%s=%R; expected an integer of at least %zd", name,
+                 object, least);
     return -1;
 }
 
@@ -312,19 +344,16 @@ static PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *chec
 /* A run by marshal_plain of which spikes are recorded: NULL without an exception where
  * it isn't plain. `out_recorded` and `out_states` are tuples, or NULL. */
 static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num_states,
-                           PyObject *spk_dtype, Py_ssize_t num_threads,
-                           PyObject *out_recorded, PyObject *out_states)
+                           int spk_type, Py_ssize_t num_threads, PyObject *out_recorded,
+                           PyObject *out_states, PyObject *overwritten)
 {
     PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *states[SNNC_MAX_STATES];
     int given[1 + SNNC_MAX_STATES] = {0};
 
-    if (marshal_is_packed(spk_dtype))
+    if (spk_type == MARSHAL_PACKED || !PyArray_CheckExact(x) ||
+        PyArray_NDIM((PyArrayObject *)x) == 0)
         return NULL;
-    const int type = marshal_type(spk_dtype, "spk_dtype", 1);
-    if (type == -2) { /* which is said in its turn */
-        PyErr_Clear();
-        return NULL;
-    }
+    const npy_intp num_steps = PyArray_DIM((PyArrayObject *)x, 0);
     for (int i = 0; i < 1 + num_states; i++) {
         if (i > 0)
             states[i - 1] = PyTuple_GetItem(start, i - 1);
@@ -335,15 +364,15 @@ static PyObject *plain_run(PyObject *cell, PyObject *x, PyObject *start, int num
         if (!given[i])
             arrays[i] = NULL;
     }
-    if (marshal_plain(isa, cell, x, states, num_states, 1, type, num_threads, arrays) <=
-        0)
+    if (marshal_plain(isa, cell, x, states, num_states, 1, spk_type, num_threads,
+                      overwritten, arrays) <= 0)
         return NULL;
     for (int i = 0; i < 1 + num_states; i++)
         if (given[i])
             Py_INCREF(arrays[i]);
     Py_INCREF(Py_None);
     return run_results(tuple_of(arrays, 1), tuple_of(arrays + 1, num_states), Py_None,
-                       PyArray_DIM((PyArrayObject *)x, 0));
+                       num_steps);
 }
 
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -371,9 +400,10 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     marshal_result result;
     const snnc_model_info *info;
     PyObject *states[SNNC_MAX_STATES], *out_recorded = NULL, *out_states = NULL;
-    PyObject *out_checkpoints = NULL, *recorded, *final, *checkpoints, *results;
+    PyObject *out_checkpoints = NULL, *overwritten = NULL;
+    PyObject *recorded, *final, *checkpoints, *results;
     Py_ssize_t num_recorded, time_axis, every, first_step, num_threads, interval;
-    Py_ssize_t index[MARSHAL_STATE];
+    Py_ssize_t index[MARSHAL_STATE], num_steps = -1;
 
     if (check_count("run", nargs, COUNT) < 0)
         return NULL;
@@ -394,8 +424,9 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         }
     }
     if (args[OUT] != Py_None) {
-        if (!is_tuple(args[OUT], 3, "out"))
+        if (!is_tuple(args[OUT], 4, "out"))
             return NULL;
+        overwritten = PyTuple_GetItem(args[OUT], 3);
         out_checkpoints = PyTuple_GetItem(args[OUT], 2);
         out_recorded = PyTuple_GetItem(args[OUT], 0);
         out_states = PyTuple_GetItem(args[OUT], 1);
@@ -404,23 +435,26 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
             !is_tuple(out_checkpoints, info->num_states, "out[2]"))
             return NULL;
     }
-    time_axis = PyNumber_AsSsize_t(args[TIME_AXIS], NULL);
-    if (time_axis == -1 && PyErr_Occurred()) {
-        PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "time_axis=%R; expected an integer",
-                     args[TIME_AXIS]);
+    const int type = marshal_type(args[DTYPE], "dtype", 0);
+    if (type == -2)
         return NULL;
-    }
-    if ((every = index_argument(args[EVERY], "every", 1)) < 0 ||
+    const int spk_type = marshal_type(args[SPK_DTYPE], "spk_dtype", 1);
+    if (spk_type == -2)
+        return NULL;
+    if ((args[NUM_STEPS] != Py_None &&
+         (num_steps = index_argument(args[NUM_STEPS], "num_steps", 0)) < 0) ||
+        take_index(args[TIME_AXIS], "time_axis", &time_axis) < 0 ||
+        (every = index_argument(args[EVERY], "every", 1)) < 0 ||
         (first_step = index_argument(args[FIRST_STEP], "first_step", 0)) < 0 ||
         (num_threads = threads_argument(args[NUM_THREADS])) < 0 ||
         (interval = index_argument(args[INTERVAL], "checkpoint", 0)) < 0)
         return NULL;
-    if (interval == 0 && args[HELD] == Py_False && args[NUM_STEPS] == Py_None &&
-        time_axis == 0 && num_recorded == 1 && index[0] == MARSHAL_SPK &&
-        args[NEURONS] == Py_None && args[DTYPE] == Py_None) {
-        results = plain_run(args[CELL], args[X], args[STATES], info->num_states,
-                            args[SPK_DTYPE], num_threads, out_recorded, out_states);
+    if (interval == 0 && args[HELD] == Py_False && num_steps == -1 && time_axis == 0 &&
+        num_recorded == 1 && index[0] == MARSHAL_SPK && args[NEURONS] == Py_None &&
+        type == -1) {
+        results =
+            plain_run(args[CELL], args[X], args[STATES], info->num_states, spk_type,
+                      num_threads, out_recorded, out_states, overwritten);
         if (results || PyErr_Occurred())
             return results;
     }
@@ -429,9 +463,10 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.sequence = 1;
     request.input = args[X];
     request.held = args[HELD] == Py_True;
-    request.num_steps = args[NUM_STEPS];
-    request.dtype = args[DTYPE];
-    request.spk_dtype = args[SPK_DTYPE];
+    request.num_steps = num_steps;
+    request.type = type;
+    request.spk_type = spk_type;
+    request.overwritten = overwritten;
     request.neurons = args[NEURONS];
     request.time_axis = time_axis;
     request.every = every;
@@ -616,6 +651,12 @@ static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
     return first_step < 0 ? NULL : marshal_events(args[0], num_neurons, first_step);
 }
 
+static PyObject *core_is_masked(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    const int masked = marshal_is_masked(object);
+    return masked < 0 ? NULL : PyBool_FromLong(masked);
+}
+
 static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
                                       PyObject *Py_UNUSED(none))
 {
@@ -652,6 +693,8 @@ static PyMethodDef methods[] = {
      PyDoc_STR("empty(size, dtype, /, *beside): a line that is fast to write beside")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
+    {"is_masked", core_is_masked, METH_O,
+     PyDoc_STR("is_masked(object, /): whether it is a masked array")},
     {"threads_started", core_threads_started, METH_NOARGS,
      PyDoc_STR("threads_started(): how many, for longer runs")},
     {"forget_threads", core_forget_threads, METH_NOARGS,
