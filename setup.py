@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 CORE = ["engine.c", "backward.c", "events.c", "cpu.c"]
 CORE += ["rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
@@ -24,7 +25,28 @@ else:
         " -g0"  # of hundreds of row functions: two thirds of the wheel otherwise
     ).split()
 
+INSTALL = """
+snnc is compiled from C, and that failed (see above). It needs a C compiler and Python's headers:
+  Debian, Ubuntu   apt install gcc libc6-dev python3-dev
+  Fedora           dnf install gcc python3-devel
+  macOS            xcode-select --install
+  Windows          Build Tools for Visual Studio 2022, with "Desktop development with C++"
+"""
+
+
+class BuildWithHint(build_ext):
+    """Says what to install where the compiler, or what it needs, is missing."""
+
+    def build_extensions(self):
+        """Build, or say what that takes."""
+        try:
+            super().build_extensions()
+        except Exception as error:
+            raise SystemExit(f"{error}\n{INSTALL}") from error
+
+
 setup(
+    cmdclass={"build_ext": BuildWithHint},
     version=re.search(r'SNNC_VERSION "(.+)"', Path("csrc/snnc.h").read_text())[1],
     ext_modules=[
         Extension(
