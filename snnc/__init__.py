@@ -18,12 +18,13 @@ try:
 except ImportError as error:
     if "_core" in str(error):
         raise ImportError(
-            f"{error}. If this is a checkout of snnc: build it with `pip install -e .`, or "
-            "start Python in another directory."
-        ) from error
+            "snnc's extension module isn't built. If this is a checkout of snnc, build it with "
+            f"`pip install -e .`, or start Python in another directory. ({error})"
+        ) from None
     raise
 
 from snnc import spikestats, surrogate, utils
+from snnc._arguments import missing
 from snnc._config import show_config
 from snnc._threads import set_num_threads
 from snnc.lif import LIF
@@ -59,6 +60,29 @@ __all__ = [
 
 _LAZY = ("functional", "nn", "optim", "spikeplot")
 
+# What snnTorch has at this place, and what to write here.
+_OF_SNNTORCH = {
+    **dict.fromkeys(
+        ("RLeaky", "RSynaptic"),
+        "in a loop over steps, add the last spikes times weights to the input",
+    ),
+    **dict.fromkeys(("SLSTM", "SConv2dLSTM"), "there are no recurrent layers"),
+    **dict.fromkeys(
+        ("LeakyParallel", "StateLeaky", "LinearLeaky", "DeltaLeaky"),
+        "snnc.Leaky runs whole sequences in one call, with resets",
+    ),
+    "GradedSpikes": "write snnc.Leaky(graded_spikes_factor=...)",
+    **dict.fromkeys(("BatchNormTT1d", "BatchNormTT2d"), "there is no batch normalisation"),
+    "spikegen": "write (rng.random((num_steps, *x.shape)) < x) for rate coding",
+    "backprop": "net.run(x, grad=True) and net.backward do backpropagation through time",
+    **dict.fromkeys(
+        ("export_nir", "import_nir", "export_to_nir", "import_from_nir"),
+        "snnc.from_snntorch reads a network of snnTorch's",
+    ),
+    "quant": "states aren't quantised",
+    "spikevision": "there are no data sets",
+}
+
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
@@ -69,7 +93,7 @@ def __getattr__(name: str) -> Any:
         from snnc._snntorch import from_snntorch
 
         return from_snntorch
-    raise AttributeError(f"module 'snnc' has no attribute {name!r}")
+    raise missing("module 'snnc'", name, _OF_SNNTORCH.get(name))
 
 
 def __dir__() -> list[str]:

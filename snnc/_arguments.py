@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from snnc import _core
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from numpy.typing import NDArray
@@ -16,16 +20,69 @@ def real_numbers(name: str, value: Any) -> NDArray[Any]:
     """Return a number, or what `asarray` takes, as an array of its own type, without a copy.
 
     Real numbers of at most 64 bits, or a TypeError (a ValueError of a ragged list) that names
-    the argument.
+    the argument. An error of another class comes from the object's own code: it gets a note.
     """
-    if isinstance(value, np.ndarray) and hasattr(value, "mask"):  # without importing numpy.ma
-        raise TypeError(f"{name} is a masked array; expected a number or an array")
+    if _core.is_masked(value):
+        raise TypeError(
+            f"{name} is a masked array; pass an array without a mask, e.g. {name}.filled(0)"
+        )
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # of torch: a tensor elsewhere
-        kind = ValueError if isinstance(error, ValueError) else TypeError
+    except Exception as error:
+        if type(error) not in (TypeError, ValueError, RuntimeError):
+            error.add_note(f"while {name} was converted to an array")
+            raise
+        kind = ValueError if type(error) is ValueError else TypeError  # torch: a RuntimeError
         raise kind(f"{name} is not an array of real numbers: {error}") from None
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         shown = f" has dtype {array.dtype}" if isinstance(value, np.ndarray) else f"={value!r}"
         raise TypeError(f"{name}{shown}; expected a real number or an array of them")
     return array
+
+
+def is_double(array: NDArray[Any]) -> bool:
+    """Whether it is of float64, in either byte order."""
+    return array.dtype.type is np.float64
+
+
+def index(name: str, value: Any, expected: str = "an integer") -> int:
+    """Return an integer; errors of its own ``__index__`` stay as they are."""
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise TypeError(f"{name}={value!r}; expected {expected}")
+    return operator.index(value)
+
+
+def at_least_one(name: str, value: Any) -> int:
+    """Return an integer of at least 1."""
+    expected = "an integer of at least 1"
+    number = index(name, value, expected)
+    if number < 1:
+        raise ValueError(f"{name}={value!r}; expected {expected}")
+    return number
+
+
+def in_layer(name: str, error: Exception) -> Exception:
+    """Return the error with the name of the layer that raised it.
+
+    It is said anew with the name in front, or gets a note where its class may have another
+    constructor.
+    """
+    if type(error) in (TypeError, ValueError):
+        return type(error)(f"layer {name!r}: {error}")
+    error.add_note(f"in layer {name!r}")
+    return error
+
+
+def missing(owner: str, name: str, instead: str | None, obj: Any = None) -> AttributeError:
+    """Return the error for an attribute that is not there, with what to write instead."""
+    hint = f": {instead}" if instead else ""
+    return AttributeError(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
+
+
+def missing_names(module: str, instead: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a module's ``__getattr__``, for names that snnTorch or PyTorch has there."""
+
+    def __getattr__(name: str) -> Any:
+        raise missing(f"module {module!r}", name, instead.get(name))
+
+    return __getattr__

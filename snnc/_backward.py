@@ -1,4 +1,4 @@
-"""The way back through a run: arrays for the core, and what follows from its results."""
+"""The backward pass through a run: arrays for the core, and what follows from its results."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Run:
         return np.broadcast_to(x, (self.tape.num_steps, *self.shape))
 
     def cotangent(self, name: str, value: ArrayLike | None) -> tuple[Floats | None, bool]:
-        """Check what the loss says of `name`: for each step, or for the last one only."""
+        """Check the upstream gradient of `name`: for each step, or for the last one only."""
         if value is None:
             return None, False
         array = _numbers(name, value, self.dtype)
@@ -146,7 +146,7 @@ def _separate(
 ) -> Floats:
     """Return `out`, or another array where writing to it would change what is still to be read.
 
-    Or where what follows may fail, as an error should change nothing.
+    Or where something may fail after the core has written, as an error should change nothing.
     """
     if may_fail or np.may_share_memory(out, x):
         return np.empty_like(out)
@@ -203,10 +203,11 @@ def backward(
     if neuron._options["surrogate_disable"]:
         index = disabled
     grad_x = steps = target = None
+    more = index is None or bool({*names} & {*tape.parameters})  # to do after the core
     if out is not None or "x" in names:
         grad_x = run.output(out, x, *tape.checkpoints, *cotangents.values())
         steps = run.time_first(grad_x)
-        target = _separate(steps, x, cotangents, index is None and out is not None)
+        target = _separate(steps, x, cotangents, more and out is not None)
     learned = {*names} & {*tape.parameters}
     constants = _core.models[tape.model][1]
     wanted = learned & {"threshold", "graded_spikes_factor"}  # the others alone are faster
@@ -234,9 +235,16 @@ def backward(
             _threads.num_threads if num_threads is None else num_threads,
         )
 
+    arrays: dict[str, Any] = dict(zip(start, grad_start.values(), strict=True))
+    if grad_x is not None:
+        arrays["x"] = grad_x
     if index is not None:
+        # Where the core is to write to `out` itself, nothing is left that may fail after it.
+        found = _gradients(arrays, known, names) if not more and run.shape else None
         call(_core.backward, index, None, 0, tape.num_steps)
-    else:  # a function of Python's, of mem - threshold in the last segments first
+        if found is not None and target is steps:
+            return found
+    elif math.prod(run.shape):  # a function of Python's, of mem - threshold, the last steps first
         size = math.prod(run.shape)
         segments = max(1, _EXCESS // max(1, size * tape.interval))
         t1 = tape.num_steps
@@ -250,12 +258,6 @@ def backward(
             call(_core.backward, disabled, excess, t0, t1)
             t1 = t0
 
-    arrays: dict[str, Any] = {}
-    if grad_x is not None and steps is not None:
-        if target is not steps:
-            steps[...] = target
-        arrays["x"] = grad_x
-    arrays |= zip(start, grad_start.values(), strict=True)
     if learned:
         parameters = tape.parameters
         shapes = [p.shape for p in parameters.values() if p.ndim]
@@ -266,9 +268,18 @@ def backward(
                     for name, g in grad_constants.items()}  # fmt: skip
             full = neuron._parameter_gradients(learned, parameters, sums)
             for name in learned:
-                whole = np.asarray(full[name])
-                if whole.shape != shape:
-                    whole = np.broadcast_to(whole, shape)
-                arrays[name] = _sum_to(whole, parameters[name].shape).astype(run.dtype)
+                each = np.asarray(full[name])
+                if each.shape != shape:
+                    each = np.broadcast_to(each, shape)
+                arrays[name] = _sum_to(each, parameters[name].shape).astype(run.dtype)
+    result = _gradients(arrays, known, names)
+    if steps is not None and target is not steps:
+        steps[...] = target
+    return result
+
+
+def _gradients(
+    arrays: Mapping[str, Any], known: tuple[str, ...], names: tuple[str, ...]
+) -> Gradients:
     found = {name: arrays[name] for name in known if name in names}
     return Gradients({n: a if a.ndim else a[()] for n, a in found.items()}, known)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnc import surrogate
+from snnc._arguments import in_layer, real_numbers
 from snnc.neurons import Alpha, Lapicque, Leaky, Synaptic
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ _PARAMETERS = {
     Alpha: ("alpha", "beta", "threshold"),
 }
 _CLASSES = {cls.__name__: cls for cls in _PARAMETERS}
+
+# The reset that a module does: what it was constructed with, whatever is assigned later.
+_RESETS = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}
 
 
 def from_snntorch(module: Any) -> Any:
@@ -46,10 +51,14 @@ def from_snntorch(module: Any) -> Any:
     TypeError
         If a module is of another kind.
     ValueError
-        If it has an option that snnc has not.
+        If it has an option that snnc has not, or neurons are in a network twice (they share their
+        states there).
 
     Notes
     -----
+    A ``reset_mechanism`` that was assigned after construction changes nothing in snnTorch but its
+    label: the reset here is the one that the module does.
+
     Spikes are snnTorch's, bit for bit, for one and the same input current; those of a network up
     to the rounding of its matrix products, whose order of summation no library promises.
 
@@ -73,38 +82,44 @@ def from_snntorch(module: Any) -> Any:
     return _neuron(module)
 
 
-def _array(value: Any) -> Any:
+def _array(name: str, value: Any) -> Any:
     """Copy a tensor, an array or a number."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-    return np.array(value)
+    return np.array(real_numbers(name, value))
 
 
 def _sequential(module: Any) -> nn.Sequential:
     from snnc import nn
 
     layers: dict[str, Any] = {}
-    children = list(module.named_children())
-    if len(children) != len(module):
-        raise ValueError("a layer is in the network twice, and shares its states with itself")
-    for name, child in children:
+    made: dict[int, Any] = {}  # of modules, which may come more than once
+    for name, child in module._modules.items():
         try:
-            layers[name] = from_snntorch(child)
+            if type(child).__name__ == "Sequential":
+                raise TypeError(
+                    "networks in networks aren't read: list its layers in the outer one"
+                )
+            if id(child) in made and not isinstance(made[id(child)], nn.Linear):
+                raise ValueError("neurons that are in the network twice share their states there")
+            layer = made[id(child)] if id(child) in made else from_snntorch(child)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"layer {name!r}: {error}") from None
-        if not isinstance(layers[name], nn.Linear):
-            layers[name].output = layers[name].init_hidden = False
+            raise in_layer(name, error) from None
+        if not isinstance(layer, nn.Linear):
+            layer.output = layer.init_hidden = False
+        layers[name] = made[id(child)] = layer
     return nn.Sequential(**layers)
 
 
 def _linear(module: Any) -> nn.Linear:
     from snnc import nn
 
-    weight = _array(module.weight)
-    linear = nn.Linear(weight.shape[1], weight.shape[0], module.bias is not None)
+    weight = _array("weight", module.weight)
+    if weight.ndim != 2:
+        raise ValueError(f"weight has shape {weight.shape}; expected two dimensions")
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     linear.weight = weight
-    if module.bias is not None:
-        linear.bias = _array(module.bias)
+    linear.bias = None if module.bias is None else _array("bias", module.bias)
     return linear
 
 
@@ -113,27 +128,46 @@ def _neuron(module: Any) -> Any:
     if cls is None or not hasattr(module, "threshold"):
         raise TypeError(
             f"module={type(module).__name__}; expected one of snnTorch's {', '.join(_CLASSES)}, "
-            "a torch.nn.Linear, or a torch.nn.Sequential of these"
+            "a torch.nn.Linear, or one torch.nn.Sequential of these"
         )
     if getattr(module, "state_quant", False):
         raise ValueError(f"state_quant={module.state_quant!r}: snnc does not quantise states")
     names = _PARAMETERS[cls]
     tensors = {name: getattr(module, name) for name in names if hasattr(module, name)}
-    arguments = {name: _array(value) for name, value in tensors.items()}
+    arguments = {name: _array(name, value) for name, value in tensors.items()}
     if cls is Lapicque:  # whose beta follows from R and C, which its steps use
         del arguments["beta"]
-    elif np.any(_array(getattr(module, "graded_spikes_factor", 1)) != 1) and cls is not Leaky:
+    elif cls is not Leaky and np.any(_graded(module) != 1):
         raise ValueError(f"graded_spikes_factor: snnc's {cls.__name__} has none")
     for option in ("reset_mechanism", "reset_delay", "inhibition", "init_hidden", "output"):
         if hasattr(module, option) and hasattr(cls, option):
             arguments[option] = getattr(module, option)
+    arguments["reset_mechanism"] = _reset(module)
     for name, value in tensors.items():
         if getattr(value, "requires_grad", False) and hasattr(cls, f"learn_{name}"):
             arguments[f"learn_{name}"] = True
     arguments["surrogate_disable"] = getattr(module, "surrogate_disable", False)
     if getattr(module, "spike_grad", None) is not None and not arguments["surrogate_disable"]:
         arguments["spike_grad"] = _surrogate(module.spike_grad)
-    return cls(**arguments)
+    with warnings.catch_warnings():  # training leaves [0, 1] all the time
+        warnings.filterwarnings("ignore", "(alpha|beta) is clipped")
+        return cls(**arguments)
+
+
+def _graded(module: Any) -> Any:
+    return _array("graded_spikes_factor", getattr(module, "graded_spikes_factor", 1))
+
+
+def _reset(module: Any) -> str:
+    """Name the reset that a module does."""
+    label: str = module.reset_mechanism
+    done = _RESETS.get(getattr(getattr(module, "state_function", None), "__name__", ""), label)
+    if done != label and getattr(module, "reset_delay", True) is False:
+        raise ValueError(
+            f"reset_mechanism was changed from {done!r} to {label!r} after construction, and with "
+            "reset_delay=False snnTorch does a part of each: construct it anew"
+        )
+    return done
 
 
 def _surrogate(function: Any) -> Any:

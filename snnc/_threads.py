@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from snnc import _core
+from snnc._arguments import index
 
 __all__ = ["set_num_threads"]
 
@@ -12,11 +13,10 @@ MOST = _core.most_threads
 
 
 def _number(name: str, value: object) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}={value!r}; expected an integer from 1 to {MOST}")
-    number: int = value.__index__()
+    expected = f"an integer from 1 to {MOST}"
+    number = index(name, value, expected)
     if not 1 <= number <= MOST:
-        raise ValueError(f"{name}={value!r}; expected an integer from 1 to {MOST}")
+        raise ValueError(f"{name}={value!r}; expected {expected}")
     return number
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import operator
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from snnc.neurons import SpikingNeuron, _Option, _Parameter, _plain
+from snnc._arguments import index, real_numbers
+from snnc.neurons import Configuration, SpikingNeuron, _Option, _Parameter, _plain
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from collections.abc import Iterable, Iterator
+    from typing import ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from snnc.recording import Recording
 
     Floats = NDArray[Any]
 
@@ -22,9 +26,61 @@ __all__ = ["LIF"]
 MOST_SKIPPED = 2**24
 
 
-def _weak(value: Any) -> bool:
-    """Whether it is one of Python's own numbers, which don't say in which dtype to compute."""
-    return value is None or type(value) in (bool, int, float)
+class _Derived(NamedTuple):
+    """What every run asks of the parameters."""
+
+    noisy: bool
+    at_rest: tuple[Any, float]
+    dt: Any
+
+
+def _operand(name: str, value: Any) -> Any:
+    """Convert an input or a state once; Python's own numbers stay as they are."""
+    return value if type(value) in (bool, int, float) else real_numbers(name, value)
+
+
+def _computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
+    """Say in which dtype to compute: float64, unless arrays say otherwise.
+
+    These are float32 and float16 ones; Python's own numbers are weak.
+    """
+    if dtype is not None:
+        try:
+            found = np.dtype(dtype)
+        except TypeError:
+            raise TypeError(
+                f"dtype={dtype!r} is not a dtype; expected float32 or float64"
+            ) from None
+        if found not in (np.float32, np.float64):
+            raise ValueError(f"dtype={dtype!r}; expected float32 or float64")
+        return found  # type: ignore[no-any-return]
+    arrays = [each.dtype for each in operands if isinstance(each, np.ndarray)]
+    narrow = arrays and all(d.kind == "f" and d.itemsize < 8 for d in arrays)
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
+def _resting(configuration: Configuration, x_shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return v at rest: a number, or an array of the neuron shape."""
+    v_rest = configuration.derived.at_rest[0]
+    if isinstance(v_rest, float):
+        return v_rest
+    try:
+        shapes = [array.shape for array in configuration.parameters.values()]
+        neurons = np.broadcast_shapes(x_shape, *shapes)
+    except ValueError:
+        return v_rest  # the core says what doesn't broadcast
+    return np.broadcast_to(v_rest, neurons).astype(dtype)
+
+
+@contextmanager
+def _restored_after_errors(rng: np.random.Generator) -> Iterator[None]:
+    """Put a generator back to where it was, should what is done with it fail."""
+    state = rng.bit_generator.state
+    try:
+        yield
+    except BaseException:
+        rng.bit_generator.state = state
+        raise
 
 
 class LIF(SpikingNeuron):
@@ -84,8 +140,9 @@ class LIF(SpikingNeuron):
     Notes
     -----
     Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
-    assigning to one takes effect at once. Input and states that are all Python's own numbers
-    compute in float64; arrays and NumPy scalars decide as for the other models.
+    assigning to one takes effect at once. A run computes in float64, as NumPy scripts do, unless
+    its input and states are float32 or float16: integers, bools and Python's own numbers don't
+    narrow it (in float32 one spike train in twenty differs near the threshold).
 
     References
     ----------
@@ -116,6 +173,20 @@ class LIF(SpikingNeuron):
     fire_at_threshold = _Option("Whether v equal to the threshold fires.")
 
     _prepares = True
+    _instead: ClassVar = {
+        "beta": "write tau_m and dt, of which beta is 1 - dt/tau_m (or exp(-dt/tau_m), with "
+        'method="exact")',
+        "threshold": "write v_threshold",
+        "reset_mechanism": "write v_reset; Leaky(reset_delay=False) resets by subtraction",
+        "reset_delay": 'write spike_test="after" or "before"',
+        "tau": "write tau_m",
+        "tau_ref": "write t_ref",
+        "v_th": "write v_threshold",
+        "backward": "there is no gradient of this model",
+        "spike_grad": "there is no gradient of this model",
+        "learned": "there is no gradient of this model",
+        "inhibition": "snnTorch's models have it",
+    }
     _choices: ClassVar = {"method": ("euler", "exact"), "spike_test": ("after", "before")}
     _optional = frozenset({"v_reset"})
     _example = "20.0, dt=0.1, v_threshold=15.0"
@@ -225,91 +296,84 @@ class LIF(SpikingNeuron):
         }
         return {name: np.asarray(array, dtype) for name, array in constants.items()}
 
-    def _configure(self, parameters: Any, options: Any) -> None:
-        super()._configure(parameters, options)
-        self._remember()
+    def _derived(self, parameters: dict[str, Floats], options: dict[str, Any]) -> _Derived:
+        v_rest = parameters["v_rest"]
+        return _Derived(
+            noisy=bool(np.any(parameters["sigma"] != 0)),
+            at_rest=(_plain(v_rest), 0.0),
+            dt=_plain(parameters["dt"]),
+        )
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._remember()
-        if state["_held"] and state["_held"][0] is state["_parameters"]["v_rest"]:
-            self._held = self._at_rest  # which the identity says
+    def _is_indirect(self, configuration: Configuration) -> bool:
+        noisy: bool = configuration.derived.noisy
+        return noisy
 
-    def _remember(self) -> None:
-        """Find out what every run asks for; `_ruled`: the core's rule for dtypes is ours."""
-        self._indirect = bool(np.any(self._parameters["sigma"] != 0))
-        self._ruled = not self._indirect and self._parameters["v_rest"].ndim == 0
-        self._at_rest = self._held_rest()
-        self._duration = _plain(self._parameters["dt"])
-
-    def _dt(self) -> Any:
-        return self._duration
+    def _dt(self, configuration: Configuration) -> Any:
+        return configuration.derived.dt
 
     # ---- states ----
 
     def _rest(self) -> tuple[Any, ...]:
         return (_plain(np.copy(self._parameters["v_rest"])), 0.0)
 
-    def _dtype(self, operands: tuple[Any, ...], dtype: Any) -> Any:
-        """Say in which dtype to compute: Python's own numbers alone do in float64."""
-        if dtype is not None:
-            return dtype
-        rest = self._parameters["v_rest"]  # as a held state
-        given = [each for each in operands if not _weak(each) and each is not rest]
-        if not given:
-            return np.float64
-        if self._ruled:
-            return None
-        wide = any(getattr(np.asarray(each), "dtype", None) == np.float64 for each in given)
-        return np.float64 if wide else np.float32
-
     def _held_rest(self) -> tuple[Any, ...]:
-        return (_plain(self._parameters["v_rest"]), 0.0)
-
-    def _expanded(self, states: tuple[Any, ...], x_shape: tuple[int, ...], dtype: Any) -> Any:
-        """Give held states that are at rest with an array `v_rest` the neuron shape."""
-        if states[0] is not self._parameters["v_rest"]:
-            return states
-        shapes = (p.shape for p in self._parameters.values())
-        try:
-            neurons = np.broadcast_shapes(x_shape, *shapes)
-        except ValueError:
-            return states  # the core says what doesn't broadcast
-        return (np.broadcast_to(states[0], neurons).astype(dtype), states[1])
+        return (None, 0.0)  # v_rest, whatever it is when the next step is done
 
     # ---- noise ----
 
     def _with_noise(
-        self, x: Any, steps: tuple[int, ...], states: tuple[Any, ...], dtype: Any, rng: Any
+        self,
+        configuration: Configuration,
+        x: Any,
+        steps: tuple[int, ...],
+        states: Iterable[Any],
+        dtype: np.dtype[Any],
+        rng: np.random.Generator,
     ) -> Any:
-        """Add noise to an input (*steps, ...), or leave it: what is wrong the core will say."""
-        if hasattr(x, "mask"):
-            return x
+        """Add noise to an input (*steps, ...); if shapes don't fit, the core will say so."""
+        p, options, *_ = configuration
+        own = x.shape[len(steps) :]
+        shapes = [array.shape for array in p.values()]
         try:
-            dtype = np.dtype(dtype)
-            if dtype not in (np.float32, np.float64):
-                return x
-            array = np.asarray(x)
-            if array.dtype.kind not in "biuf":
-                return x
-            own = array.shape[len(steps) :] if array.ndim >= len(steps) else ()
-            shapes = [p.shape for p in self._parameters.values()]
-            if self._held is None:
-                shapes += map(np.shape, states)
-            neurons = np.broadcast_shapes(own, *shapes)
-        except (TypeError, ValueError):
+            neurons = np.broadcast_shapes(own, *shapes, *map(np.shape, states))
+        except ValueError:
             return x
-        p = self._parameters
         amplitude = np.asarray(p["sigma"] * np.sqrt(p["dt"]), np.float64)
-        gain = p["R"] * self._gain(p, self._options)  # the input's, of a step
+        gain = p["R"] * self._gain(p, options)  # the input's, of a step
         scale = np.divide(
             amplitude, gain, where=amplitude != 0, out=np.zeros_like(amplitude + gain)
         )
         noise = rng.standard_normal((*steps, *neurons), dtype)
         noise *= scale
-        array = array.astype(dtype).reshape(*steps, *(1,) * (len(neurons) - len(own)), *own)
-        noise += array
+        noise += x.astype(dtype).reshape(*steps, *(1,) * (len(neurons) - len(own)), *own)
         return noise
+
+    def _noisy(
+        self,
+        configuration: Configuration,
+        x: Floats,
+        states: Iterable[Any],
+        num_steps: Any,
+        time_axis: Any,
+        dtype: np.dtype[Any],
+        rng: np.random.Generator,
+    ) -> tuple[Any, Any]:
+        """Add noise to the input of a run."""
+        axis = index("time_axis", time_axis)
+        if num_steps is None:
+            if not -x.ndim <= axis < x.ndim:
+                return x, None  # which the core refuses
+            x = np.moveaxis(x, axis, 0)
+            noisy = self._with_noise(configuration, x, x.shape[:1], states, dtype, rng)
+            return np.moveaxis(noisy, 0, axis), None
+        steps = index("num_steps", num_steps)
+        if steps < 0:
+            return x, steps
+        held = np.broadcast_to(x, (steps, *x.shape))
+        noisy = self._with_noise(configuration, held, (steps,), states, dtype, rng)
+        if noisy is held or not -noisy.ndim <= axis < noisy.ndim:
+            return x, steps
+        return np.moveaxis(noisy, 0, axis), None
 
     # ---- calls ----
 
@@ -323,75 +387,92 @@ class LIF(SpikingNeuron):
         dtype: DTypeLike | None = None,
         rng: np.random.Generator | None = None,
     ) -> Any:
-        states = self._held or (v, ref)
-        dtype = self._dtype((input_, *states), dtype)
-        if self._indirect:
-            if not isinstance(rng, np.random.Generator):
-                raise TypeError(
-                    f"rng={rng!r}; a step of a neuron with noise (sigma) needs a "
-                    "numpy.random.Generator"
-                )
-            input_ = self._with_noise(input_, (), states, dtype, rng)
-        held = self._held
-        if held is None or held[0] is not self._parameters["v_rest"]:
-            return self._step(input_, (v, ref), out, dtype)
-        try:
-            self._held = self._expanded(held, np.shape(input_), dtype)
-            return self._step(input_, (v, ref), out, dtype)
-        except BaseException:
-            self._held = held
-            raise
+        configuration, held = self._configuration, self._held
+        if held is not None:
+            self._refuse_states((("v", v), ("ref", ref)))
+        elif v is None or ref is None:  # which the core says
+            return self._step_from(configuration, None, input_, (v, ref), out, dtype)
+        noisy = configuration.derived.noisy
+        generator = rng if isinstance(rng, np.random.Generator) else None
+        if noisy and generator is None:
+            raise TypeError(
+                f"rng={rng!r}; a step of a neuron with noise (sigma) needs a "
+                "numpy.random.Generator"
+            )
+        x = _operand("input_", input_)
+        given = (v, ref) if held is None else held
+        states = [
+            state if state is None else _operand(name, state)
+            for name, state in zip(self.states, given, strict=True)
+        ]
+        dtype = _computing_dtype((x, *states), dtype)
+        if states[0] is None:
+            states[0] = _resting(configuration, np.shape(x), dtype)
+        if held is not None:
+            held = tuple(states)
+        if generator is None or not noisy:
+            return self._step_from(configuration, held, x, tuple(states), out, dtype)
+        with _restored_after_errors(generator):
+            shaped = states if held is None else []  # what is held must fit, and isn't broadcast
+            x = self._with_noise(configuration, np.asarray(x), (), shaped, dtype, generator)
+            return self._step_from(configuration, held, x, tuple(states), out, dtype)
 
     if TYPE_CHECKING:
         __call__ = _call
 
+    def _run(self, x: Any, *arguments: Any) -> Recording:
+        rng = arguments[-1]
+        if not isinstance(rng, np.random.Generator) or not self._configuration.derived.noisy:
+            return super()._run(x, *arguments)
+        with _restored_after_errors(rng):
+            return super()._run(x, *arguments)
+
     def _prepare(
-        self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
+        self,
+        configuration: Configuration,
+        x: Any,
+        begin: tuple[Any, ...],
+        holds: bool,
+        num_steps: Any,
+        time_axis: Any,
+        dtype: Any,
+        rng: Any,
     ) -> tuple[Any, tuple[Any, ...], Any, Any]:
-        if begin is self._nothing and type(x) is np.ndarray and rng is None and self._ruled:
-            return x, self._at_rest, num_steps, dtype  # the common way, and the shortest
+        noisy, at_rest, _ = configuration.derived
+        if (
+            begin is self._nothing
+            and type(x) is np.ndarray
+            and x.dtype.char in "fd"
+            and rng is None
+            and not noisy
+            and type(at_rest[0]) is float
+        ):
+            return x, at_rest, num_steps, dtype  # the common way, and the shortest
         if rng is not None and not isinstance(rng, (np.random.Generator, int, np.integer)):
             raise TypeError(f"rng={rng!r}; expected a numpy.random.Generator or an int")
-        dtype = self._dtype((x, *begin), dtype)
-        if begin[0] is self._parameters["v_rest"]:
+        if noisy and rng is None:
+            raise TypeError(
+                "rng is missing: a neuron with noise (sigma) needs a numpy.random.Generator, or "
+                "for a whole run an int"
+            )
+        x = _operand("x", x)
+        states = [
+            state if state is None else _operand(name, state)
+            for name, state in zip(self.states, begin, strict=True)
+        ]
+        dtype = _computing_dtype((x, *states), dtype)
+        if states[0] is None:
             shape = list(np.shape(x))
-            if num_steps is None and shape and -len(shape) <= time_axis < len(shape):
-                del shape[time_axis]
-            begin = self._expanded(begin, tuple(shape), dtype)
-        begin = tuple(
-            rest if state is None else state
-            for state, rest in zip(begin, self._at_rest, strict=True)
-        )
-        if self._indirect:
-            if rng is None:
-                raise TypeError(
-                    "rng is missing: a neuron with noise (sigma) needs a "
-                    "numpy.random.Generator, or for a whole run an int"
-                )
-            x, num_steps = self._noisy(x, begin, num_steps, time_axis, dtype, rng)
-        return x, begin, num_steps, dtype
-
-    def _noisy(
-        self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: Any, dtype: Any, rng: Any
-    ) -> tuple[Any, Any]:
-        """Add noise to the input of a run; what is wrong is left for the run to say."""
-        generator = np.random.default_rng(rng)
-        try:
-            axis = operator.index(time_axis)
-            steps = None if num_steps is None else operator.index(num_steps)
-            ndim = np.ndim(x)
-        except (TypeError, ValueError):
-            return x, num_steps
-        if steps is None:
-            if hasattr(x, "mask") or not -ndim <= axis < ndim:
-                return x, num_steps
-            x = np.moveaxis(np.asarray(x), axis, 0)
-            noisy = self._with_noise(x, x.shape[:1], begin, dtype, generator)
-            return np.moveaxis(noisy, 0, axis), None
-        if steps < 0 or hasattr(x, "mask"):
-            return x, num_steps
-        held = np.broadcast_to(x, (steps, *np.shape(x)))
-        noisy = self._with_noise(held, (steps,), begin, dtype, generator)
-        if noisy is held or not -noisy.ndim <= axis < noisy.ndim:
-            return x, num_steps
-        return np.moveaxis(noisy, 0, axis), None
+            axis = index("time_axis", time_axis)
+            if num_steps is None and -len(shape) <= axis < len(shape):
+                del shape[axis]
+            states[0] = _resting(configuration, tuple(shape), dtype)
+        if states[1] is None:
+            states[1] = 0.0
+        if noisy:
+            generator = np.random.default_rng(rng)
+            given = [] if holds else states  # what is held must fit, and isn't broadcast
+            x, num_steps = self._noisy(
+                configuration, np.asarray(x), given, num_steps, time_axis, dtype, generator
+            )
+        return x, tuple(states), num_steps, dtype

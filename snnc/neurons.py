@@ -7,19 +7,20 @@ parameter is set. Equations: snnc.h, or each class's docstring.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections import namedtuple
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from snnc import _core, _threads, surrogate
-from snnc._arguments import real_numbers
+from snnc._arguments import at_least_one, is_double, missing, real_numbers
 from snnc.recording import Gradients, Recording, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, ClassVar
+    from typing import ClassVar, Self
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -28,6 +29,28 @@ if TYPE_CHECKING:
 __all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
 
 _DEFAULT_SURROGATE = surrogate.atan(alpha=2.0)
+_ZERO = np.zeros(())
+_MOST_SHOWN = 8  # elements of an array in a repr
+
+_STATES = {name for states, *_ in _core.models.values() for name in states}
+
+# What torch's modules have, and what to write here.
+_OF_MODULES = {
+    "forward": "call it: neuron(input_, ...), or neuron.run(x) for a sequence",
+    "parameters": "its parameters are attributes, as neuron.threshold; learned names those that "
+    "training changes",
+    "state_dict": "snnc.nn.Sequential(neuron).state_dict() has its parameters; pickle keeps all",
+    "load_state_dict": "snnc.nn.Sequential(neuron).load_state_dict sets its parameters",
+    "detach_hidden": "there is no graph to detach from; reset_mem() puts it to rest",
+    "reset_hidden": "write reset_mem(), or snnc.utils.reset(net)",
+    "mem_reset": "the reset is a part of each step",
+    "fire": "the test for a spike is a part of each step",
+    "backward": "there is no gradient of this model",
+    **dict.fromkeys(("to", "cpu", "cuda"), "its arrays are NumPy's, on the CPU"),
+    **dict.fromkeys(("train", "eval"), "it is the same in training and evaluation"),
+    "requires_grad_": "gradients are asked for by run(..., grad=True)",
+    "zero_grad": "backward returns gradients, none are kept",
+}
 
 _CALL_DOC = """
     Calls
@@ -65,7 +88,7 @@ _CALL_DOC = """
 def _real(name: str, value: Any) -> Floats:
     """Copy a number or an array of real numbers: float32 as it is, others as float64."""
     array = real_numbers(name, value)
-    return array.astype(np.float32 if array.dtype == np.float32 else np.float64)
+    return array.astype(np.float32 if array.dtype.type is np.float32 else np.float64)
 
 
 def _frozen(array: Floats) -> Floats:
@@ -91,13 +114,6 @@ def _check_shapes(parameters: dict[str, Floats]) -> None:
 def _plain(array: Floats) -> Any:
     """Return a number of Python's where it is one, else the array."""
     return array.item() if array.ndim == 0 else array
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}={value!r}; expected an integer of at least 1")
-    if value < 1:
-        raise ValueError(f"{name}={value!r}; expected an integer of at least 1")
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -126,6 +142,19 @@ def _columns(
     if len(set(names)) < len(names):
         raise ValueError(f"record={names!r} names something twice")
     return names, tuple(order.index(name) for name in names)
+
+
+class Configuration(NamedTuple):
+    """What a neuron computes with.
+
+    It is replaced as a whole, so what is read of it at once belongs together, whatever another
+    thread assigns meanwhile.
+    """
+
+    parameters: dict[str, Floats]
+    options: dict[str, Any]
+    cell: Any  # the core's view of them
+    derived: Any  # what else a model asks of them at every run
 
 
 class _Parameter:
@@ -160,39 +189,46 @@ class _Option:
         neuron._configure({}, {self._name: value})
 
 
+def _holds_none(neuron: SpikingNeuron, state: str) -> AttributeError:
+    return AttributeError(
+        f"this {type(neuron).__name__} holds no {state}: each call returns its states (or let the "
+        "neuron hold them: init_hidden=True)",
+        name=state,
+        obj=neuron,
+    )
+
+
 class _State:
-    """A state that the neuron holds (init_hidden=True): copied out, validated in."""
+    """A state that the neuron holds (init_hidden=True): a read-only copy out, validated in."""
 
     def __init__(self, name: str, index: int) -> None:
         self._name = name
         self._index = index
-        self.__doc__ = f"The {name} that the neuron holds, with ``init_hidden=True``."
+        self.__doc__ = (
+            f"The {name} that the neuron holds, with ``init_hidden=True``: a read-only copy. To "
+            f"change a part of it: ``s = neuron.{name}.copy(); s[3] = 0; neuron.{name} = s``."
+        )
 
     def _held(self, neuron: SpikingNeuron) -> tuple[Any, ...]:
         if neuron._held is None:
-            raise AttributeError(
-                f"this {type(neuron).__name__} holds no {self._name}: each call returns its "
-                "states (or let the neuron hold them: init_hidden=True)",
-                name=self._name,
-                obj=neuron,
-            )
+            raise _holds_none(neuron, self._name)
         return neuron._held
 
     def __get__(self, neuron: SpikingNeuron | None, owner: type | None = None) -> Any:
         if neuron is None:
             return self
         state = self._held(neuron)[self._index]
-        return state if isinstance(state, float) else np.copy(state)
+        if state is None:
+            state = neuron._rest()[self._index]
+        return state if isinstance(state, float) else _frozen(np.array(state))
 
     def __set__(self, neuron: SpikingNeuron, value: ArrayLike) -> None:
         held = list(self._held(neuron))
-        state = _real(self._name, value)
+        state = real_numbers(self._name, value)
         if type(value) in (bool, int, float):
             held[self._index] = float(state)  # doesn't say in which dtype to compute
-        elif np.asarray(value).dtype == np.float64:
-            held[self._index] = state
         else:
-            held[self._index] = state.astype(np.float32)
+            held[self._index] = state.astype(np.float64 if is_double(state) else np.float32)
         neuron._held = tuple(held)
 
 
@@ -222,6 +258,7 @@ class SpikingNeuron(_core.Neuron):
     _example: ClassVar[str]  # the arguments of a constructor, for the docstring
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # of options that aren't flags
     _optional: ClassVar[frozenset[str]] = frozenset()  # parameters that may be None
+    _instead: ClassVar[Mapping[str, str]] = {}  # of names of other models: what to write here
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
@@ -232,9 +269,15 @@ class SpikingNeuron(_core.Neuron):
     __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
     __signature__ = _Signature()
 
-    _parameters: dict[str, Floats]
-    _options: dict[str, Any]
+    _configuration: Configuration
     _call: Any  # what the base class calls where a step needs more than arithmetic
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse a keyword of another model's constructor with what to write instead."""
+        if cls.__name__ in _core.models:  # subclasses may have their own
+            for name in kwargs.keys() & cls._instead.keys():
+                raise TypeError(f"{cls.__name__} has no {name}: {cls._instead[name]}")
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         raise TypeError(
@@ -260,6 +303,23 @@ class SpikingNeuron(_core.Neuron):
                 example = f"{cls.__name__}({cls._example})"
                 cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
 
+    def __getattr__(self, name: str) -> Any:
+        cls = type(self).__name__
+        if name == "_configuration":
+            raise TypeError(f"{cls}.__init__ must call super().__init__() before all else")
+        if name in getattr(self, "states", ()):  # comes here from `_State`
+            raise _holds_none(self, name)
+        own = f"init_{self._name.lower()}" if hasattr(self, "_name") else "reset_mem"
+        if name in self._instead:
+            instead = self._instead[name]
+        elif name.startswith("init_") and name[5:] in map(str.lower, _core.models):
+            instead = "write reset_mem()" + (f", or {own}()" if hasattr(type(self), own) else "")
+        elif name in _STATES:
+            instead = f"its states are {', '.join(self.states)}"
+        else:
+            instead = _OF_MODULES.get(name, "")
+        raise missing(f"a {cls}", name, instead, self)
+
     def __setattr__(self, name: str, value: Any) -> None:
         known = name.startswith("_") or hasattr(type(self), name)
         if not known and type(self).__name__ in _core.models:  # subclasses may have their own
@@ -275,10 +335,17 @@ class SpikingNeuron(_core.Neuron):
 
     # ---- configuration ----
 
+    @property
+    def _parameters(self) -> dict[str, Floats]:
+        return self._configuration.parameters
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return self._configuration.options
+
     def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
         """Set all parameters and options; what constructors do."""
-        self._parameters = {}
-        self._options = {}
+        self._configuration = Configuration({}, {}, None, None)
         self._held = None
         self._configure(parameters, options)
 
@@ -301,15 +368,34 @@ class SpikingNeuron(_core.Neuron):
         new = {n: _real(n, value) for n, value in parameters.items() if n not in unset}
         kept = {n: array for n, array in self._parameters.items() if n not in unset}
         _check_shapes({**kept, **new})
-        all_parameters = self._complete({**kept, **new}, new, all_options)
-        cell = self._make_cell(all_parameters, all_options)
-        self._parameters = {name: _frozen(array) for name, array in all_parameters.items()}
-        self._options = all_options
-        self._cell = cell
+        self._adopt(self._complete({**kept, **new}, new, all_options), all_options)
         if not all_options["init_hidden"]:
             self._held = None
         elif self._held is None:
             self._held = self._held_rest()
+
+    def _adopt(self, parameters: dict[str, Floats], options: dict[str, Any]) -> None:
+        """Put these into effect, as a whole, or raise and change nothing."""
+        frozen = {name: _frozen(array) for name, array in parameters.items()}
+        cell = self._make_cell(frozen, options)
+        configuration = Configuration(frozen, options, cell, self._derived(frozen, options))
+        self._configuration = configuration
+        self._indirect = self._is_indirect(configuration)
+        self._cell = cell
+
+    def _take(self, other: Self) -> None:
+        """Put another neuron's parameters and options into effect."""
+        self._configuration = other._configuration
+        self._indirect = other._indirect
+        self._cell = other._cell
+
+    def _derived(self, parameters: dict[str, Floats], options: dict[str, Any]) -> Any:
+        """Derive what else every run asks for."""
+        return None
+
+    def _is_indirect(self, configuration: Configuration) -> bool:
+        """Say whether every call is left to Python."""
+        return False
 
     def _complete(
         self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]
@@ -356,14 +442,14 @@ class SpikingNeuron(_core.Neuron):
                 continue
             value, default = given[name], parameter.default
             if isinstance(value, np.ndarray):
-                if value.ndim == 0 and value.dtype == np.float64:
-                    value = value.item()
-                elif value.ndim == 0:
-                    value = value[()]
-                else:
+                if value.size > _MOST_SHOWN:
+                    shown.append(f"{name}=<{value.dtype} {value.shape}>")
+                    continue
+                if value.ndim > 0:
                     shown.append(f"{name}=np.{value!r}")
                     continue
-            if type(value) is np.float32 or value != default or (default is False and value):
+                value = value.item() if value.dtype == np.float64 else value[()]
+            if value != default or (default is False and value):
                 module = "surrogate." if type(value).__module__ == surrogate.__name__ else ""
                 shown.append(f"{name}={module}{value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
@@ -380,14 +466,16 @@ class SpikingNeuron(_core.Neuron):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_held": self._held, "_indirect": self._indirect}
+        own = {k: v for k, v in self.__dict__.items() if k != "_configuration"}
+        parameters, options, *_ = self._configuration
+        return {**own, "_held": self._held, "_parameters": parameters, "_options": options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._held = self.__dict__.pop("_held")
-        self._indirect = self.__dict__.pop("_indirect", False)
-        self._parameters = {k: _frozen(np.array(v)) for k, v in self._parameters.items()}
-        self._cell = self._make_cell(self._parameters, self._options)
+        own = {**state}
+        self._held = own.pop("_held")
+        parameters = {name: np.array(array) for name, array in own.pop("_parameters").items()}
+        self._adopt(parameters, own.pop("_options"))
+        self.__dict__.update(own)
 
     # ---- states ----
 
@@ -417,17 +505,31 @@ class SpikingNeuron(_core.Neuron):
         self, input_: ArrayLike, states: tuple[Any, ...], out: Any, dtype: DTypeLike | None
     ) -> Any:
         """Do one step that the base class leaves to Python."""
-        if self._held is None:
-            return _core.step(self._cell, input_, out, dtype, False, *states)
-        self._refuse_states(zip(self.states, states, strict=True))
-        output = self._options["output"]
+        held = self._held
+        if held is not None:
+            self._refuse_states(zip(self.states, states, strict=True))
+        return self._step_from(self._configuration, held, input_, states, out, dtype)
+
+    def _step_from(
+        self,
+        configuration: Configuration,
+        held: tuple[Any, ...] | None,
+        input_: ArrayLike,
+        states: tuple[Any, ...],
+        out: Any,
+        dtype: DTypeLike | None,
+    ) -> Any:
+        """Do one step from given states, or from those that the neuron holds."""
+        if held is None:
+            return _core.step(configuration.cell, input_, out, dtype, False, *states)
+        output = configuration.options["output"]
         if out is not None and not output:
             if not isinstance(out, tuple) or len(out) != 1:
                 raise TypeError(
                     f"out must be a tuple of 1, (spk,), as the call returns it, not {out!r}"
                 )
             out = (*out, *(None for _ in states))
-        result = _core.step(self._cell, input_, out, dtype, True, *self._held)
+        result = _core.step(configuration.cell, input_, out, dtype, True, *held)
         if output:
             self._held = tuple(np.copy(state) for state in result[1:])
             return result
@@ -542,15 +644,16 @@ class SpikingNeuron(_core.Neuron):
         >>> more.count, more.mem.shape
         (array([ 0, 23, 29]), (2, 3))
         """
-        begin = self._start(states, named_states)
+        held = self._held
+        begin = self._start(held, states, named_states, "run")
         if hasattr(x, "__next__"):
             raise TypeError(
                 f"x is an iterator ({type(x).__name__}): run needs the whole sequence, e.g. "
                 "np.stack(list(x)); run_chunks takes it chunk by chunk"
             )
         return self._run(
-            x, begin, num_steps, time_axis, record, every, 0, neurons, spk_dtype, grad, checkpoint,
-            out, dtype, num_threads, rng,
+            x, begin, held is not None, num_steps, time_axis, record, every, 0, neurons,
+            spk_dtype, grad, checkpoint, out, dtype, num_threads, rng,
         )  # fmt: skip
 
     def run_chunks(
@@ -614,7 +717,8 @@ dtype, num_threads, rng, **named_states
 
         With a progress bar: ``for rec in tqdm(lif.run_chunks(chunks), total=5):``.
         """
-        begin = self._start(states, named_states)
+        held = self._held
+        begin = self._start(held, states, named_states, "run_chunks")
         if rng is not None:
             rng = np.random.default_rng(rng)  # the same for all chunks
 
@@ -623,28 +727,35 @@ dtype, num_threads, rng, **named_states
             state = begin
             for chunk in chunks:
                 rec = self._run(
-                    chunk, state, num_steps, time_axis, record, every, first_step, neurons,
-                    spk_dtype, grad, checkpoint, out, dtype, num_threads, rng,
+                    chunk, state, held is not None, num_steps, time_axis, record, every,
+                    first_step, neurons, spk_dtype, grad, checkpoint, out, dtype, num_threads, rng,
                 )  # fmt: skip
-                state = self._held or rec.state
+                state = rec.state if self._held is None else self._held
                 first_step += rec.num_steps
                 yield rec
 
         return run_each()
 
     def _start(
-        self, states: tuple[ArrayLike | None, ...], named_states: dict[str, ArrayLike | None]
+        self,
+        held: tuple[Any, ...] | None,
+        states: tuple[ArrayLike | None, ...],
+        named_states: dict[str, ArrayLike | None],
+        method: str,
     ) -> tuple[Any, ...]:
         """Sort out the states to start from."""
-        if not named_states and self._held is None:  # the common ways, without a loop
-            if not states:
-                return self._nothing
-            if len(states) == len(self.states):
-                return states
-        start = self._name_states(states, named_states, "run")
-        if self._held is not None:
+        if not states and not named_states and held is None:  # the common way
+            return self._nothing
+        start = self._name_states(states, named_states, method)
+        for name, state in zip(self.states, states, strict=False):
+            if type(state) in (int, bool):
+                raise TypeError(
+                    f"{method} got {state!r} for {name} by position: for the number of steps "
+                    f"write num_steps={state!r}, for the state {name}={state!r}"
+                )
+        if held is not None:
             self._refuse_states(start.items())
-            return self._held
+            return held
         return tuple(start.get(name) for name in self.states)
 
     def _name_states(
@@ -662,7 +773,10 @@ dtype, num_threads, rng, **named_states
         given = dict(zip(self.states, states, strict=False))
         for name, state in named_states.items():
             if name not in self.states:
-                raise TypeError(f"{method} got an unexpected keyword argument {name!r}")
+                raise TypeError(
+                    f"{method} got an unexpected keyword argument {name!r} (the states of a "
+                    f"{type(self).__name__} are {', '.join(self.states)})"
+                )
             if name in given:
                 raise TypeError(f"{method} got {name} by position and by keyword")
             given[name] = state
@@ -672,6 +786,7 @@ dtype, num_threads, rng, **named_states
         self,
         x: Any,
         begin: tuple[Any, ...],
+        holds: bool,
         num_steps: int | None,
         time_axis: int,
         record: str | Iterable[str] | None,
@@ -686,8 +801,11 @@ dtype, num_threads, rng, **named_states
         num_threads: int | None,
         rng: Any,
     ) -> Recording:
+        configuration = self._configuration  # the run's, whatever is assigned meanwhile
         if rng is not None or self._prepares:
-            x, begin, num_steps, dtype = self._prepare(x, begin, num_steps, time_axis, dtype, rng)
+            x, begin, num_steps, dtype = self._prepare(
+                configuration, x, begin, holds, num_steps, time_axis, dtype, rng
+            )
         if record is None:
             names, indices = self._default
         else:
@@ -700,17 +818,17 @@ dtype, num_threads, rng, **named_states
                 ) from None
         given = None
         if grad is not False:
-            self._check_grad(grad, checkpoint)
+            self._check_grad(configuration, grad, checkpoint)
         if out is not None:
             given = self._given(out, names, grad)
-            if grad and isinstance(x, np.ndarray):  # which the way back reads again
-                filled = [a for part in given for a in part if isinstance(a, np.ndarray)]
+            if grad and isinstance(x, np.ndarray):  # which the backward pass reads again
+                filled = [a for part in given[:3] for a in part if isinstance(a, np.ndarray)]
                 if any(np.may_share_memory(x, array) for array in filled):
                     x = x.copy()
         arrays, state, steps, checkpoints = _core.run(
-            self._cell,
+            configuration.cell,
             x,
-            self._held is not None,
+            holds,
             begin,
             num_steps,
             time_axis,
@@ -724,25 +842,21 @@ dtype, num_threads, rng, **named_states
             _threads.num_threads if num_threads is None else num_threads,
             checkpoint if grad else 0,
         )
-        if self._held is not None:
-            self._held = tuple(np.copy(s) for s in state)
         rec = Recording(
             dict(zip(names, arrays)),  # noqa: B905  # one array a name; strict costs more
             self.State(*state),
             steps,
             time_axis,
-            self._dt(),
+            self._dt(configuration),
             every,
             first_step,
             type(spk_dtype) is str and spk_dtype == "packed",
         )
         if checkpoints is not None:
-            if isinstance(out, Recording):
-                out._tape = None  # its checkpoints are this run's now
             rec._tape = Tape(
                 self._name,
-                self._cell,
-                self._parameters,
+                configuration.cell,
+                configuration.parameters,
                 x,
                 num_steps is not None,
                 steps,
@@ -750,25 +864,38 @@ dtype, num_threads, rng, **named_states
                 checkpoints,
                 checkpoint,
             )
+        if holds:
+            self._held = tuple(np.copy(s) for s in state)  # last, as nothing can fail after it
         return rec
 
     def _prepare(
-        self, x: Any, begin: tuple[Any, ...], num_steps: Any, time_axis: int, dtype: Any, rng: Any
+        self,
+        configuration: Configuration,
+        x: Any,
+        begin: tuple[Any, ...],
+        holds: bool,
+        num_steps: Any,
+        time_axis: int,
+        dtype: Any,
+        rng: Any,
     ) -> tuple[Any, tuple[Any, ...], Any, Any]:
         """Do to the input, the start states and the dtype what a model needs before a run."""
         raise TypeError(f"rng={rng!r}: a {type(self).__name__} has no noise")
 
-    def _check_grad(self, grad: Any, checkpoint: Any) -> None:
+    def _check_grad(self, configuration: Configuration, grad: Any, checkpoint: Any) -> None:
         """Refuse a run with gradients where there are none."""
         raise ValueError(f"grad={grad!r}: a {type(self).__name__} has no gradient")
 
-    def _dt(self) -> Any:
+    def _dt(self, configuration: Configuration) -> Any:
         return 1
 
     def _given(
         self, out: Recording | Mapping[str, Any], names: tuple[str, ...], grad: bool
-    ) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
-        """Arrays to fill: for each recorded name, each state, and the checkpoints of each."""
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], Recording | None]:
+        """Arrays to fill: for each recorded name, each state, and the checkpoints of each.
+
+        With them the recording that holds them, whose tape goes with the first write.
+        """
         arrays: Mapping[str, Any]
         checkpoints: tuple[Any, ...] = self._nothing
         if isinstance(out, Recording):
@@ -795,7 +922,8 @@ dtype, num_threads, rng, **named_states
                 f"({', '.join(self.states)}), not {state!r}"
             )
         given = [None if name == "events" else arrays.get(name) for name in names]
-        return tuple(given), tuple(state), checkpoints
+        recording = out if isinstance(out, Recording) else None
+        return tuple(given), tuple(state), checkpoints, recording
 
 
 class TorchNeuron(SpikingNeuron):
@@ -810,6 +938,20 @@ class TorchNeuron(SpikingNeuron):
     learn_threshold = _Option("Whether training changes threshold.")
 
     _choices: ClassVar = {"reset_mechanism": _core.resets}
+    _clipped: ClassVar[tuple[str, ...]] = ("alpha", "beta")  # parameters, to [0, 1]
+    _instead: ClassVar = {
+        "tau_m": "write beta=exp(-dt/tau_m), or use snnc.LIF",
+        "dt": "write beta=exp(-dt/tau_m), or use snnc.LIF",
+        "v_threshold": "write threshold",
+        "t_ref": "snnc.LIF has a refractory time",
+    }
+
+    def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
+        super()._setup(parameters, **options)
+        for name in self._clipped:
+            value = self._parameters.get(name, _ZERO)
+            if np.any((value < 0) | (value > 1)):
+                warnings.warn(f"{name} is clipped to [0, 1]: {name}={value}", stacklevel=3)
 
     @property
     def spike_grad(self) -> Callable[[Any], Any]:
@@ -825,11 +967,11 @@ class TorchNeuron(SpikingNeuron):
         """The names of the parameters that training changes: those with ``learn_...=True``."""
         return tuple(n for n in self._parameters if self._options.get(f"learn_{n}"))
 
-    def _check_grad(self, grad: Any, checkpoint: Any) -> None:
+    def _check_grad(self, configuration: Configuration, grad: Any, checkpoint: Any) -> None:
         _flag("grad", grad)
-        if self.inhibition:
+        if configuration.options["inhibition"]:
             raise ValueError(f"grad={grad!r}: there is no gradient through inhibition")
-        _check_count("checkpoint", checkpoint)
+        at_least_one("checkpoint", checkpoint)
 
     def backward(
         self,
@@ -913,7 +1055,7 @@ graded_spikes_factor=float32 ())
         Here both are the same, but that alpha and beta are clipped: no gradient outside.
         """
         found = {name: gradients[name] for name in names}
-        for name in found.keys() & {"alpha", "beta"}:
+        for name in found.keys() & {*self._clipped}:
             value = parameters[name]
             if value.ndim or not 0 <= value.item() <= 1:
                 found[name] = np.where((value >= 0) & (value <= 1), found[name], 0)
@@ -995,7 +1137,8 @@ class Lapicque(TorchNeuron):
     C = _Parameter("The capacitance of the membrane.")
     time_step = _Parameter("The duration of a step.")
 
-    _primary: tuple[str, ...] = ()  # which of beta, R and C determine the others
+    _clipped: ClassVar = ()
+    _instead: ClassVar = {**TorchNeuron._instead, "dt": "write time_step"}
 
     def __init__(
         self,
@@ -1041,32 +1184,31 @@ class Lapicque(TorchNeuron):
                 raise ValueError(f"{name} must not be 0: a time constant R C and its step")
         if "beta" in new and np.any(new["beta"] <= 0):
             raise ValueError("beta must be positive: C follows from log(1/beta)")
+        if "beta" in new:
+            options["primary"] = ("beta", "C" if "C" in new else "R")
+            parameters.setdefault("R", np.ones(()))
+        elif new.keys() & {"R", "C", "time_step"}:
+            options["primary"] = ("R", "C")
         with np.errstate(all="ignore"):
-            dt = parameters["time_step"]
-            if "beta" in new:
-                tau = np.asarray(dt / np.log(1 / new["beta"]))  # R C
-                if "C" in new:
-                    parameters["R"] = np.asarray(tau / new["C"])
-                else:
-                    parameters.setdefault("R", np.ones(()))
-                    parameters["C"] = np.asarray(tau / parameters["R"])
-            elif new.keys() & {"R", "C", "time_step"}:
-                rc = parameters["R"] * parameters["C"]
-                parameters["beta"] = np.asarray(np.exp(-dt / rc))
-        return parameters
+            return {**parameters, **self._circuit(_cast(parameters, np.float64), options)}
 
-    def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-        super()._configure(parameters, options)
-        if "beta" in parameters:
-            held = ("R",) if self._primary else ()
-            self._primary = tuple(n for n in ("beta", "R", "C") if n in {*parameters, *held})
-        elif parameters.keys() & {"R", "C", "time_step"}:
-            self._primary = ("R", "C")
+    @staticmethod
+    def _circuit(p: dict[str, Floats], options: dict[str, Any]) -> dict[str, Floats]:
+        """Derive the one of beta, R and C that follows from the other two, in their dtype.
+
+        As torch does, but for the logarithm: in double, then rounded.
+        """
+        if "beta" not in options["primary"]:
+            return {"beta": np.asarray(np.exp(-p["time_step"] / (p["R"] * p["C"])))}
+        follows, known = ("R", "C") if "C" in options["primary"] else ("C", "R")
+        log = np.log(1 / p["beta"], dtype=np.float64).astype(p["beta"].dtype)
+        return {follows: np.asarray(p["time_step"] / (p[known] * log))}
 
     def _constants(
         self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
     ) -> dict[str, Floats]:
         p = _cast(parameters, dtype)
+        p |= self._circuit(p, options)
         rc = p["R"] * p["C"]
         return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
 
@@ -1086,16 +1228,18 @@ class Lapicque(TorchNeuron):
         }
 
     def _arguments(self) -> dict[str, Any]:
-        left_out = {"beta", "R", "C"} - {*self._primary}
+        left_out = {"beta", "R", "C"} - {*self._options["primary"]}
+        if "beta" not in left_out and self.R.ndim == 0 and self.R == 1:
+            left_out.add("R")  # which it is by default
         return {k: v for k, v in super()._arguments().items() if k not in left_out}
 
     def _independent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        follows = "C" if "beta" in self._primary else "beta"
+        follows = "C" if "beta" in self._options["primary"] else "beta"
         all_three = {"beta", "R", "C"} <= parameters.keys()
         return {k: v for k, v in parameters.items() if not all_three or k != follows}
 
-    def _dt(self) -> Any:
-        return _plain(self.time_step)
+    def _dt(self, configuration: Configuration) -> Any:
+        return _plain(configuration.parameters["time_step"])
 
     init_lapicque = SpikingNeuron.reset_mem
     _example = "0.9"

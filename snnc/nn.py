@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from snnc._arguments import real_numbers
+from snnc._arguments import (
+    at_least_one,
+    in_layer,
+    index,
+    is_double,
+    missing,
+    missing_names,
+    real_numbers,
+)
 from snnc._backward import _sum_to
-from snnc.neurons import SpikingNeuron, TorchNeuron, _check_count
+from snnc.neurons import SpikingNeuron, TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +34,38 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = ["Linear", "Sequential", "batches"]
+
+# What torch's modules have, and what to write here.
+_OF_MODULES = {
+    "forward": "write net.run(x, num_steps=...)",
+    "parameters": "write net.state_dict(); optim.Adam(net) takes the network itself",
+    "named_parameters": "write net.state_dict().items()",
+    "modules": "write list(net)",
+    "children": "write list(net)",
+    "named_children": "write net.layers.items()",
+    "zero_grad": "backward returns gradients, none are kept",
+    **dict.fromkeys(("to", "cpu", "cuda"), "its arrays are NumPy's, on the CPU"),
+    **dict.fromkeys(("train", "eval"), "it is the same in training and evaluation"),
+    **dict.fromkeys(("append", "add_module"), "write net = nn.Sequential(*net, layer)"),
+    "reset": "write snnc.utils.reset(net); a run starts at rest",
+}
+
+__getattr__ = missing_names(
+    "snnc.nn",
+    {
+        "Module": "write nn.Sequential(...); there is no base class of networks",
+        "Parameter": "parameters are arrays; learn_... says which of a neuron training changes",
+        **dict.fromkeys(
+            ("Conv1d", "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d"),
+            "the layers are Linear and neurons",
+        ),
+        **dict.fromkeys(
+            ("Flatten", "Dropout", "LayerNorm", "ReLU"), "the layers are Linear and neurons"
+        ),
+        "CrossEntropyLoss": "snnc.functional has losses, such as ce_rate_loss",
+        "MSELoss": "snnc.functional has losses, such as mse_count_loss",
+    },
+)
 
 
 class Linear:
@@ -44,11 +84,13 @@ class Linear:
     ----------
     weight : ndarray of float32, shape (out_features, in_features)
     bias : ndarray of float32, shape (out_features,), or None
+        What is assigned is copied: float64 as it is, other real numbers as float32.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is not an integer of at least 1.
+        If a size is not an integer of at least 1, or what is assigned to `weight` or `bias` is
+        not an array of real numbers of that shape.
 
     Notes
     -----
@@ -63,9 +105,6 @@ class Linear:
     (25, 64, 2)
     """
 
-    weight: Floats
-    bias: Floats | None
-
     def __init__(
         self,
         in_features: int,
@@ -74,12 +113,34 @@ class Linear:
         *,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            _check_count(name, size)
+        shape = (
+            at_least_one("out_features", out_features),
+            at_least_one("in_features", in_features),
+        )
         rng = np.random.default_rng(rng)
-        bound = 1 / math.sqrt(in_features)
-        self.weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(np.float32)
-        self.bias = rng.uniform(-bound, bound, out_features).astype(np.float32) if bias else None
+        bound = 1 / math.sqrt(shape[1])
+        self._weight: Floats = rng.uniform(-bound, bound, shape).astype(np.float32)
+        self._bias: Floats | None = None
+        if bias:
+            self._bias = rng.uniform(-bound, bound, shape[0]).astype(np.float32)
+
+    @property
+    def weight(self) -> Floats:
+        """The weights, (out_features, in_features)."""
+        return self._weight
+
+    @weight.setter
+    def weight(self, value: ArrayLike) -> None:
+        self._weight = _owned("weight", value, self._weight.shape)
+
+    @property
+    def bias(self) -> Floats | None:
+        """What is added to the weighted sums, (out_features,), or None."""
+        return self._bias
+
+    @bias.setter
+    def bias(self, value: ArrayLike | None) -> None:
+        self._bias = None if value is None else _owned("bias", value, self._weight.shape[:1])
 
     def __repr__(self) -> str:
         n, m = self.weight.shape
@@ -122,11 +183,19 @@ class Linear:
         return grads
 
 
+def _owned(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """Copy an array of real numbers of that shape as floats."""
+    array = real_numbers(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}")
+    return array.astype(np.float64 if is_double(array) else np.float32)
+
+
 def _features(x: ArrayLike, size: int) -> Floats:
     array = real_numbers("x", x)
     if array.ndim == 0 or array.shape[-1] != size:
         raise ValueError(f"x of shape {array.shape}; expected {size} on its last axis")
-    return array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)
+    return array.astype(np.float64 if is_double(array) else np.float32, copy=False)
 
 
 def _rows(array: Floats) -> Floats:
@@ -135,10 +204,10 @@ def _rows(array: Floats) -> Floats:
 
 
 class _Pass(NamedTuple):
-    """What a run keeps of a layer for the way back."""
+    """What a run keeps of a layer for the backward pass: time is first."""
 
     layer: Any  # with the weights it had
-    x: Any
+    x: Any  # of a linear layer
     shape: tuple[int, ...]  # of what it gave to the next one
     held: bool  # that has no time axis
 
@@ -150,9 +219,12 @@ class Recordings:
     the final states of all, for ``run(..., states=)``.
     """
 
-    def __init__(self, layers: dict[str, Recording], tape: dict[str, _Pass]) -> None:
+    def __init__(
+        self, layers: dict[str, Recording], tape: dict[str, _Pass], time_axis: int
+    ) -> None:
         self._layers = layers
-        self._tape = tape  # of each layer, for the way back
+        self._tape = tape  # of each layer, for the backward pass
+        self._time_axis = time_axis
 
     def __getitem__(self, key: str | int) -> Recording:
         if isinstance(key, str):
@@ -182,14 +254,17 @@ class Sequential:
     Parameters
     ----------
     *layers, **named_layers : Linear or neuron
-        In order; those given by position are named "0", "1", ... as in PyTorch.
+        In order; those given by position are named "0", "1", ... as in PyTorch. One layer may be
+        in several places: its parameters are shared, and its gradient is the sum of theirs,
+        under the key of the first.
 
     Raises
     ------
     TypeError
         If a layer is something else.
     ValueError
-        If there is none, or the last is not one of neurons.
+        If there is none, the last is not one of neurons, or neurons that hold their states
+        (``init_hidden=True``) are in two places.
 
     Examples
     --------
@@ -218,6 +293,19 @@ class Sequential:
                 raise TypeError(f"layer {name!r} is {layer!r}; expected a Linear or a neuron")
         if not self.layers or not isinstance(layer, SpikingNeuron):
             raise ValueError("expected layers of which the last is one of neurons")
+        self._check_places()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Say what to write instead."""
+        raise TypeError(
+            "a Sequential isn't called: net.run(x, num_steps=...) runs a whole sequence through it"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        instead = _OF_MODULES.get(name)
+        if name in self.__dict__.get("layers", ()):
+            instead = f"write net[{name!r}]"
+        raise missing("a Sequential", name, instead, self)
 
     def __getitem__(self, key: str | int) -> Any:
         return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
@@ -238,15 +326,30 @@ class Sequential:
     def _neurons(self) -> dict[str, SpikingNeuron]:
         return {n: layer for n, layer in self.layers.items() if isinstance(layer, SpikingNeuron)}
 
+    def _first_places(self) -> dict[str, str]:
+        """Name, for each place, the first one of its layer."""
+        first: dict[int, str] = {}
+        return {name: first.setdefault(id(layer), name) for name, layer in self.layers.items()}
+
+    def _check_places(self) -> None:
+        for name, first in self._first_places().items():
+            layer = self.layers[name]
+            if name != first and isinstance(layer, SpikingNeuron) and layer.init_hidden:
+                raise ValueError(
+                    f"layers {first!r} and {name!r} are the same neurons, which hold their states "
+                    "(init_hidden=True): the second would go on from those of the first"
+                )
+
     # ---- forward and back ----
 
     def run(
         self,
         x: ArrayLike,
+        *,
         num_steps: int | None = None,
+        time_axis: int | None = None,
         record: Mapping[str, Any] | str | Iterable[str] | None = None,
         grad: bool = False,
-        *,
         states: Mapping[str, Any] | None = None,
         checkpoint: int = 16,
         num_threads: int | None = None,
@@ -260,6 +363,10 @@ class Sequential:
         num_steps : int, optional
             If given, `x` has no time axis and is held for that many steps: a linear layer that it
             meets multiplies it once, not at each step.
+        time_axis : int, optional
+            Where time is in `x`, in recordings and in what `backward` is given; by default 0.
+            Where `x` could as well be the samples of one step (2-d, before a `Linear`), this or
+            `num_steps` must be given.
         record : str, iterable of str or dict, optional
             What the last layer records, as a neuron's ``run``; or a dict of that by the names of
             layers. By default the last one records spikes and states, the others nothing.
@@ -274,7 +381,19 @@ class Sequential:
         Returns
         -------
         Recordings
+
+        Raises
+        ------
+        TypeError, ValueError
+            As a neuron's ``run``, with the name of the layer; a ValueError too where `x` may or
+            may not have a time axis.
         """
+        self._check_places()
+        axis = 0 if time_axis is None else index("time_axis", time_axis)
+        if isinstance(self[0], Linear):
+            x = real_numbers("x", x)
+            if num_steps is None:
+                _check_time(x, time_axis)
         neurons = self._neurons()
         last = list(neurons)[-1]
         wanted = _by_layer(record, last)
@@ -292,15 +411,19 @@ class Sequential:
         name = ""
         try:
             for name, layer in self.layers.items():
-                below = current
+                kept = None
                 if isinstance(layer, Linear):
-                    current = layer(below)
+                    kept = current if num_steps is not None else np.moveaxis(current, axis, 0)
+                    current = layer(kept)
+                    if num_steps is None:
+                        current = np.moveaxis(current, 0, axis)
                 else:
                     own = _recorded(wanted[name], layer) if name in wanted else ()
                     rec = layers[name] = layer.run(
-                        below,
+                        current,
                         *_as_states(states.get(name)),
                         num_steps=num_steps,
+                        time_axis=axis,
                         record=own if name == last or "spk" in own else ("spk", *own),
                         grad=grad,
                         checkpoint=checkpoint,
@@ -312,20 +435,23 @@ class Sequential:
                     if "spk" not in own:
                         del rec._arrays["spk"]
                 if grad:
-                    shape = np.shape(current)
-                    tape[name] = _Pass(copy.copy(layer), below, shape, num_steps is not None)
+                    held = num_steps is not None
+                    shape = np.shape(current if held else np.moveaxis(current, axis, 0))
+                    tape[name] = _Pass(copy.copy(layer), kept, shape, held)
+            return Recordings(layers, tape, axis)
         except BaseException as error:
             for key, neuron in neurons.items():
                 neuron._held = held_before[key]
             if isinstance(error, (TypeError, ValueError)):
-                raise type(error)(f"layer {name!r}: {error}") from None
+                raise in_layer(name, error) from None
             raise
-        return Recordings(layers, tape)
 
     def backward(
         self,
         recs: Recordings,
         spk: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        *,
+        num_threads: int | None = None,
         **states: ArrayLike | Mapping[str, ArrayLike] | None,
     ) -> dict[str, Floats]:
         """Backpropagate through a run: gradients of all that training changes.
@@ -335,14 +461,23 @@ class Sequential:
         recs : Recordings
             Of ``run(..., grad=True)``.
         spk, **states : array_like or dict of array_like, optional
-            What the loss says of the last layer's spikes and states, as for a neuron's
+            The upstream gradient of the last layer's spikes and states, as for a neuron's
             ``backward``; or a dict of that by the names of layers.
+        num_threads : int, optional
+            As for a neuron's ``run``.
 
         Returns
         -------
         dict of ndarray
             With those keys of `state_dict` that training changes: weights, biases, and
-            parameters of neurons with ``learn_...=True``.
+            parameters of neurons with ``learn_...=True``. A layer that is in several places has
+            the key of the first.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `recs` isn't of a run with ``grad=True`` of these layers, a keyword is neither
+            that of a state nor one of the above, or as a neuron's ``backward``.
         """
         if not isinstance(recs, Recordings):
             raise TypeError(f"recs={recs!r}; expected what run returned")
@@ -352,6 +487,15 @@ class Sequential:
                 f"recs is of {', '.join(recs._layers)}; expected layers {', '.join(neurons)}"
             )
         last = list(neurons)[-1]
+        known = {state for neuron in neurons.values() for state in neuron.states}
+        for name in states:
+            if name not in known:
+                raise TypeError(
+                    f"backward got an unexpected keyword argument {name!r}; expected spk, "
+                    f"num_threads, or a state of the layers ({', '.join(sorted(known))}). It "
+                    "returns the gradients of all that training changes"
+                )
+        axis, first = recs._time_axis, self._first_places()
         given: dict[str, dict[str, Any]] = {name: {} for name in neurons}
         for name, value in (("spk", spk), *states.items()):
             for layer, cotangent in _by_layer(value, last).items():
@@ -361,7 +505,7 @@ class Sequential:
         names = list(self.layers)
         trained = [k for k, name in enumerate(names) if self._trained(name)]
         found: dict[str, Floats] = {}
-        grad: Any = None  # of what the layer above read
+        grad: Any = None  # of what the layer above read, time first
         for k in range(len(names) - 1, min(trained, default=len(names)) - 1, -1):
             name, layer, wrt_x = names[k], self.layers[names[k]], k > trained[0]
             if grad is not None:
@@ -371,14 +515,20 @@ class Sequential:
                 grads = kept.layer.backward(kept.x, grad, wrt_x=wrt_x)
             else:
                 if grad is not None:
-                    given[name]["spk"] = _add(name, grad, given[name].get("spk"))
+                    given[name]["spk"] = _add(name, grad, given[name].get("spk"), axis)
                 wrt = (*self._trained(name), *(("x",) if wrt_x else ()))
                 try:
-                    grads = layer.backward(recs[name], **given[name], wrt=wrt)._arrays
+                    grads = layer.backward(
+                        recs[name], **given[name], wrt=wrt, num_threads=num_threads
+                    )._arrays
                 except (TypeError, ValueError) as error:
-                    raise type(error)(f"layer {name!r}: {error}") from None
+                    raise in_layer(name, error) from None
+                if wrt_x:
+                    grads = {**grads, "x": np.moveaxis(grads["x"], axis, 0)}
             grad = grads.get("x")
-            found |= {f"{name}.{key}": grads[key] for key in self._trained(name)}
+            for key in self._trained(name):
+                full = f"{first[name]}.{key}"
+                found[full] = found[full] + grads[key] if full in found else grads[key]
         return {key: np.asarray(found[key]) for key in self.state_dict() if key in found}
 
     def _trained(self, name: str) -> tuple[str, ...]:
@@ -393,7 +543,8 @@ class Sequential:
     def state_dict(self) -> dict[str, Floats]:
         """Return copies of all parameters, under keys like ``"fc1.weight"``.
 
-        ``np.savez(file, **net.state_dict())`` stores a network.
+        ``np.savez(file, **net.state_dict())`` stores a network. A layer that is in several places
+        has the keys of all.
         """
         return {
             f"{name}.{key}": np.array(value)
@@ -414,7 +565,8 @@ class Sequential:
         Raises
         ------
         ValueError
-            If keys are missing or unexpected (all are listed), or shapes of weights differ.
+            If keys are missing or unexpected (all are listed), shapes of weights differ, or
+            the values for two places of one layer do.
 
         Notes
         -----
@@ -442,12 +594,19 @@ class Sequential:
                 f"missing keys: {', '.join(sorted(missing)) or 'none'}; unexpected keys: "
                 f"{', '.join(sorted(unexpected)) or 'none'}"
             )
+        places = self._first_places()
         for key, value in given.items():
-            if isinstance(self.layers[key.rpartition(".")[0]], Linear) and value.shape != own[key]:
+            name, _, parameter = key.rpartition(".")
+            if isinstance(self.layers[name], Linear) and value.shape != own[key]:
                 raise ValueError(f"{key} has shape {value.shape}; expected {own[key]}")
+            same = f"{places[name]}.{parameter}"
+            if not np.array_equal(value, given[same], equal_nan=True):
+                raise ValueError(f"{same} and {key} are of one layer, but their values differ")
+        for name in [name for name in resets if resets[name] != resets.get(places[name])]:
+            raise ValueError(f"{places[name]} and {name} are one layer, but their resets differ")
         new = {
-            name: {key: given[f"{name}.{key}"] for key in _parameters(layer)}
-            for name, layer in self.layers.items()
+            name: {key: given[f"{name}.{key}"] for key in _parameters(self.layers[name])}
+            for name in dict.fromkeys(places.values())
         }
         _set_all(self.layers, new, resets)
 
@@ -461,22 +620,45 @@ def _unbroadcast(grad: Floats, kept: _Pass) -> Floats:
     return _sum_to(grad, (steps, *new, *own)).reshape(kept.shape)
 
 
-def _add(name: str, grad: Floats, spikes: ArrayLike | None) -> Floats:
-    """Add what the loss itself says of a layer's spikes, at each step or at the last."""
+def _add(name: str, grad: Floats, spikes: ArrayLike | None, axis: int) -> Floats:
+    """Add the upstream gradient of a layer's spikes, at each step or at the last, to `grad`.
+
+    That has time first; what is returned, on `axis`.
+    """
+    total = np.moveaxis(grad, 0, axis)
     if spikes is None:
-        return grad
-    spikes = np.asarray(spikes)
-    grad = grad.copy()
-    if spikes.shape == grad.shape:
-        grad += spikes
-    elif spikes.shape == grad.shape[1:]:
-        grad[-1:] += spikes
+        return total
+    given = real_numbers(f"layer {name!r}: spk", spikes)
+    total = total.copy()
+    if given.shape == total.shape:
+        total += given
+    elif given.shape == grad.shape[1:]:
+        np.moveaxis(total, axis, 0)[-1:] += given
     else:
         raise ValueError(
-            f"layer {name!r}: spk of shape {spikes.shape}; expected {grad.shape}, or "
+            f"layer {name!r}: spk of shape {given.shape}; expected {total.shape}, or "
             f"{grad.shape[1:]} for the last step only"
         )
-    return grad
+    return total
+
+
+def _check_time(x: Floats, time_axis: Any) -> None:
+    """Refuse an input of a linear layer of which it isn't known whether it has a time axis."""
+    if x.ndim < 2:
+        raise ValueError(
+            f"x of shape {x.shape} has no room for time and features: num_steps= holds it for "
+            "that many steps"
+        )
+    if x.ndim == 2 and time_axis is None:
+        n, size = x.shape
+        raise ValueError(
+            f"x of shape {x.shape} may be {n} steps or {n} samples of {size} features: "
+            f"time_axis=0 says that they are steps, num_steps= for how many steps to hold samples"
+        )
+    if not -x.ndim <= (time_axis or 0) < x.ndim:
+        raise ValueError(
+            f"time_axis={time_axis} is out of bounds for an array of {x.ndim} dimensions"
+        )
 
 
 def _by_layer(value: Any, last: str) -> dict[str, Any]:
@@ -504,14 +686,16 @@ def _parameters(layer: Any) -> dict[str, Floats]:
     return parameters
 
 
-def _set(layer: Any, values: Mapping[str, Floats], reset: str | None = None) -> None:
-    """Give a layer parameters, some or all, at once; arrays of its own, not the old ones."""
+def _changed(layer: Any, values: Mapping[str, Floats], reset: str | None) -> Any:
+    """Return a copy of a layer that has these parameters, some or all."""
+    layer = copy.copy(layer)
     if isinstance(layer, Linear):
         for name, value in values.items():
-            setattr(layer, name, np.array(value, getattr(layer, name).dtype))
+            setattr(layer, name, value.astype(getattr(layer, name).dtype))
     else:
         options = {} if reset is None else {"reset_mechanism": reset}
         layer._configure(layer._independent(values), options)
+    return layer
 
 
 def _set_all(
@@ -521,11 +705,12 @@ def _set_all(
 ) -> None:
     """Give layers parameters that fit, or change none: neurons may refuse some."""
     resets = {} if resets is None else resets
-    for name, own in values.items():
-        if not isinstance(layers[name], Linear):
-            _set(copy.copy(layers[name]), own, resets.get(name))
-    for name, own in values.items():
-        _set(layers[name], own, resets.get(name))
+    changed = {n: _changed(layers[n], own, resets.get(n)) for n, own in values.items()}
+    for name, layer in changed.items():
+        if isinstance(layer, Linear):
+            layers[name].__dict__.update(layer.__dict__)
+        else:
+            layers[name]._take(layer)
 
 
 def batches(
@@ -565,11 +750,11 @@ def batches(
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"x of shape {x.shape} and y of {y.shape}; expected as many targets")
-    _check_count("batch_size", batch_size)
+    size = at_least_one("batch_size", batch_size)
     order = np.arange(len(x))
     if rng is not None:
         np.random.default_rng(rng).shuffle(order)
-    return ((x[chosen], y[chosen]) for chosen in _cut(order, batch_size))
+    return ((x[chosen], y[chosen]) for chosen in _cut(order, size))
 
 
 def _cut(order: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:

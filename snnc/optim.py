@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc import nn
+from snnc._arguments import missing_names, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = ["SGD", "Adam"]
+
+__getattr__ = missing_names(
+    "snnc.optim",
+    dict.fromkeys(("AdamW", "Adamax", "RMSprop", "Adagrad"), "the optimizers are SGD and Adam")
+    | {"lr_scheduler": "assign to the optimizer's lr"},
+)
 
 
 class _Optimizer(ABC):
@@ -37,31 +44,39 @@ class _Optimizer(ABC):
 
         Raises
         ------
+        TypeError
+            If a gradient is not an array of real numbers.
         ValueError
-            If a key is not one of the network's parameters, a shape differs, or a neuron can't
-            have the value that follows. Nothing is changed then.
+            If a key is not one of the network's parameters (a layer that is in several places
+            has the keys of the first), a shape differs, or a neuron can't have the value that
+            follows. Nothing is changed then.
         """
+        places = self.net._first_places()
         new: dict[str, dict[str, Floats]] = {}
+        state = dict(self._state)
         for key, grad in grads.items():
             name, _, parameter = key.rpartition(".")
             layer = self.net.layers.get(name)
             value = nn._parameters(layer).get(parameter) if layer is not None else None
             if value is None:
                 raise ValueError(f"grads: {key!r} is no parameter of the network")
-            if np.shape(grad) != value.shape:
+            if places[name] != name:
                 raise ValueError(
-                    f"grads: {key} has shape {np.shape(grad)}; expected {value.shape}"
+                    f"grads: {key!r} is of layer {places[name]!r}, which is in two places: its "
+                    f"gradient is '{places[name]}.{parameter}'"
                 )
-            new.setdefault(name, {})[parameter] = value
-        state: dict[str, Any] = {}
-        for name, values in new.items():
-            for parameter, value in values.items():
-                key = f"{name}.{parameter}"
-                grad = np.array(grads[key], value.dtype)
-                change, state[key] = self._change(grad, self._state.get(key))
-                values[parameter] = (value - change).astype(value.dtype)
+            given = real_numbers(f"grads: {key}", grad)
+            if given.shape != value.shape:
+                raise ValueError(f"grads: {key} has shape {given.shape}; expected {value.shape}")
+            change, state[key] = self._change(np.array(given, value.dtype), state.get(key))
+            new.setdefault(name, {})[parameter] = (value - change).astype(value.dtype)
         nn._set_all(self.net.layers, new)
-        self._state |= state
+        self._state = state
+
+    def __repr__(self) -> str:
+        shown = ((name, value) for name, value in vars(self).items() if not name.startswith("_"))
+        net, *others = (f"{name}={value!r}" for name, value in shown)
+        return f"{type(self).__name__}({', '.join((net, *others))})"
 
     @abstractmethod
     def _change(self, grad: Floats, state: Any) -> tuple[Floats, Any]:
@@ -69,6 +84,8 @@ class _Optimizer(ABC):
 
 
 def _at_least(name: str, value: float, least: float) -> None:
+    if not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name}={value!r}; expected a number")
     if not value >= least:
         raise ValueError(f"{name}={value!r}; expected at least {least}")
 

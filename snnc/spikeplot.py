@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from snnc._arguments import real_numbers
+from snnc.recording import Recording
+
 try:
     import matplotlib.pyplot as plt
 except ImportError as error:
-    raise ImportError("snnc.spikeplot needs matplotlib: pip install snnc[plot]") from error
+    raise ImportError("snnc.spikeplot needs matplotlib: pip install matplotlib") from error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,18 +32,21 @@ __all__ = ["plot_spk_cur_mem_spk", "plot_spk_mem_spk", "raster", "traces"]
 
 def _per_neuron(name: str, data: ArrayLike) -> NDArray[Any]:
     """Check that data is (T,) or (T, N), and return it as (T, N)."""
-    array = np.asarray(data)
+    if isinstance(data, Recording):
+        example = f"{name}.{data.state._fields[-1]}"
+        raise TypeError(f"{name} is a Recording; pass one of its arrays, such as {example}")
+    array = real_numbers(name, data)
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} has shape {array.shape}; expected (T,) or (T, N)")
     return array.reshape(len(array), -1) if array.size else array.reshape(len(array), 0)
 
 
-def raster(data: ArrayLike, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
+def raster(data: Recording | ArrayLike, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
     """Mark each spike by its step (x) and its neuron (y).
 
     Parameters
     ----------
-    data : array_like, shape (T,) or (T, N)
+    data : Recording, or array_like of shape (T,) or (T, N)
         Spikes: whatever isn't 0.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on pyplot's current axes.
@@ -53,8 +59,12 @@ def raster(data: ArrayLike, ax: Axes | None = None, **kwargs: Any) -> PathCollec
 
     Raises
     ------
+    TypeError
+        If `data` is not an array of real numbers.
     ValueError
         If `data` has other than one or two dimensions.
+    AttributeError
+        If a Recording has neither spikes nor events.
 
     Examples
     --------
@@ -64,7 +74,10 @@ def raster(data: ArrayLike, ax: Axes | None = None, **kwargs: Any) -> PathCollec
     >>> marks.get_offsets().shape
     (5, 2)
     """
-    step, neuron = np.nonzero(_per_neuron("data", data))
+    if isinstance(data, Recording):
+        step, neuron = data.events()
+    else:
+        step, neuron = np.nonzero(_per_neuron("data", data))
     return (plt.gca() if ax is None else ax).scatter(step, neuron, **kwargs)
 
 
@@ -144,15 +157,29 @@ def _spikes(ax: Axes, spk: ArrayLike, label: str) -> None:
     ax.set_yticks([])
 
 
-def _trace(ax: Axes, data: ArrayLike, label: str, top: float) -> None:
-    ax.plot(np.asarray(data))
-    ax.set_ylim(0, top)
+def _trace(ax: Axes, data: ArrayLike, label: str) -> None:
+    ax.plot(data)
     ax.set_ylabel(label)
 
 
-def _membrane(ax: Axes, mem: ArrayLike, top: float, thr_line: float) -> None:
-    _trace(ax, mem, "Membrane Potential ($U_{mem}$)", top)
-    ax.axhline(thr_line, alpha=0.25, linestyle="dashed", c="black", linewidth=2)
+def _membrane(ax: Axes, mem: ArrayLike, threshold: float | None) -> None:
+    _trace(ax, mem, "Membrane Potential ($U_{mem}$)")
+    if threshold is not None:
+        ax.axhline(threshold, alpha=0.25, linestyle="dashed", c="black", linewidth=2)
+
+
+def _of_one_neuron(**data: ArrayLike) -> list[NDArray[Any]]:
+    """Check that all are (T,) or (T, 1), and equally long; return them as (T,)."""
+    arrays = {name: _per_neuron(name, value) for name, value in data.items()}
+    length = len(next(iter(arrays.values())))
+    for name, array in arrays.items():
+        if array.shape[1] != 1:
+            raise ValueError(f"{name} is of {array.shape[1]} neurons; expected (T,) or (T, 1)")
+        if len(array) != length:
+            raise ValueError(
+                f"{name} has {len(array)} steps; expected {length}, as {next(iter(arrays))}"
+            )
+    return [array[:, 0] for array in arrays.values()]
 
 
 def plot_spk_cur_mem_spk(
@@ -162,9 +189,7 @@ def plot_spk_cur_mem_spk(
     spk: ArrayLike,
     title: str,
     *,
-    thr_line: float = 1.0,
-    ylim_cur: float = 0.5,
-    ylim_mem: float = 1.5,
+    threshold: float | None = None,
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw Tutorial 4's first figure: input spikes, current, membrane and output spikes.
 
@@ -174,15 +199,18 @@ def plot_spk_cur_mem_spk(
         Input spikes, synaptic current, membrane potential, output spikes.
     title : str
         The title of the figure.
-    thr_line : float, default 1.0
-        The threshold: a dashed line in the panel of the membrane.
-    ylim_cur, ylim_mem : float
-        The upper limits of the current and the membrane potential.
+    threshold : float, optional
+        A dashed line in the panel of the membrane.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     axes : ndarray of matplotlib.axes.Axes, shape (4,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If data are not arrays of real numbers of these shapes, or not equally long.
 
     Examples
     --------
@@ -190,14 +218,17 @@ def plot_spk_cur_mem_spk(
     >>> import snnc
     >>> spk_in = np.tile(np.r_[0.2, np.zeros(9)], 20)
     >>> spk, syn, mem = snnc.Synaptic(alpha=0.9, beta=0.8).run(spk_in)
-    >>> fig, axes = snnc.spikeplot.plot_spk_cur_mem_spk(spk_in, syn, mem, spk, "Synaptic")
+    >>> fig, axes = snnc.spikeplot.plot_spk_cur_mem_spk(
+    ...     spk_in, syn, mem, spk, "Synaptic", threshold=1.0
+    ... )
     >>> len(axes)
     4
     """
+    spk_in, syn, mem, spk = _of_one_neuron(spk_in=spk_in, syn=syn, mem=mem, spk=spk)
     fig, axes = _stack([0.4, 1, 1, 0.4], 7, title)
     _spikes(axes[0], spk_in, "Input Spikes")
-    _trace(axes[1], syn, "Synaptic Current ($I_{syn}$)", ylim_cur)
-    _membrane(axes[2], mem, ylim_mem, thr_line)
+    _trace(axes[1], syn, "Synaptic Current ($I_{syn}$)")
+    _membrane(axes[2], mem, threshold)
     _spikes(axes[3], spk, "Output Spikes")
     return fig, axes
 
@@ -208,8 +239,7 @@ def plot_spk_mem_spk(
     spk: ArrayLike,
     title: str,
     *,
-    thr_line: float = 0.5,
-    ylim_mem: float = 0.6,
+    threshold: float | None = None,
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw Tutorial 4's second figure: input spikes, membrane and output spikes.
 
@@ -219,15 +249,18 @@ def plot_spk_mem_spk(
         Input spikes, membrane potential, output spikes.
     title : str
         The title of the figure.
-    thr_line : float, default 0.5
-        The threshold: a dashed line in the panel of the membrane.
-    ylim_mem : float, default 0.6
-        The upper limit of the membrane potential.
+    threshold : float, optional
+        A dashed line in the panel of the membrane.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     axes : ndarray of matplotlib.axes.Axes, shape (3,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If data are not arrays of real numbers of these shapes, or not equally long.
 
     Examples
     --------
@@ -235,12 +268,13 @@ def plot_spk_mem_spk(
     >>> import snnc
     >>> spk_in = np.tile(np.r_[0.85, np.zeros(9)], 10)
     >>> spk, _, _, mem = snnc.Alpha(alpha=0.8, beta=0.7, threshold=0.5).run(spk_in)
-    >>> fig, axes = snnc.spikeplot.plot_spk_mem_spk(spk_in, mem, spk, "Alpha")
+    >>> fig, axes = snnc.spikeplot.plot_spk_mem_spk(spk_in, mem, spk, "Alpha", threshold=0.5)
     >>> len(axes)
     3
     """
+    spk_in, mem, spk = _of_one_neuron(spk_in=spk_in, mem=mem, spk=spk)
     fig, axes = _stack([0.4, 1, 0.4], 6, title)
     _spikes(axes[0], spk_in, "Input Spikes")
-    _membrane(axes[1], mem, ylim_mem, thr_line)
+    _membrane(axes[1], mem, threshold)
     _spikes(axes[2], spk, "Output Spikes")
     return fig, axes

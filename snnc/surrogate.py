@@ -40,7 +40,7 @@ __all__ = [
 
 def _floats(x: ArrayLike) -> Floats:
     array = real_numbers("x", x)
-    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    dtype = np.float32 if array.dtype.type is np.float32 else np.float64
     return np.ascontiguousarray(array, dtype).reshape(array.shape)
 
 

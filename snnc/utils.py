@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from snnc._arguments import missing_names
 from snnc.neurons import SpikingNeuron
 
 if TYPE_CHECKING:
@@ -12,8 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["reset"]
 
+__getattr__ = missing_names(
+    "snnc.utils",
+    {
+        "data_subset": "index the arrays, as x[::10]",
+        "valid_split": "index the arrays, as x[:900], x[900:]",
+    },
+)
 
-def _neurons(net: Any) -> Iterator[SpikingNeuron]:
+
+def _neurons(net: Any, place: str) -> Iterator[SpikingNeuron]:
     from snnc import nn
 
     if isinstance(net, SpikingNeuron):
@@ -21,15 +30,15 @@ def _neurons(net: Any) -> Iterator[SpikingNeuron]:
     elif isinstance(net, nn.Sequential):
         yield from net._neurons().values()
     elif isinstance(net, (list, tuple)):
-        for part in net:
-            yield from _neurons(part)
+        for i, part in enumerate(net):
+            yield from _neurons(part, f"{place}[{i}]")
     elif isinstance(net, dict):
-        for part in net.values():
-            yield from _neurons(part)
+        for key, part in net.items():
+            yield from _neurons(part, f"{place}[{key!r}]")
     else:
         raise TypeError(
-            f"net: can't reset a {type(net).__name__}; expected a neuron, an snnc.nn.Sequential, "
-            "or lists, tuples and dicts of these"
+            f"{place} is a {type(net).__name__}, which has no states to reset; expected a neuron, "
+            "an snnc.nn.Sequential, or lists, tuples and dicts of these"
         )
 
 
@@ -56,5 +65,5 @@ def reset(net: Any) -> None:
     >>> float(lif.mem)
     0.0
     """
-    for neuron in list(_neurons(net)):
+    for neuron in list(_neurons(net, "net")):
         neuron.reset_mem()
