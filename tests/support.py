@@ -1,6 +1,9 @@
 """What several test modules use: the golden cases, and bit-for-bit comparison."""
 
 import json
+import signal
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,3 +141,23 @@ def torch_cell(case, *, threshold=None, undelayed=None):
         *constants,
         (),
     )
+
+
+def inject(neuron, cell):
+    """Give a neuron another cell, of constants that no constructor derives."""
+    neuron._configuration = neuron._configuration._replace(cell=cell)
+    neuron._cell = cell
+
+
+@contextmanager
+def interrupted(seconds):
+    """Send this thread a SIGINT after so long; also where the process was told to ignore it."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    here = threading.get_ident()
+    timer = threading.Timer(seconds, lambda: signal.pthread_kill(here, signal.SIGINT))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, handler)

@@ -9,10 +9,12 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import KINDS, TORCH, assert_same, golden, kind, make, torch_cell
+from support import KINDS, TORCH, assert_same, golden, inject, kind, make, torch_cell
 
 import snnc
 from snnc import surrogate
+
+pytestmark = pytest.mark.filterwarnings("ignore:(alpha|beta) is clipped")  # on purpose
 
 CASES = [case for case in golden("backward") if case.model in TORCH]
 SURROGATES = [case for case in golden("backward") if case.model == "surrogate"]
@@ -46,7 +48,7 @@ def neuron_of(case):
     if "beta" in case.args and case.model == "Lapicque":
         neuron.beta = np.float32(case.args["beta"])
     subtracted = case.reset_mechanism == "subtract"  # else the threshold is only compared with
-    neuron._cell = torch_cell(case, threshold=None if subtracted else neuron.threshold)
+    inject(neuron, torch_cell(case, threshold=None if subtracted else neuron.threshold))
     return neuron
 
 
@@ -58,7 +60,7 @@ def use_full_threshold(case, neuron, rec):
     a = case.arrays  # what was tested is the mem that a delayed reset would have left
     delayed = copy.copy(neuron)
     delayed.reset_delay = True
-    delayed._cell = torch_cell(case, undelayed=False)
+    inject(delayed, torch_cell(case, undelayed=False))
     before = [
         np.concatenate((a[f"{name}0"][None], getattr(rec, name)[:-1])) for name in neuron.states
     ]

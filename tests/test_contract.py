@@ -90,14 +90,16 @@ NARROW = [np.bool_, np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64, 
 @MODELS
 @pytest.mark.parametrize("dtype", NARROW)
 def test_narrow_dtypes_are_converted_and_compute_in_float32(model, dtype):
+    """LIF computes in float64 for integers and bools, as the loops that it replaces do."""
+    wide = np.float64 if model == "LIF" and dtype is not np.half else np.float32
     neuron, _, states = example(model)
     x = np.array([[0, 1, 2, 1]] * 3).astype(dtype)
-    for a, b in zip(neuron(x, *states), neuron(x.astype(np.float32), *states), strict=True):
+    for a, b in zip(neuron(x, *states), neuron(x.astype(wide), *states), strict=True):
         assert_same(a, b)
     integers = [np.ones(SHAPE, dtype) for _ in states]
-    assert all(result.dtype == np.float32 for result in neuron(x, *integers))
+    assert all(result.dtype == wide for result in neuron(x, *integers))
     rec = neuron.run(np.stack([x, x]))
-    for a, b in zip(rec, neuron.run(np.stack([x, x]).astype(np.float32)), strict=True):
+    for a, b in zip(rec, neuron.run(np.stack([x, x]).astype(wide)), strict=True):
         assert_same(a, b)
 
 
@@ -736,3 +738,63 @@ def test_tensors_and_other_array_likes():
 
     spk, mem = snnc.Leaky(0.9)(Tensor(), Tensor())
     assert_same(mem, np.full(3, np.float32(1.9)))
+
+
+@MODELS
+def test_one_neuron_for_many_shapes(model):
+    """Its parameters are expanded to each, also where only lengths differ."""
+    threshold = np.array([[0.3], [0.9]])
+    neuron = make(model, threshold=threshold)
+    rng = np.random.default_rng(0)
+    for shape in ((2, 3), (2, 5), (4, 2, 3), (4, 2, 5), (1, 2, 3), (2, 1), (2, 3)):
+        x = rng.random((6, *shape))
+        for dtype in (np.float32, np.float64):
+            fresh = make(model, threshold=threshold).run(x.astype(dtype))
+            for one, other in zip(neuron.run(x.astype(dtype)), fresh, strict=True):
+                assert_same(one, other)
+
+
+@pytest.mark.parametrize("form", [np.uint8, np.bool_, "packed"])
+def test_weighted_spikes_fit_no_bytes(form):
+    """Also where nothing else keeps a run from the shortest way through."""
+    lif = snnc.Leaky(0.9, graded_spikes_factor=2.0)
+    x = np.ones((3, 4), np.float32)
+    for record in ("spk", ("spk", "mem")):
+        with pytest.raises(ValueError, match="can't hold spikes weighted"):
+            lif.run(x, record=record, spk_dtype=form)
+
+
+@MODELS
+def test_reversed_views_that_overlap_outputs(model):
+    neuron = make(model)
+    values = np.random.default_rng(1).random(8).astype(np.float32)
+    states = [np.full(4, 0.25, np.float32) for _ in neuron.states]
+    expected = [np.array(a) for a in neuron(values[5:1:-1], *states)]
+    by_state = [np.array(a) for a in neuron(states[0], *states[:-1], values[5:1:-1])]
+    for start in range(5):  # of the output among the input's bytes
+        memory = values.copy()
+        spk, *_ = neuron(
+            memory[5:1:-1], *states, out=(memory[start : start + 4], *(None,) * len(states))
+        )
+        assert_same(spk, expected[0])
+        memory = values.copy()
+        out = (memory[start : start + 4], *(None,) * len(states))
+        for one, other in zip(
+            neuron(states[0], *states[:-1], memory[5:1:-1], out=out), by_state, strict=True
+        ):
+            assert_same(one, other)
+
+
+@MODELS
+def test_parameters_longer_than_a_strip_in_later_rows(model):
+    """Each row of a batch has the parameters of its first: where tiles cut rows, too."""
+    n = 6000
+    rng = np.random.default_rng(2)
+    neuron = make(model, threshold=rng.uniform(0.2, 0.9, n))
+    x = rng.random((5, 3, n)).astype(np.float32)
+    together = neuron.run(x, record=("count", "spk"), spk_dtype="packed")
+    whole = neuron.run(x)
+    for row in range(3):
+        alone = neuron.run(x[:, row])
+        assert_same(whole.spk[:, row], alone.spk)
+        assert_same(together.count[row], alone.spk.sum(axis=0).astype(np.int64))

@@ -8,6 +8,8 @@ from support import TORCH, assert_same, golden, torch_cell, torch_constants
 import snnc
 from snnc import _core
 
+pytestmark = pytest.mark.filterwarnings("ignore:(alpha|beta) is clipped")  # on purpose
+
 CASES = [case for file in ("forward", "tutorial2", "tutorial3", "tutorial4")
          for case in golden(file) if case.model != "function"]  # fmt: skip
 

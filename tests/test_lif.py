@@ -407,15 +407,17 @@ def test_noise_keeps_the_rules_of_the_input():
     noisy = lif(SETS[0], sigma=[0.0, 1.0, 2.0], R=[0.0, 1.0, 1.0])
     x = np.ones((4, 3), int)
     quiet = noisy.run(x, rng=0)
-    assert quiet.v.dtype == np.float32  # integers never widen
+    assert quiet.v.dtype == np.float64  # as in the loops that it replaces
     assert (quiet.v[:, 0] == -70).all()  # a neuron without noise, and without resistance
-    for dtype in ("float32", np.float32, np.dtype(np.float32)):
+    for dtype in ("float64", float, np.dtype(float)):
         assert_same(noisy.run(x, rng=0, dtype=dtype).v, quiet.v)
-    assert noisy.run(x, rng=0, dtype=float).v.dtype == np.float64
+    narrow = noisy.run(x, rng=0, dtype=np.float32).v
+    assert narrow.dtype == np.float32
+    assert_same(noisy.run(x.astype(np.float32), rng=0).v, narrow)
     spk = np.empty(3, np.float32)
     v, ref = np.full(3, -70, np.float32), np.zeros(3, np.float32)
     rng = np.random.default_rng(0)
-    assert noisy(x[0], v, ref, out=(spk, None, None), rng=rng)[0] is spk
+    assert noisy(x[0].astype(np.half), v, ref, out=(spk, None, None), rng=rng)[0] is spk
     with pytest.raises(TypeError, match="masked"):
         noisy.run(np.ma.zeros((4, 3)), rng=0)
     with pytest.raises(TypeError, match="masked"):
@@ -497,3 +499,10 @@ def test_copies_of_what_is_held_at_rest():
         expected = neuron.run(np.ones((5, 2, 3)))
         for other in copies:
             assert_same(other.run(np.ones((5, 2, 3))).v, expected.v)
+
+
+@pytest.mark.parametrize("halves", [1, 3, 5, 7, 4])
+def test_halves_of_a_step_round_to_even(halves):
+    neuron = snnc.LIF(1.0, dt=1.0, v_threshold=0.5, t_ref=halves / 2)
+    spikes = neuron.run(np.ones((40, 1))).spike_times()
+    assert set(np.diff(spikes)) == {1 + round(halves / 2)}  # Python's round does so too

@@ -2,13 +2,14 @@
 
 import gc
 import signal
+import subprocess
 import sys
 import threading
 import tracemalloc
 
 import numpy as np
 import pytest
-from support import CLASSES, TORCH, assert_same, make
+from support import CLASSES, TORCH, assert_same, interrupted, make
 
 import snnc
 from snnc import _core
@@ -99,7 +100,7 @@ def test_success_leaks_nothing(model):
     rec = neuron.run(x)
     calls = [
         lambda: neuron(x[0], *states),
-        lambda: neuron(x[0].astype(int), *states, out=(None, *states)),
+        lambda: neuron(x[0].astype(np.half), *states, out=(None, *states)),
         lambda: neuron(0.5, *[0.0] * len(states)),
         lambda: neuron(x.T[:, :4].T, *states),
         lambda: neuron.run(x, *states),
@@ -271,12 +272,8 @@ def test_an_interrupt_stops_a_long_run_and_changes_no_held_state():
     lif = snnc.Leaky(0.9, init_hidden=True)
     lif(np.ones(1000, np.float32))
     before = lif.mem
-    main = threading.main_thread().ident
-    timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(0.2), pytest.raises(KeyboardInterrupt):
         lif.run(np.zeros(1000, np.float32), num_steps=2**40, record=())
-    timer.join()
     assert_same(lif.mem, before)
 
 
@@ -309,12 +306,8 @@ def test_an_interrupt_stops_a_long_way_back():
     lif = snnc.Leaky(0.9)
     x = np.broadcast_to(np.float32(0.1), (1_000_000, 1000))
     rec = lif.run(x, record=(), grad=True, checkpoint=1000)
-    main = threading.main_thread().ident
-    timer = threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(0.05), pytest.raises(KeyboardInterrupt):
         lif.backward(rec, wrt="mem0")
-    timer.join()
 
 
 def test_ways_back_in_threads():
@@ -325,3 +318,67 @@ def test_ways_back_in_threads():
     for grads in in_threads(lambda: lif.backward(rec, spk=x)):
         assert_same(grads.x, expected.x)
         assert_same(grads.alpha, expected.alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_new_line_is_half_a_page_from_what_is_beside_it(dtype):
+    raw = np.zeros(2 * 4096, np.uint8)
+    for offset in range(0, 4096, 320):
+        beside = raw[(offset - places(raw)[0]) % 4096 :][:64]
+        (here,), (there,) = places(_core.empty(16384, dtype, beside)), places(beside)
+        assert there == offset
+        assert abs(here - there) % 4096 in range(2048 - 128, 2048 + 129)
+
+
+def checks_during(call):
+    """How often signals are handled while it is at work: when C code lets them be."""
+    seen = []
+    handler = signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
+    try:
+        call()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    return len(seen)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals")
+def test_signals_are_looked_for_all_the_time():
+    """In a run of one neuron, of many, and within one step or segment of very many."""
+    lif = snnc.Leaky(0.9)
+    one, many = np.float32(0.3), np.zeros(4000, np.float32)
+    assert checks_during(lambda: lif.run(one, num_steps=2**25, record=())) >= 5
+    assert checks_during(lambda: lif.run(np.zeros((2**24, 1), np.float32), record="spk")) >= 5
+    assert checks_during(lambda: lif.run(many, num_steps=100_000, record="count")) >= 5
+    rec = lif.run(many, num_steps=2**14, record=(), grad=True, checkpoint=2**14)
+    assert checks_during(lambda: lif.backward(rec, wrt="mem0")) >= 5
+    wide = np.broadcast_to(np.float32(0.3), 2**26)
+    assert checks_during(lambda: lif.run(wide, num_steps=1, record="count")) >= 5
+
+
+def test_no_neurons_are_quickly_done():
+    """However many steps there are: nothing loops over them."""
+    code = """if True:
+        import numpy as np, snnc
+        x = np.zeros(0, np.float32)
+        for options in ({"record": "events"}, {"record": "spk", "spk_dtype": "packed"}):
+            rec = snnc.Leaky(0.9).run(x, num_steps=2**45, **options)
+            assert [len(a) for a in rec.events()] == [0, 0]
+        lif = snnc.Leaky(0.9, spike_grad=np.ones_like)
+        rec = lif.run(x, num_steps=2**45, record=(), grad=True, checkpoint=2**30)
+        assert lif.backward(rec).x.shape == (2**45, 0)
+    """
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=60)
+
+
+def test_a_workspace_too_large_to_count_is_no_memory():
+    arguments = way_back()
+    rec = snnc.Synaptic(0.9, 0.8).run(np.zeros((1, 4), np.float32), grad=True)
+    x = np.broadcast_to(np.float32(0), (2**57, 4))
+    arguments[1:6] = [x[0], True, 2**57, rec._tape.checkpoints, 2**57]
+    arguments[9:11] = [x, (x, None)]
+    arguments[12] = None
+    arguments[15] = 2**57
+    with pytest.raises(MemoryError):
+        _core.backward(*arguments)

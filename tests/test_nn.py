@@ -1,5 +1,6 @@
 """Networks, their optimizers, and what is read of snnTorch's."""
 
+import copy
 import importlib.util
 from types import SimpleNamespace
 
@@ -203,7 +204,8 @@ def test_backward_where_neurons_broadcast_what_they_are_given(wide, held):
     cotangent = rng.normal(size=(4, *shape))
 
     def run():
-        return net.run(x, 4 if held else None, states=states, grad=True)
+        when = {"num_steps": 4} if held else {"time_axis": 0}
+        return net.run(x, **when, states=states, grad=True)
 
     assert net.backward(run(), mem=cotangent)["fc.bias"].shape == net["fc"].bias.shape
     check_weight(net, run, cotangent)
@@ -272,12 +274,12 @@ def test_refusals():
         with pytest.raises(
             ValueError, match=f"{argument}: 'fc1' is none of the layers of neurons"
         ):
-            net.run(x, **{argument: {"fc1": ()}})
+            net.run(x, time_axis=0, **{argument: {"fc1": ()}})
     with pytest.raises(ValueError, match="x of shape .3, 5.; expected 6 on its last axis"):
-        net.run(x[:, :5])
+        net.run(x[:, :5], time_axis=0)
     with pytest.raises(TypeError, match="x has dtype complex"):
         net.run(x * 1j)
-    recs = net.run(x)
+    recs = net.run(x, time_axis=0)
     with pytest.raises(ValueError, match=r"run\(..., grad=True\)"):
         net.backward(recs, mem=np.zeros((3, 3)))
     with pytest.raises(TypeError, match="expected what run returned"):
@@ -312,7 +314,7 @@ def test_linear():
 
 def test_reset():
     net = nn.Sequential(nn.Linear(2, 3, rng=0), snnc.Leaky(0.9, init_hidden=True))
-    net.run(np.ones((4, 2), np.float32))
+    net.run(np.ones((4, 1, 2), np.float32))
     assert np.any(net[1].mem)
     snnc.utils.reset({"net": [net]})
     assert not np.any(net[1].mem)
@@ -507,13 +509,12 @@ def a_neuron(name, **attributes):
     return recorded(name, **{**common, **attributes})
 
 
-def a_sequential(children, length=None):
-    length = len(children) if length is None else length
-    methods = {
-        "__len__": lambda self: length,
+def a_sequential(children):
+    attributes = {
+        "_modules": children,
         "named_children": lambda self: iter(children.items()),
     }
-    return type("Sequential", (), methods)()
+    return type("Sequential", (), attributes)()
 
 
 def test_from_snntorch_neurons():
@@ -559,8 +560,45 @@ def test_from_snntorch_refuses():
         snnc.from_snntorch(a_neuron("Alpha", alpha=0.9, beta=0.8, graded_spikes_factor=2.0))
     with pytest.raises(TypeError, match="layer 'relu': module=ReLU"):
         snnc.from_snntorch(a_sequential({"relu": recorded("ReLU")}))
-    with pytest.raises(ValueError, match="a layer is in the network twice"):
-        snnc.from_snntorch(a_sequential({"0": a_neuron("Leaky", beta=0.9)}, length=2))
+    twice = a_neuron("Leaky", beta=0.9)
+    with pytest.raises(ValueError, match="layer '1': neurons that are in the network twice"):
+        snnc.from_snntorch(a_sequential({"0": twice, "1": twice}))
+    nested = a_sequential({"0": a_sequential({"0": twice})})
+    with pytest.raises(TypeError, match="layer '0': networks in networks aren't read"):
+        snnc.from_snntorch(nested)
+    for weight, error in (
+        (np.zeros(3), "weight has shape .3,.; expected two dimensions"),
+        ("abc", "weight='abc'; expected a real number"),
+        (np.zeros((2, 2), complex), "weight has dtype complex128"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"layer 'fc': {error}"):
+            snnc.from_snntorch(a_sequential({"fc": recorded("Linear", weight=weight, bias=None)}))
+    bad = recorded("Linear", weight=np.zeros((2, 2)), bias=np.zeros(3))
+    with pytest.raises(ValueError, match="layer 'fc': bias has shape .3,.; expected .2,."):
+        snnc.from_snntorch(a_sequential({"fc": bad}))
+
+
+def test_from_snntorch_takes_the_reset_that_is_done():
+    """Not the label that was assigned later, which changes nothing in snnTorch."""
+
+    def _base_sub():
+        pass
+
+    changed = a_neuron("Leaky", beta=0.9, reset_mechanism="zero", state_function=_base_sub)
+    assert snnc.from_snntorch(changed).reset_mechanism == "subtract"
+    changed.reset_delay = False
+    with pytest.raises(ValueError, match="changed from 'subtract' to 'zero' after construction"):
+        snnc.from_snntorch(changed)
+    changed.reset_mechanism = "subtract"
+    assert snnc.from_snntorch(changed).reset_mechanism == "subtract"
+
+
+def test_from_snntorch_of_a_layer_in_two_places():
+    fc = recorded("Linear", weight=np.eye(2, dtype=np.float32), bias=None)
+    leaky = [a_neuron("Leaky", beta=1.2) for _ in range(2)]  # training leaves [0, 1]
+    net = snnc.from_snntorch(a_sequential({"a": fc, "lif1": leaky[0], "b": fc, "lif2": leaky[1]}))
+    assert net["a"] is net["b"]
+    assert net["lif1"] is not net["lif2"]
 
 
 def test_from_snntorch_network():
@@ -679,3 +717,89 @@ def test_learning_needs_a_surrogate():
         accuracy[disabled] = np.mean(logits[0].argmax(axis=1) == y)
     assert accuracy[False] > 0.8
     assert accuracy[True] < 0.65
+
+
+# ---- a layer in several places, and time on other axes ----
+
+
+def tied_and_untied():
+    """A network with layers in two places, and one with equal layers in each."""
+    fc, lif = nn.Linear(4, 4, rng=0), snnc.Leaky(0.8, learn_beta=True, threshold=0.3)
+    names = ("a", "lif1", "b", "lif2", "c", "lif3")
+    other = (nn.Linear(4, 4, rng=5), snnc.Synaptic(0.5, 0.7))
+    tied = dict(zip(names, (fc, lif, *other, fc, lif), strict=True))
+    apart = {name: copy.deepcopy(layer) for name, layer in tied.items()}
+    return nn.Sequential(**tied), nn.Sequential(**apart)
+
+
+def test_a_layer_in_two_places_is_one_parameter():
+    net, apart = tied_and_untied()
+    assert net["a"] is net["c"]
+    assert apart["a"] is not apart["c"]
+    rng = np.random.default_rng(1)
+    x = rng.random((6, 5, 4)).astype(np.float32)
+    g = rng.normal(size=(6, 5, 4)).astype(np.float32)
+    recs, expected = net.run(x, grad=True), apart.run(x, grad=True)
+    assert_same(recs[-1].mem, expected[-1].mem)
+    grads, each = net.backward(recs, mem=g), apart.backward(expected, mem=g)
+    assert list(grads) == ["a.weight", "a.bias", "lif1.beta", "b.weight", "b.bias"]
+    for first, second in (
+        ("a.weight", "c.weight"),
+        ("a.bias", "c.bias"),
+        ("lif1.beta", "lif3.beta"),
+    ):
+        assert_same(grads[first], each[second] + each[first])
+    before = net.state_dict()
+    assert_same(before["a.weight"], before["c.weight"])
+    optim.SGD(net, lr=0.5).step(grads)
+    after = net.state_dict()
+    assert_same(after["a.weight"], before["a.weight"] - grads["a.weight"] * 0.5)
+    assert_same(after["c.weight"], after["a.weight"])
+    assert net["lif1"].beta == net["lif3"].beta != np.float64(0.8)
+    with pytest.raises(ValueError, match="'c.weight' is of layer 'a', which is in two places"):
+        optim.SGD(net).step({"c.weight": grads["a.weight"]})
+    net.load_state_dict(before)
+    assert_same(net["c"].weight, before["a.weight"])
+    for key in ("c.weight", "lif3.beta"):
+        wrong = {**before, key: before[key] * 2}
+        with pytest.raises(ValueError, match=f"{key} are of one layer, but their values differ"):
+            net.load_state_dict(wrong)
+    assert_same(net["a"].weight, before["a.weight"])
+
+
+def test_neurons_that_hold_their_states_are_in_one_place_only():
+    lif = snnc.Leaky(0.9)
+    net = nn.Sequential(lif, lif)
+    x = np.ones((3, 4), np.float32)
+    assert_same(net.run(x)[-1].mem, lif.run(lif.run(x).spk).mem)
+    lif.init_hidden = True
+    for call in (lambda: nn.Sequential(a=lif, b=lif), lambda: net.run(x)):
+        with pytest.raises(ValueError, match="are the same neurons, which hold their states"):
+            call()
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2, 2, -1])
+@pytest.mark.parametrize("held", [False, True])
+def test_time_axis_of_networks(axis, held):
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(fc1=nn.Linear(4, 6, rng=0), lif1=snnc.Leaky(0.9, threshold=0.2),
+                        fc2=nn.Linear(6, 3, rng=1),
+                        lif2=snnc.Leaky(np.linspace(0.5, 0.9, 3), learn_beta=True))  # fmt: skip
+    x = rng.normal(size=(5, 4) if held else (7, 5, 4)).astype(np.float32)
+    options = {"grad": True, "record": {"lif1": ("spk", "mem"), "lif2": ("spk", "mem")}}
+    first = {"num_steps": 7} if held else {"time_axis": 0}
+    plain = net.run(x, **first, **options)
+    moved = x if held else np.moveaxis(x, 0, axis)
+    there = net.run(moved, **{**first, "time_axis": axis}, **options)
+    for name in ("lif1", "lif2"):
+        for a, b in zip(there[name], plain[name], strict=True):
+            assert_same(np.moveaxis(a, axis, 0), b)
+    g = {"lif1": rng.normal(size=(7, 5, 6)), "lif2": rng.normal(size=(7, 5, 3))}
+    expected = net.backward(plain, spk=g, mem=g)
+    turned = {name: np.moveaxis(a, 0, axis) for name, a in g.items()}
+    for key, grad in net.backward(there, spk=turned, mem=turned).items():
+        np.testing.assert_allclose(grad, expected[key], rtol=1e-5, atol=1e-5)
+    last = {"lif1": g["lif1"][-1], "lif2": g["lif2"][-1]}
+    expected = net.backward(plain, spk=last)
+    for key, grad in net.backward(there, spk=last).items():
+        np.testing.assert_allclose(grad, expected[key], rtol=1e-5, atol=1e-5)

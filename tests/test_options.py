@@ -1,10 +1,8 @@
 """The options of run and run_chunks: whatever is recorded, and how, the spikes are the same."""
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from support import assert_same, make
+from support import assert_same, interrupted, make
 from test_properties import DIMS, assert_equal_records, relaid, runs
 
 import snnc
@@ -505,12 +503,9 @@ def test_an_interrupt_stops_all_threads():
     lif = snnc.Leaky(0.9, init_hidden=True)
     held = lif.mem
     x = np.float32(0.3)
-    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
     shape = np.zeros(100_000, np.float32)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(0.2), pytest.raises(KeyboardInterrupt):
         lif.run(x + shape, num_steps=10**6, record="count", num_threads=2)
-    timer.join()
     assert_same(lif.mem, held)
     assert lif.run(x + shape, num_steps=3, num_threads=2).spk.shape == (3, 100_000)
 

@@ -79,7 +79,7 @@ def test_fi_curve(model):
     rates = spikestats.fi_curve(neuron, currents, num_steps=500, discard=100)
     for current, rate in zip(currents, rates, strict=True):
         spk = neuron.run(current, num_steps=600).spk
-        assert rate == spk[100:].sum() / (500 * neuron._dt())
+        assert rate == spk[100:].sum() / (500 * neuron._dt(neuron._configuration))
     with pytest.raises(ValueError, match="num_steps=-1"):
         spikestats.fi_curve(neuron, currents, num_steps=-1)
     with pytest.raises(ValueError, match="init_hidden"):

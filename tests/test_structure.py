@@ -69,7 +69,7 @@ def test_import_loads_numpy_and_nothing_optional():
 
 def test_spikeplot_without_matplotlib_says_what_to_install():
     result = python("import sys; sys.modules['matplotlib'] = None\nimport snnc; snnc.spikeplot")
-    assert "ImportError: snnc.spikeplot needs matplotlib: pip install snnc[plot]" in result.stderr
+    assert "ImportError: snnc.spikeplot needs matplotlib: pip install matplotlib" in result.stderr
 
 
 def test_attributes_of_the_package():

@@ -9,6 +9,8 @@ from support import KINDS, TORCH, assert_same, kind, make
 
 from snnc import _core
 
+pytestmark = pytest.mark.filterwarnings("ignore:(alpha|beta) is clipped")  # on purpose
+
 T, SHAPE = 12, (3, 5, 7)
 
 # What shapes parameters may have: the shape that the model's first and its second parameter have.
