@@ -296,8 +296,9 @@ snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrog
 size_t snnc_bits_width(size_t num_neurons);
 
 /* Lists the spikes in num_steps rows of bits of num_neurons, sorted by step, then
- * by neuron: the step of each, from first_step on, and its neuron. Returns how many
- * there are; writes those that there is room for. */
+ * by neuron: the step of each, from first_step on, and its neuron. Bits after those of
+ * the last neuron are ignored. Returns how many spikes there are; writes those that
+ * there is room for. */
 size_t snnc_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
                    int64_t first_step, int64_t *step, int64_t *neuron, size_t room);
 

@@ -337,6 +337,8 @@ static void test_options(const snnc_isa *isa, int model, snnc_type type, int per
         }
 
         int64_t step[MAX_REALS], neuron[MAX_REALS];
+        for (size_t t = 0; n % 8 && t < STEPS; t++) /* bits of no neuron are ignored */
+            bits[t * width + width - 1] |= (uint8_t)(0xff << n % 8);
         CHECK(snnc_events(bits, STEPS, n, (int64_t)first_step, step, neuron, 0) ==
               events);
         CHECK(snnc_events(bits, STEPS, n, (int64_t)first_step, step, neuron,
