@@ -143,6 +143,13 @@ typedef struct {
     int held; /* nonzero: the same input at every step, `step` is not used */
 } snnc_input;
 
+/* Every field zero: C++ takes no {0} where the first one is an enum. */
+#ifdef __cplusplus
+#define SNNC_ZEROED(type) type()
+#else
+#define SNNC_ZEROED(type) {0}
+#endif
+
 /* A run of num_steps steps of num_neurons neurons. Set what you need in a copy of
  * SNNC_CALL_INIT; a zero field means what its comment says. */
 typedef struct {
@@ -204,7 +211,7 @@ typedef struct {
     size_t interval;
 } snnc_call;
 
-#define SNNC_CALL_INIT {0}
+#define SNNC_CALL_INIT SNNC_ZEROED(snnc_call)
 
 /* Bytes of workspace, aligned as the call's type, that a call (of any range of steps
  * and neurons) writes to. Only inhibition needs any. */
@@ -269,7 +276,7 @@ typedef struct {
     void *workspace;                      /* snnc_backward_workspace_size() bytes */
 } snnc_backward_call;
 
-#define SNNC_BACKWARD_INIT {0}
+#define SNNC_BACKWARD_INIT SNNC_ZEROED(snnc_backward_call)
 
 /* Bytes of workspace, aligned to 64, that a valid call of any range of steps and
  * neurons writes to. */
