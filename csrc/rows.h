@@ -13,9 +13,10 @@
 #if defined(__FAST_MATH__)
 #error "snnc promises its bits: compile without -ffast-math"
 #endif
+/* Arithmetic is in the type of its operands. */
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
 #error \
-    "snnc promises its bits: arithmetic must be in the type of the operands (SSE2 on x86)"
+    "snnc promises its bits: -msse2 -mfpmath=sse (x86), -fexcess-precision=fast (s390x)"
 #endif
 
 /* Each product and each sum rounds by itself. GCC has no pragma: -ffp-contract=off. */
