@@ -14,7 +14,7 @@ size_t snnc_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
     const unsigned last_mask = 0xffu >> (row_bytes * 8 - num_neurons);
     size_t found = 0;
 
-    for (size_t t = 0; t < num_steps; t++) {
+    for (size_t t = 0; t < num_steps && row_bytes; t++) {
         const uint8_t *const row = bits + t * row_bytes;
         for (size_t i = 0; i < row_bytes; i++) {
             int64_t at = (int64_t)i * 8;
