@@ -1,0 +1,166 @@
+"""Allocations that fail in the extension module, one after the other, in every kind of call.
+
+Each is a MemoryError, or is done without: nothing crashes, and what neurons hold is as before.
+Only those of the module fail: NumPy's own ufuncs don't survive theirs.
+"""
+
+import numpy as np
+import pytest
+from support import CLASSES, TORCH, make
+
+import snnc
+from snnc import _backward, _core, neurons, nn, recording, surrogate
+
+_testcapi = pytest.importorskip("_testcapi")  # a part of CPython's own tests
+
+X = np.random.default_rng(0).random((6, 4, 3)).astype(np.float32)
+ENOUGH = 20  # in a row that change nothing: a call has no more of them
+
+
+class Failing:
+    """The extension module, of which in every call the n-th allocation fails."""
+
+    nth = None  # none does
+
+    def __getattr__(self, name):
+        value = getattr(_core, name)
+        if not callable(value) or isinstance(value, type):
+            return value
+
+        def call(*args):
+            if self.nth is None:
+                return value(*args)
+            _testcapi.set_nomemory(self.nth, self.nth + 1)
+            try:
+                return value(*args)
+            finally:
+                _testcapi.remove_mem_hooks()
+
+        return call
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    core = Failing()
+    for module in (neurons, _backward, recording, surrogate):
+        monkeypatch.setattr(module, "_core", core)
+    return core
+
+
+def each_failing(core, call):
+    """Do a call with its first allocation failing, its second, ...: yield whether it failed."""
+    call()  # as it is done once before, caches are filled
+    done = nth = 0
+    while done < ENOUGH:
+        failed, core.nth = False, nth
+        try:
+            call()
+        except MemoryError:
+            failed = True
+        finally:
+            core.nth = None
+        yield failed
+        done = 0 if failed else done + 1
+        nth += 1
+
+
+def calls_of(model):
+    """Every kind of call of a neuron, with one that holds its states."""
+    neuron, wide = make(model), make(model, threshold=np.full((4, 3), 0.4))
+    holds = make(model, init_hidden=True, output=True)
+    states = [np.full((4, 3), 0.1, np.float32) for _ in neuron.states]
+    rec, spk = neuron.run(X), np.empty((4, 3), np.float32)
+    turn = iter(range(10**6))
+    calls = [
+        lambda: neuron(X[0].tolist(), *states, dtype=np.float32),
+        lambda: neuron(X[0].astype(np.half), *states, out=(spk, *(None for _ in states))),
+        lambda: neuron(X[0][::-1], *states, dtype=np.float64),
+        lambda: wide.run(np.ones((2, next(turn) % 2 + 1, 4, 3), np.float32)),
+        lambda: holds(X[0]),
+        lambda: holds.run(X),
+        lambda: next(holds.run_chunks([X])),
+        lambda: neuron.run(X, record="spk"),
+        lambda: neuron.run(X, out=rec),
+        lambda: neuron.run(X, *(each[::-1] for each in states), out=rec),
+        lambda: neuron.run(X.T, time_axis=2, record=("spk", "count", "first_spike", "events"),
+                           every=2, neurons=[5, 1], spk_dtype="packed"),
+        lambda: neuron.run(X, record=("events", neuron.states[0]), neurons=slice(0, 9, 2)),
+        lambda: neuron.run(X, record="spk", spk_dtype="packed").events(),
+        lambda: wide.run(X, num_threads=2),
+        lambda: make(model, threshold=[0.2, 0.3, 0.4]),
+        lambda: setattr(neuron, "threshold" if model in TORCH else "v_threshold", 0.5),
+    ]  # fmt: skip
+    if model in TORCH:
+        learned = neuron.run(X, grad=True)
+        own = make(model, spike_grad=np.ones_like)
+        rival = make(model, inhibition=True, threshold=np.full(3, 0.4))
+        calls += [
+            lambda: neuron.run(X, grad=True, checkpoint=2),
+            lambda: neuron.backward(learned, X, X),
+            lambda: neuron.backward(learned, X[-1], wrt="x", out=np.empty_like(X)),
+            lambda: own.backward(own.run(X, grad=True), X),
+            lambda: neuron.spike_grad(X),
+            lambda: rival.run(X),
+        ]
+    else:
+        noisy = make(model, sigma=0.1)
+        calls += [lambda: noisy.run(X, rng=0)]
+    return calls, holds
+
+
+@pytest.mark.parametrize("model", sorted(CLASSES))
+def test_neurons(model, failing):
+    calls, holds = calls_of(model)
+    for number, call in enumerate(calls):
+        outcomes = []
+        before = None
+        for failed in each_failing(failing, call):
+            assert not failed or before is None or holds._held is before, number
+            before = holds._held
+            outcomes.append(failed)
+        assert any(outcomes), number
+
+
+@pytest.mark.parametrize("model", sorted(CLASSES))
+def test_steps_without_python(model):
+    neuron = make(model, threshold=np.full(3, 0.4))
+    x, states = X[0, 0], [np.zeros(3, np.float32) for _ in neuron.states]
+    outcomes = []
+    for nth in range(40):
+        neuron(np.zeros((2, 3), np.float32), *(np.zeros((2, 3), np.float32) for _ in states))
+        _testcapi.set_nomemory(nth, nth + 1)
+        try:
+            neuron(x, *states)
+            outcomes.append(False)
+        except MemoryError:
+            outcomes.append(True)
+        finally:
+            _testcapi.remove_mem_hooks()
+    assert any(outcomes)
+    assert not outcomes[-1]
+
+
+def test_networks(failing):
+    net = nn.Sequential(
+        fc1=nn.Linear(3, 5, rng=0),
+        lif1=snnc.Leaky(0.9, init_hidden=True),
+        fc2=nn.Linear(5, 2, rng=1),
+        lif2=snnc.Synaptic(0.9, 0.8, learn_beta=True, init_hidden=True),
+    )
+    recs = net.run(X, grad=True)
+    state = net.state_dict()
+
+    def parts():
+        return net["lif1"]._held, net["lif2"]._held, net["fc1"].weight, net["lif2"]._parameters
+
+    for call in (
+        lambda: net.run(X, grad=True),
+        lambda: net.backward(recs, mem=np.ones((6, 4, 2))),
+        lambda: net.load_state_dict(state),
+    ):
+        before = None
+        for failed in each_failing(failing, call):
+            now = parts()
+            if failed and before is not None:
+                assert all(a is b for a, b in zip(before, now, strict=True))
+            before = now
