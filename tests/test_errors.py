@@ -3,10 +3,11 @@
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
-from support import CLASSES, ROOT, TORCH, assert_same, interrupted, make
+from support import CLASSES, TORCH, assert_same, interrupted, make
 
 import snnc
 from snnc import nn, optim
@@ -430,7 +431,7 @@ def test_an_infinite_threshold_does_not_subtract():
 
 def test_a_checkout_that_is_not_built_says_so_first(tmp_path):
     (tmp_path / "snnc").mkdir()
-    for path in (ROOT / "snnc").glob("*.py"):
+    for path in Path(snnc.__file__).parent.glob("*.py"):
         (tmp_path / "snnc" / path.name).write_text(path.read_text())
     code = (  # without the way to an editable installation
         "import sys; sys.meta_path = [f for f in sys.meta_path if 'ditable' not in repr(f)]\n"
