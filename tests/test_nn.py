@@ -696,8 +696,8 @@ def test_learning_needs_a_surrogate():
     accuracy = {}
     for disabled in (False, True):
         rng = np.random.default_rng(1)
-        steps, samples = 200, 256
-        x = (rng.random((steps, samples, 100)) < 5e-3).astype(np.float32)
+        steps, samples = 100, 128
+        x = (rng.random((steps, samples, 100)) < 1e-2).astype(np.float32)
         y = rng.integers(0, 2, samples)
         hidden = snnc.Synaptic(0.8, 0.9, surrogate_disable=disabled,
                                spike_grad=surrogate.fast_sigmoid(slope=10))  # fmt: skip
@@ -708,7 +708,7 @@ def test_learning_needs_a_surrogate():
         net["fc1"].weight[...] = rng.normal(0, 0.2, (4, 100))
         optimizer = optim.Adam(net, lr=0.05)
         cross_entropy = functional.ce_rate_loss()
-        for _ in range(250):
+        for _ in range(150):
             recs = net.run(x, record="mem", grad=True)
             logits = recs[-1].mem.mean(axis=0, keepdims=True)
             _, grad = cross_entropy(logits, y)
