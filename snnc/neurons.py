@@ -607,7 +607,8 @@ class SpikingNeuron(_core.Neuron):
             Arrays to fill: an earlier recording of the same shape, or a dict with names out
             of `record` and ``"state"`` (a tuple of final states) as keys. They must have
             exactly the shape and dtype of the result and be C-contiguous. After an
-            interrupt their contents are unspecified. Fresh arrays beyond the caches often
+            interrupt, or where memory runs out in the midst of the run, their contents are
+            unspecified. Fresh arrays beyond the caches often
             cost more than the computing: where runs are repeated, hand the last one over.
         dtype : {float32, float64}, optional
             The dtype to compute in; by default float64 if `x` or a state is, else float32.
@@ -1092,7 +1093,9 @@ class Lapicque(TorchNeuron):
     time_step : float or array_like, default 1
         Duration of a step, in seconds.
     threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires, in volt (inputs are in ampere).
+        Membrane potential above which the neuron fires, in volt (inputs are in ampere). An
+        infinite one gives NaN with "subtract" (0 times inf, as in snnTorch): a readout that is not
+        to fire resets by "none".
     init_hidden : bool, default False
         Whether the neuron holds its states itself: calls neither take nor return them then.
     inhibition : bool, default False
@@ -1273,9 +1276,11 @@ class Leaky(TorchNeuron):
     Parameters
     ----------
     beta : float or array_like
-        Decay rate of the membrane, exp(-dt/tau_mem); values outside [0, 1] are clipped.
+        Decay rate of the membrane, exp(-dt/tau_mem); clipped to [0, 1], in the constructor with a
+        warning.
     threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires.
+        Membrane potential above which the neuron fires. An infinite one gives NaN with
+        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
     init_hidden : bool, default False
         Whether the neuron holds its states itself: calls neither take nor return them then.
     inhibition : bool, default False
@@ -1399,11 +1404,13 @@ class Synaptic(TorchNeuron):
     Parameters
     ----------
     alpha : float or array_like
-        Decay rate of the synaptic current, exp(-dt/tau_syn); clipped to [0, 1].
+        Decay rate of the synaptic current, exp(-dt/tau_syn); clipped to [0, 1], in the constructor
+        with a warning.
     beta : float or array_like
-        Decay rate of the membrane, exp(-dt/tau_mem); clipped to [0, 1].
+        Decay rate of the membrane, exp(-dt/tau_mem); clipped likewise.
     threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires.
+        Membrane potential above which the neuron fires. An infinite one gives NaN with
+        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
     init_hidden : bool, default False
         Whether the neuron holds its states itself: calls neither take nor return them then.
     inhibition : bool, default False
@@ -1524,11 +1531,13 @@ class Alpha(TorchNeuron):
     Parameters
     ----------
     alpha : float or array_like
-        Decay rate of the excitatory exponential; clipped to [0, 1]. Must exceed `beta`.
+        Decay rate of the excitatory exponential; clipped to [0, 1], in the constructor with a
+        warning. Must exceed `beta`.
     beta : float or array_like
-        Decay rate of the inhibitory exponential; clipped to [0, 1].
+        Decay rate of the inhibitory exponential; clipped likewise.
     threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires.
+        Membrane potential above which the neuron fires. An infinite one gives NaN with
+        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
     init_hidden : bool, default False
         Whether the neuron holds its states itself: calls neither take nor return them then.
     inhibition : bool, default False
