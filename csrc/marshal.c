@@ -809,24 +809,28 @@ static int take_neurons(job *j)
     return at ? 0 : -1;
 }
 
+/* Whether an operand of this type asks for float64: float64 does, and of a model with
+ * hard resets, which scripts compute in float64, all but float32 and float16. */
+static int is_wide(const snnc_model_info *info, int type)
+{
+    return info->hard ? type != NPY_FLOAT && type != NPY_HALF : type == NPY_DOUBLE;
+}
+
 /* Converts the operands: x, the start states (NULL where at rest), and the type to
- * compute in, which is float64 if any of them is. Conversions may run Python code, so
- * no shape is read before the last of them; x is a view that such code can't reshape.
- */
+ * compute in, which is float64 if any of them is wide. Conversions may run Python code,
+ * so no type or shape is read before the last of them; x is a view that no code can
+ * reshape. */
 static int take_operands(job *j)
 {
     const marshal_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
-    int weak;
+    int weak_x, weak[SNNC_MAX_STATES] = {0};
 
     if (take_neurons(j) < 0)
         return -1;
-    j->type = NPY_FLOAT;
-    j->x = operand(request->input, input_name(j), &weak);
+    j->x = operand(request->input, input_name(j), &weak_x);
     if (!j->x)
         return -1;
-    if (!weak && PyArray_TYPE(j->x) == NPY_DOUBLE)
-        j->type = NPY_DOUBLE;
     for (int k = 0; k < info->num_states; k++) {
         PyObject *state = request->states[k];
         if (state == Py_None) {
@@ -839,12 +843,17 @@ static int take_operands(job *j)
                 info->states[k]);
             return -1;
         }
-        j->start[k] = operand(state, info->states[k], &weak);
+        j->start[k] = operand(state, info->states[k], &weak[k]);
         if (!j->start[k])
             return -1;
-        if (!weak && PyArray_TYPE(j->start[k]) == NPY_DOUBLE)
-            j->type = NPY_DOUBLE;
     }
+    int all_weak = weak_x, wide = !weak_x && is_wide(info, PyArray_TYPE(j->x));
+    for (int k = 0; k < info->num_states; k++)
+        if (j->start[k] && !weak[k]) {
+            all_weak = 0;
+            wide = wide || is_wide(info, PyArray_TYPE(j->start[k]));
+        }
+    j->type = wide || (all_weak && info->hard) ? NPY_DOUBLE : NPY_FLOAT;
     if (request->type != -1)
         j->type = request->type;
     const int readable = core_type(j->x) >= 0 && PyArray_SIZE(j->x) != 1;

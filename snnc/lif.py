@@ -40,9 +40,9 @@ def _operand(name: str, value: Any) -> Any:
 
 
 def _computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
-    """Say in which dtype to compute: float64, unless arrays say otherwise.
+    """Say in which dtype the core is to compute, by its own rule for this model.
 
-    These are float32 and float16 ones; Python's own numbers are weak.
+    That is float64, unless all arrays are of float32 or float16; Python's own numbers are weak.
     """
     if dtype is not None:
         try:
@@ -59,17 +59,25 @@ def _computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
     return np.dtype(np.float32 if narrow else np.float64)
 
 
-def _resting(configuration: Configuration, x_shape: tuple[int, ...], dtype: Any) -> Any:
-    """Return v at rest: a number, or an array of the neuron shape."""
+def _from_rest(
+    configuration: Configuration,
+    x: Any,
+    states: tuple[Any, ...],
+    dtype: Any,
+    x_shape: tuple[int, ...] | None = None,
+) -> tuple[Any, ...]:
+    """Put v_rest in v's place: a number, or an array of the neuron shape and computing dtype."""
     v_rest = configuration.derived.at_rest[0]
     if isinstance(v_rest, float):
-        return v_rest
+        return (v_rest, *states[1:])
+    x = _operand("x", x)
+    dtype = _computing_dtype((x, *states), dtype)
     try:
         shapes = [array.shape for array in configuration.parameters.values()]
-        neurons = np.broadcast_shapes(x_shape, *shapes)
+        neurons = np.broadcast_shapes(np.shape(x) if x_shape is None else x_shape, *shapes)
     except ValueError:
-        return v_rest  # the core says what doesn't broadcast
-    return np.broadcast_to(v_rest, neurons).astype(dtype)
+        return (v_rest, *states[1:])  # the core says what doesn't broadcast
+    return (np.broadcast_to(v_rest, neurons).astype(dtype), *states[1:])
 
 
 @contextmanager
@@ -345,7 +353,7 @@ class LIF(SpikingNeuron):
         )
         noise = rng.standard_normal((*steps, *neurons), dtype)
         noise *= scale
-        noise += x.astype(dtype).reshape(*steps, *(1,) * (len(neurons) - len(own)), *own)
+        noise += x.astype(dtype).reshape((*steps, *(1,) * (len(neurons) - len(own)), *own))
         return noise
 
     def _noisy(
@@ -390,32 +398,28 @@ class LIF(SpikingNeuron):
         configuration, held = self._configuration, self._held
         if held is not None:
             self._refuse_states((("v", v), ("ref", ref)))
-        elif v is None or ref is None:  # which the core says
-            return self._step_from(configuration, None, input_, (v, ref), out, dtype)
-        noisy = configuration.derived.noisy
-        generator = rng if isinstance(rng, np.random.Generator) else None
-        if noisy and generator is None:
+        states = (v, ref) if held is None else held
+        if not configuration.derived.noisy:
+            if held is not None and held[0] is None:
+                held = _from_rest(configuration, input_, held, dtype)
+            return self._step_from(configuration, held, input_, states, out, dtype)
+        if not isinstance(rng, np.random.Generator):
             raise TypeError(
                 f"rng={rng!r}; a step of a neuron with noise (sigma) needs a "
                 "numpy.random.Generator"
             )
         x = _operand("input_", input_)
-        given = (v, ref) if held is None else held
-        states = [
-            state if state is None else _operand(name, state)
-            for name, state in zip(self.states, given, strict=True)
-        ]
+        if held is None:
+            if v is None or ref is None:  # which the core says
+                return self._step_from(configuration, None, x, states, out, dtype)
+            states = tuple(map(_operand, self.states, states))
+        elif held[0] is None:
+            states = held = _from_rest(configuration, x, held, dtype)
         dtype = _computing_dtype((x, *states), dtype)
-        if states[0] is None:
-            states[0] = _resting(configuration, np.shape(x), dtype)
-        if held is not None:
-            held = tuple(states)
-        if generator is None or not noisy:
-            return self._step_from(configuration, held, x, tuple(states), out, dtype)
-        with _restored_after_errors(generator):
-            shaped = states if held is None else []  # what is held must fit, and isn't broadcast
-            x = self._with_noise(configuration, np.asarray(x), (), shaped, dtype, generator)
-            return self._step_from(configuration, held, x, tuple(states), out, dtype)
+        shaped = states if held is None else ()  # what is held must fit, and isn't broadcast
+        with _restored_after_errors(rng):
+            x = self._with_noise(configuration, np.asarray(x), (), shaped, dtype, rng)
+            return self._step_from(configuration, held, x, states, out, dtype)
 
     if TYPE_CHECKING:
         __call__ = _call
@@ -439,14 +443,7 @@ class LIF(SpikingNeuron):
         rng: Any,
     ) -> tuple[Any, tuple[Any, ...], Any, Any]:
         noisy, at_rest, _ = configuration.derived
-        if (
-            begin is self._nothing
-            and type(x) is np.ndarray
-            and x.dtype.char in "fd"
-            and rng is None
-            and not noisy
-            and type(at_rest[0]) is float
-        ):
+        if begin is self._nothing and rng is None and not noisy and type(at_rest[0]) is float:
             return x, at_rest, num_steps, dtype  # the common way, and the shortest
         if rng is not None and not isinstance(rng, (np.random.Generator, int, np.integer)):
             raise TypeError(f"rng={rng!r}; expected a numpy.random.Generator or an int")
@@ -455,24 +452,26 @@ class LIF(SpikingNeuron):
                 "rng is missing: a neuron with noise (sigma) needs a numpy.random.Generator, or "
                 "for a whole run an int"
             )
-        x = _operand("x", x)
-        states = [
-            state if state is None else _operand(name, state)
-            for name, state in zip(self.states, begin, strict=True)
-        ]
-        dtype = _computing_dtype((x, *states), dtype)
-        if states[0] is None:
+        if noisy:
+            x = _operand("x", x)
+            begin = tuple(
+                state if state is None else _operand(name, state)
+                for name, state in zip(self.states, begin, strict=True)
+            )
+        if begin[0] is None and type(at_rest[0]) is not float:
             shape = list(np.shape(x))
             axis = index("time_axis", time_axis)
             if num_steps is None and -len(shape) <= axis < len(shape):
                 del shape[axis]
-            states[0] = _resting(configuration, tuple(shape), dtype)
-        if states[1] is None:
-            states[1] = 0.0
+            begin = _from_rest(configuration, x, begin, dtype, tuple(shape))
+        begin = tuple(
+            rest if state is None else state for state, rest in zip(begin, at_rest, strict=True)
+        )
         if noisy:
+            dtype = _computing_dtype((x, *begin), dtype)
+            given = () if holds else begin  # what is held must fit, and isn't broadcast
             generator = np.random.default_rng(rng)
-            given = [] if holds else states  # what is held must fit, and isn't broadcast
             x, num_steps = self._noisy(
                 configuration, np.asarray(x), given, num_steps, time_axis, dtype, generator
             )
-        return x, tuple(states), num_steps, dtype
+        return x, begin, num_steps, dtype
