@@ -823,7 +823,7 @@ dtype, num_threads, rng, **named_states
         if out is not None:
             given = self._given(out, names, grad)
             if grad and isinstance(x, np.ndarray):  # which the backward pass reads again
-                filled = [a for part in given[:3] for a in part if isinstance(a, np.ndarray)]
+                filled = [a for part in given[:3] for a in part if issubclass(type(a), np.ndarray)]
                 if any(np.may_share_memory(x, array) for array in filled):
                     x = x.copy()
         arrays, state, steps, checkpoints = _core.run(
