@@ -155,14 +155,14 @@ class Linear:
             y += self.bias
         return y.reshape(*x.shape[:-1], len(weight))
 
-    def backward(self, x: ArrayLike, grad: Floats, *, wrt_x: bool = True) -> dict[str, Floats]:
+    def backward(self, x: ArrayLike, grad: ArrayLike, *, wrt_x: bool = True) -> dict[str, Floats]:
         """Return the gradients of a loss, given that of y.
 
         Parameters
         ----------
         x : array_like, shape (..., in_features)
             What the layer was called with.
-        grad : ndarray, shape (..., out_features)
+        grad : array_like, shape (..., out_features)
             The gradient of the loss with respect to what it returned.
         wrt_x : bool, default True
             Whether that with respect to x is wanted.
@@ -172,14 +172,17 @@ class Linear:
         dict of ndarray
             Under the keys ``"weight"``, ``"bias"`` (if there is one) and ``"x"``.
         """
-        x = _features(x, self.weight.shape[1])
+        n, m = self.weight.shape
+        x, grad = _features(x, m), _features(grad, n, "grad")
+        if grad.shape[:-1] != x.shape[:-1]:
+            raise ValueError(f"grad of shape {grad.shape}; expected {(*x.shape[:-1], n)}")
         rows = _rows(grad)
         grads: dict[str, Floats] = {"weight": rows.T @ _rows(x).astype(grad.dtype, copy=False)}
         if self.bias is not None:
             grads["bias"] = rows.sum(axis=0)
         if wrt_x:
             weight = self.weight.astype(grad.dtype, copy=False)
-            grads["x"] = (rows @ weight).reshape(*grad.shape[:-1], weight.shape[1])
+            grads["x"] = (rows @ weight).reshape(*grad.shape[:-1], m)
         return grads
 
 
@@ -191,10 +194,10 @@ def _owned(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
     return array.astype(np.float64 if is_double(array) else np.float32)
 
 
-def _features(x: ArrayLike, size: int) -> Floats:
-    array = real_numbers("x", x)
+def _features(x: ArrayLike, size: int, name: str = "x") -> Floats:
+    array = real_numbers(name, x)
     if array.ndim == 0 or array.shape[-1] != size:
-        raise ValueError(f"x of shape {array.shape}; expected {size} on its last axis")
+        raise ValueError(f"{name} of shape {array.shape}; expected {size} on its last axis")
     return array.astype(np.float64 if is_double(array) else np.float32, copy=False)
 
 
