@@ -70,7 +70,7 @@ def _from_rest(
     v_rest = configuration.derived.at_rest[0]
     if isinstance(v_rest, float):
         return (v_rest, *states[1:])
-    x = _operand("x", x)
+    x = _operand("input_" if x_shape is None else "x", x)
     dtype = _computing_dtype((x, *states), dtype)
     try:
         shapes = [array.shape for array in configuration.parameters.values()]
