@@ -255,10 +255,11 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
 static int is_beside(const snnc_sequence *a, const snnc_sequence *b)
 {
     enum { PAGE = 4096, LEAST = 256 };
+    if (a->tiled || b->tiled) /* as spikes that aren't wanted, of whatever type */
+        return 0;
     const uintptr_t ahead = (uintptr_t)a->data - (uintptr_t)b->data;
     const uintptr_t step = (uintptr_t)a->step * snnc_size_of(a->type);
-    return !a->tiled && !b->tiled && step % PAGE == 0 &&
-           (ahead + LEAST) % PAGE < 2 * LEAST;
+    return step % PAGE == 0 && (ahead + LEAST) % PAGE < 2 * LEAST;
 }
 
 /* Whether rows->trace does what is wanted, and does it faster than single steps. */
