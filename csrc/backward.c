@@ -507,9 +507,10 @@ static void go_back_through(const snnc_isa *isa, const snnc_backward_call *b, si
     }
 }
 
+/* The strides of the call itself have been checked. */
 static int is_shaped(const snnc_backward_call *b)
 {
-    int strided = b->call.x.strides || b->grad_spk.strides || b->grad_x.strides;
+    int strided = b->grad_spk.strides || b->grad_x.strides;
     for (int k = 0; k < SNNC_MAX_STATES; k++)
         strided = strided || b->grad_state[k].strides;
     return !strided || snnc_is_shaped(&b->call);

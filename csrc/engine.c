@@ -142,6 +142,14 @@ int snnc_is_shaped(const snnc_call *call)
     return product == call->num_neurons;
 }
 
+static int has_strides(const snnc_call *call)
+{
+    int strided = call->x.strides || call->spk.strides;
+    for (int k = 0; k < SNNC_MAX_STATES; k++)
+        strided = strided || call->record[k].strides;
+    return strided;
+}
+
 snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                        size_t n0, size_t n1)
 {
@@ -164,6 +172,8 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
     if (snnc_times(snnc_times(call->num_steps, n), sizeof(double)) > PTRDIFF_MAX ||
         call->first_step > PTRDIFF_MAX - call->num_steps)
         return SNNC_TOO_LARGE;
+    if (has_strides(call) && !snnc_is_shaped(call))
+        return SNNC_BAD_SHAPE;
     if (t0 < t1 && n0 < n1) {
         if (!call->x.data)
             return SNNC_BAD_INPUT;
@@ -172,14 +182,6 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
                 return SNNC_BAD_PARAMETER;
     }
     return SNNC_OK;
-}
-
-static int has_strides(const snnc_call *call)
-{
-    int strided = call->x.strides || call->spk.strides;
-    for (int k = 0; k < SNNC_MAX_STATES; k++)
-        strided = strided || call->record[k].strides;
-    return strided;
 }
 
 /* Everything of a run is checked here, before the first write. */
@@ -207,8 +209,6 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
         if (k < info->num_states && n0 < n1 && call->interval && !call->checkpoint[k])
             return SNNC_BAD_CHECKPOINT;
     }
-    if (has_strides(call) && !snnc_is_shaped(call))
-        return SNNC_BAD_SHAPE;
     if (call->select && !is_selection(call))
         return SNNC_BAD_SELECTION;
     if (call->rivals && n0 < n1) {

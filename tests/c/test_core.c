@@ -704,6 +704,8 @@ static void test_wrong_ways_back(const snnc_isa *isa)
     REFUSED(bad.grad_spk.strides = &stride, SNNC_BAD_SHAPE, 0, STEPS);
     REFUSED(bad.grad_state[0].strides = &stride; bad.call.ndim = 1;
             bad.call.shape = &two, SNNC_BAD_SHAPE, 0, STEPS);
+    REFUSED(bad.call.spk.strides = &stride;
+            bad.call.ndim = 1, SNNC_BAD_SHAPE, 0, STEPS);
 #undef REFUSED
     CHECK(snnc_backward(NULL, &good, 0, STEPS, 0, n) == SNNC_BAD_ISA);
     CHECK(snnc_backward(isa, &good, 4, 4, 0, n) == SNNC_OK);
