@@ -545,6 +545,8 @@ static snnc_status check(const snnc_isa *isa, const snnc_backward_call *b, size_
         if (!b->grad_start[k])
             return SNNC_BAD_STATE;
     }
+    if (snnc_backward_workspace_size(b) == SIZE_MAX)
+        return SNNC_TOO_LARGE;
     return b->workspace ? SNNC_OK : SNNC_BAD_OUTPUT;
 }
 

@@ -707,6 +707,12 @@ static void test_wrong_ways_back(const snnc_isa *isa)
     REFUSED(bad.call.spk.strides = &stride;
             bad.call.ndim = 1, SNNC_BAD_SHAPE, 0, STEPS);
 #undef REFUSED
+    bad = good; /* with one segment of one neuron, of which every state would be kept */
+    bad.call.num_neurons = 1;
+    bad.call.num_steps = bad.call.interval = PTRDIFF_MAX / sizeof(double);
+    CHECK(snnc_backward_workspace_size(&bad) == SIZE_MAX);
+    CHECK(snnc_backward(isa, &bad, 0, bad.call.num_steps, 0, 1) == SNNC_TOO_LARGE);
+    CHECK(snnc_excess(isa, &bad, 0, bad.call.num_steps, 0, 1) == SNNC_TOO_LARGE);
     CHECK(snnc_backward(NULL, &good, 0, STEPS, 0, n) == SNNC_BAD_ISA);
     CHECK(snnc_backward(isa, &good, 4, 4, 0, n) == SNNC_OK);
     CHECK(*(unsigned char *)good.grad_x.data == 1);
