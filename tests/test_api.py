@@ -542,6 +542,14 @@ def test_turning_held_states_on_and_off():
     assert len(lif(np.float32([2.0]), lif.reset_mem())) == 2
 
 
+def test_reset_names_what_has_no_states():
+    lif = snnc.Leaky(0.9, init_hidden=True)
+    with pytest.raises(TypeError, match=r"net\[0\] is a Linear, which has no states to reset"):
+        snnc.utils.reset([snnc.nn.Linear(2, 2), lif])
+    with pytest.raises(TypeError, match=r"net\['a'\]\[1\] is a int"):
+        snnc.utils.reset({"a": (lif, 5)})
+
+
 def test_reset_of_networks():
     a, b, c = (snnc.Leaky(0.9, init_hidden=True) for _ in range(3))
     other = snnc.Leaky(0.9, init_hidden=True)

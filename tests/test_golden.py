@@ -194,6 +194,10 @@ def test_alpha_tau_of_tutorial_4():
     assert float(constants["tau"]).hex() == "0x1.55e6640000000p+1"
 
 
+# From a 0-d float64 beta torch derives constants in float64, for a float32 run too.
+WIDE_BETA = {"mixed-Lapicque-x_f32-p0d_f64"}
+
+
 @pytest.mark.parametrize(
     "case",
     [c for c in CASES if c.model == "Lapicque" and c.name not in NOT_WIDENED | NOT_LOST],
@@ -205,6 +209,6 @@ def test_lapicque_constants(case):
     np.testing.assert_allclose(neuron.C, case.arrays["C"], rtol=3e-7)
     np.testing.assert_allclose(neuron.time_step, case.arrays["time_step"], rtol=3e-7)
     x, states, names = operands(case)
-    if "beta" not in case.args and x.dtype == np.float32:  # R and C as they were given
+    if x.dtype == np.float32 and case.name not in WIDE_BETA:
         rec = neuron.run(x, *states)
         check(case, [getattr(rec, name) for name in names], names)
