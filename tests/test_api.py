@@ -712,11 +712,15 @@ def test_odd_dynamics_that_are_kept():
 def test_final_states_and_held_ones_share_no_memory(model):
     neuron = make(model, init_hidden=True, output=True)
     x = np.random.default_rng(0).random((4, 3)).astype(np.float32)
-    rec = neuron.run(x)
-    returned = neuron(x[0])
-    held = [np.array(getattr(neuron, name)) for name in neuron.states]
-    for array in (*rec.state, *rec, *returned):
-        assert not any(np.shares_memory(array, state) for state in neuron._held)
-        array[:] = 99
-    for name, before in zip(neuron.states, held, strict=True):
-        assert_same(getattr(neuron, name), before)
+    for call in (
+        lambda: neuron.run(x),
+        lambda: neuron(x[0]),
+        lambda: [*neuron.run_chunks([x])][0],
+    ):
+        result = call()
+        held = [np.array(getattr(neuron, name)) for name in neuron.states]
+        for array in (*result, *getattr(result, "state", ())):
+            assert not any(np.shares_memory(array, state) for state in neuron._held)
+            array[:] = 99
+        for name, before in zip(neuron.states, held, strict=True):
+            assert_same(getattr(neuron, name), before)

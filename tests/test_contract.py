@@ -766,23 +766,21 @@ def test_weighted_spikes_fit_no_bytes(form):
 
 @MODELS
 def test_reversed_views_that_overlap_outputs(model):
-    neuron = make(model)
-    values = np.random.default_rng(1).random(8).astype(np.float32)
-    states = [np.full(4, 0.25, np.float32) for _ in neuron.states]
-    expected = [np.array(a) for a in neuron(values[5:1:-1], *states)]
-    by_state = [np.array(a) for a in neuron(states[0], *states[:-1], values[5:1:-1])]
-    for start in range(5):  # of the output among the input's bytes
-        memory = values.copy()
-        spk, *_ = neuron(
-            memory[5:1:-1], *states, out=(memory[start : start + 4], *(None,) * len(states))
-        )
-        assert_same(spk, expected[0])
-        memory = values.copy()
-        out = (memory[start : start + 4], *(None,) * len(states))
-        for one, other in zip(
-            neuron(states[0], *states[:-1], memory[5:1:-1], out=out), by_state, strict=True
-        ):
-            assert_same(one, other)
+    """Longer than what is read at once, as an input and as a state."""
+    neuron, n = make(model), 20_000
+    values = np.random.default_rng(1).random(3 * n).astype(np.float32)
+    backwards = slice(2 * n - 1, n - 1, -1)
+    states = [np.full(n, 0.25, np.float32) for _ in neuron.states]
+    for place in range(2):
+        operands = [states[0], *states]
+        for start in (0, n // 2, n, n + 7, 3 * n // 2, 2 * n):  # of the output
+            operands[place * len(states)] = values[backwards]
+            expected = neuron(*operands)
+            memory = values.copy()
+            operands[place * len(states)] = memory[backwards]
+            out = (memory[start : start + n], *(None for _ in states))
+            for one, other in zip(neuron(*operands, out=out), expected, strict=True):
+                assert_same(one, other)
 
 
 @MODELS
