@@ -405,13 +405,13 @@ static void free_cell(PyObject *capsule)
 
 static cell *get_cell(PyObject *capsule)
 {
-    if (PyCapsule_IsValid(capsule, cell_name))
-        return PyCapsule_GetPointer(capsule, cell_name);
-    PyErr_Format(PyExc_TypeError,
-                 "%R is no cell of a neuron: does the __init__ of its class call "
-                 "super().__init__?",
-                 capsule);
-    return NULL;
+    cell *c = PyCapsule_GetPointer(capsule, cell_name);
+    if (!c)
+        PyErr_Format(PyExc_TypeError,
+                     "%R is no cell of a neuron: does the __init__ of its class call "
+                     "super().__init__?",
+                     capsule);
+    return c;
 }
 
 const snnc_model_info *marshal_model(PyObject *capsule)

@@ -187,7 +187,7 @@ typedef struct {
 } neuron;
 
 /* Names of Python's, made once. */
-static PyObject *name_out, *name_call;
+static PyObject *name_out, *name_call, *name_missing;
 
 /* neuron(input_, *states, out=None): a plain step here, all else in the method _call.
  */
@@ -222,6 +222,22 @@ static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *result = method ? PyObject_Call(method, args, kwargs) : NULL;
     Py_XDECREF(method);
     return result;
+}
+
+/* An attribute; where there is none, the method _missing says what to write instead. (A
+ * __getattr__ of Python's would make all attributes slower, thrice as much as this.) */
+static PyObject *neuron_getattro(PyObject *self, PyObject *name)
+{
+    PyObject *value = PyObject_GenericGetAttr(self, name), *method;
+
+    if (value || !PyErr_ExceptionMatches(PyExc_AttributeError))
+        return value;
+    PyErr_Clear();
+    method = PyObject_GenericGetAttr(self, name_missing);
+    if (method)
+        value = PyObject_CallFunctionObjArgs(method, name, NULL);
+    Py_XDECREF(method);
+    return value;
 }
 
 static int neuron_traverse(PyObject *self, visitproc visit, void *arg)
@@ -259,6 +275,7 @@ static PyMemberDef neuron_members[] = {
 static PyType_Slot neuron_slots[] = {
     {Py_tp_doc, "What a step reads of a neuron; called, it does a step."},
     {Py_tp_call, neuron_call},
+    {Py_tp_getattro, neuron_getattro},
     {Py_tp_traverse, neuron_traverse},
     {Py_tp_clear, neuron_clear},
     {Py_tp_dealloc, neuron_dealloc},
@@ -813,13 +830,14 @@ static int core_exec(PyObject *module)
     import_array1(-1);
     name_out = PyUnicode_InternFromString("out");
     name_call = PyUnicode_InternFromString("_call");
+    name_missing = PyUnicode_InternFromString("_missing");
     const threads_system system = {PyThread_allocate_lock, PyThread_acquire_lock,
                                    PyThread_release_lock, PyThread_start_new_thread};
     if (threads_init(&system) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    if (!name_out || !name_call || choose_isa() < 0 ||
+    if (!name_out || !name_call || !name_missing || choose_isa() < 0 ||
         add(module, "Neuron", PyType_FromModuleAndSpec(module, &neuron_spec, NULL)) <
             0 ||
         add(module, "version", PyUnicode_FromString(snnc_version())) < 0 ||

@@ -30,6 +30,7 @@ __all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
 
 _DEFAULT_SURROGATE = surrogate.atan(alpha=2.0)
 _ZERO = np.zeros(())
+_INTS = {int, bool}
 _MOST_SHOWN = 8  # elements of an array in a repr
 
 _STATES = {name for states, *_ in _core.models.values() for name in states}
@@ -303,7 +304,8 @@ class SpikingNeuron(_core.Neuron):
                 example = f"{cls.__name__}({cls._example})"
                 cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
 
-    def __getattr__(self, name: str) -> Any:
+    def _missing(self, name: str) -> Any:
+        """Say what to write instead of an attribute that is not there."""
         cls = type(self).__name__
         if name == "_configuration":
             raise TypeError(f"{cls}.__init__ must call super().__init__() before all else")
@@ -745,11 +747,14 @@ dtype, num_threads, rng, **named_states
         method: str,
     ) -> tuple[Any, ...]:
         """Sort out the states to start from."""
-        if not states and not named_states and held is None:  # the common way
-            return self._nothing
+        if not named_states and held is None:  # the common ways, without a loop
+            if not states:
+                return self._nothing
+            if len(states) == len(self.states) and _INTS.isdisjoint(map(type, states)):
+                return states
         start = self._name_states(states, named_states, method)
         for name, state in zip(self.states, states, strict=False):
-            if type(state) in (int, bool):
+            if type(state) in _INTS:
                 raise TypeError(
                     f"{method} got {state!r} for {name} by position: for the number of steps "
                     f"write num_steps={state!r}, for the state {name}={state!r}"

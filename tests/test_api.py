@@ -715,7 +715,7 @@ def test_final_states_and_held_ones_share_no_memory(model):
     for call in (
         lambda: neuron.run(x),
         lambda: neuron(x[0]),
-        lambda: [*neuron.run_chunks([x])][0],
+        lambda: next(iter(neuron.run_chunks([x]))),
     ):
         result = call()
         held = [np.array(getattr(neuron, name)) for name in neuron.states]
