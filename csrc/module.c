@@ -181,9 +181,10 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
  * step needs no Python function. */
 typedef struct {
     PyObject_HEAD
-    PyObject *cell; /* what core_cell returned */
-    PyObject *held; /* the states that the neuron holds, or None */
-    char indirect;  /* whether every call is left to Python */
+    PyObject *configuration; /* that the next two are a part of */
+    PyObject *cell;          /* what core_cell returned */
+    PyObject *held;          /* the states that the neuron holds, or None */
+    char indirect;           /* whether every call is left to Python */
 } neuron;
 
 /* Names of Python's, made once. */
@@ -240,9 +241,32 @@ static PyObject *neuron_getattro(PyObject *self, PyObject *name)
     return value;
 }
 
+/* _set(configuration, cell, indirect, held): all at once, and nothing can fail. */
+static PyObject *neuron_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    neuron *const n = (neuron *)self;
+    PyObject **const slots[] = {&n->configuration, &n->cell, &n->held}, *old[3];
+
+    if (check_count("_set", nargs, 4) < 0)
+        return NULL;
+    PyObject *const new[] = {args[0], args[1], args[3]};
+    LOCK(self);
+    for (int i = 0; i < 3; i++) {
+        Py_INCREF(new[i]);
+        old[i] = *slots[i];
+        *slots[i] = new[i];
+    }
+    n->indirect = args[2] == Py_True;
+    UNLOCK();
+    for (int i = 0; i < 3; i++)
+        Py_XDECREF(old[i]);
+    Py_RETURN_NONE;
+}
+
 static int neuron_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((neuron *)self)->configuration);
     Py_VISIT(((neuron *)self)->cell);
     Py_VISIT(((neuron *)self)->held);
     return 0;
@@ -250,6 +274,7 @@ static int neuron_traverse(PyObject *self, visitproc visit, void *arg)
 
 static int neuron_clear(PyObject *self)
 {
+    Py_CLEAR(((neuron *)self)->configuration);
     Py_CLEAR(((neuron *)self)->cell);
     Py_CLEAR(((neuron *)self)->held);
     return 0;
@@ -265,7 +290,14 @@ static void neuron_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+static PyMethodDef neuron_methods[] = {
+    {"_set", (PyCFunction)(void (*)(void))neuron_set, METH_FASTCALL,
+     PyDoc_STR("_set(configuration, cell, indirect, held, /)")},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMemberDef neuron_members[] = {
+    {"_configuration", T_OBJECT_EX, offsetof(neuron, configuration), 0, NULL},
     {"_cell", T_OBJECT, offsetof(neuron, cell), 0, NULL},
     {"_held", T_OBJECT, offsetof(neuron, held), 0, NULL},
     {"_indirect", T_BOOL, offsetof(neuron, indirect), 0, NULL},
@@ -279,6 +311,7 @@ static PyType_Slot neuron_slots[] = {
     {Py_tp_traverse, neuron_traverse},
     {Py_tp_clear, neuron_clear},
     {Py_tp_dealloc, neuron_dealloc},
+    {Py_tp_methods, neuron_methods},
     {Py_tp_members, neuron_members},
     {0, NULL},
 };

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from snnc._arguments import index, real_numbers
 from snnc.neurons import Configuration, SpikingNeuron, _Option, _Parameter, _plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -78,17 +77,6 @@ def _from_rest(
     except ValueError:
         return (v_rest, *states[1:])  # the core says what doesn't broadcast
     return (np.broadcast_to(v_rest, neurons).astype(dtype), *states[1:])
-
-
-@contextmanager
-def _restored_after_errors(rng: np.random.Generator) -> Iterator[None]:
-    """Put a generator back to where it was, should what is done with it fail."""
-    state = rng.bit_generator.state
-    try:
-        yield
-    except BaseException:
-        rng.bit_generator.state = state
-        raise
 
 
 class LIF(SpikingNeuron):
@@ -417,9 +405,13 @@ class LIF(SpikingNeuron):
             states = held = _from_rest(configuration, x, held, dtype)
         dtype = _computing_dtype((x, *states), dtype)
         shaped = states if held is None else ()  # what is held must fit, and isn't broadcast
-        with _restored_after_errors(rng):
+        drawn_from = rng.bit_generator.state
+        try:
             x = self._with_noise(configuration, np.asarray(x), (), shaped, dtype, rng)
             return self._step_from(configuration, held, x, states, out, dtype)
+        except BaseException:
+            rng.bit_generator.state = drawn_from
+            raise
 
     if TYPE_CHECKING:
         __call__ = _call
@@ -428,8 +420,12 @@ class LIF(SpikingNeuron):
         rng = arguments[-1]
         if not isinstance(rng, np.random.Generator) or not self._configuration.derived.noisy:
             return super()._run(x, *arguments)
-        with _restored_after_errors(rng):
+        drawn_from = rng.bit_generator.state
+        try:
             return super()._run(x, *arguments)
+        except BaseException:
+            rng.bit_generator.state = drawn_from
+            raise
 
     def _prepare(
         self,

@@ -347,8 +347,7 @@ class SpikingNeuron(_core.Neuron):
 
     def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
         """Set all parameters and options; what constructors do."""
-        self._configuration = Configuration({}, {}, None, None)
-        self._held = None
+        self._set(Configuration({}, {}, None, None), None, False, None)
         self._configure(parameters, options)
 
     def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -370,26 +369,25 @@ class SpikingNeuron(_core.Neuron):
         new = {n: _real(n, value) for n, value in parameters.items() if n not in unset}
         kept = {n: array for n, array in self._parameters.items() if n not in unset}
         _check_shapes({**kept, **new})
-        self._adopt(self._complete({**kept, **new}, new, all_options), all_options)
+        held = self._held
         if not all_options["init_hidden"]:
-            self._held = None
-        elif self._held is None:
-            self._held = self._held_rest()
+            held = None
+        elif held is None:
+            held = self._held_rest()
+        self._adopt(self._complete({**kept, **new}, new, all_options), all_options, held)
 
-    def _adopt(self, parameters: dict[str, Floats], options: dict[str, Any]) -> None:
+    def _adopt(
+        self, parameters: dict[str, Floats], options: dict[str, Any], held: tuple[Any, ...] | None
+    ) -> None:
         """Put these into effect, as a whole, or raise and change nothing."""
         frozen = {name: _frozen(array) for name, array in parameters.items()}
         cell = self._make_cell(frozen, options)
         configuration = Configuration(frozen, options, cell, self._derived(frozen, options))
-        self._configuration = configuration
-        self._indirect = self._is_indirect(configuration)
-        self._cell = cell
+        self._set(configuration, cell, self._is_indirect(configuration), held)
 
     def _take(self, other: Self) -> None:
         """Put another neuron's parameters and options into effect."""
-        self._configuration = other._configuration
-        self._indirect = other._indirect
-        self._cell = other._cell
+        self._set(other._configuration, other._cell, other._indirect, self._held)
 
     def _derived(self, parameters: dict[str, Floats], options: dict[str, Any]) -> Any:
         """Derive what else every run asks for."""
@@ -468,15 +466,14 @@ class SpikingNeuron(_core.Neuron):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {k: v for k, v in self.__dict__.items() if k != "_configuration"}
         parameters, options, *_ = self._configuration
-        return {**own, "_held": self._held, "_parameters": parameters, "_options": options}
+        own = {"_held": self._held, "_parameters": parameters, "_options": options}
+        return {**self.__dict__, **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         own = {**state}
-        self._held = own.pop("_held")
         parameters = {name: np.array(array) for name, array in own.pop("_parameters").items()}
-        self._adopt(parameters, own.pop("_options"))
+        self._adopt(parameters, own.pop("_options"), own.pop("_held"))
         self.__dict__.update(own)
 
     # ---- states ----

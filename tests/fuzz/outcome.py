@@ -20,8 +20,11 @@ def frozen(value):
     if isinstance(value, nn.Linear):
         return frozen((value.weight, value.bias))
     if issubclass(type(value), snnc.SpikingNeuron):
-        configuration = vars(value).get("_configuration", (None, None))
-        return frozen([*configuration[:2], value._held])
+        try:
+            parameters, options, *_ = value._configuration
+        except TypeError:  # its class skipped the constructor
+            parameters = options = None
+        return frozen([parameters, options, value._held])
     if isinstance(value, dict):
         return tuple((str(name), frozen(item)) for name, item in value.items())
     if isinstance(value, (tuple, list)):
