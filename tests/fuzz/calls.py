@@ -208,9 +208,13 @@ def network(draw):
         (optim.Adam(net).step, [grads], {}),
         (optim.SGD, [net], {"lr": 0.1, "momentum": 0.5}),
         (optim.Adam, [net], {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8}),
-        (setattr, [net["fc"], "weight", np.ones((3, 4))], {}),
+        (set_weight, [net["fc"], np.ones((3, 4))], {}),
         (snnc.from_snntorch, [theirs], {}),
     ))  # fmt: skip
+
+
+def set_weight(linear, value):
+    linear.weight = value
 
 
 def batches(*args, **keywords):
