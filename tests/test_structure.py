@@ -29,15 +29,6 @@ def test_cells_know_nothing():
     assert all(not includes(name) for name in cells)
 
 
-def test_the_core_compiles_alone(tmp_path):
-    for name in {name for name in FILES if name.endswith(".c")} - BINDING:
-        subprocess.run(
-            ["cc", "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
-             "-c", str(CSRC / name), "-o", str(tmp_path / "object.o")],
-            check=True,
-        )  # fmt: skip
-
-
 def python(code, **env):
     import os
 
