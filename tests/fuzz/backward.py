@@ -6,7 +6,7 @@ import numpy as np
 import reference_backward
 import support
 from draw import Draw
-from forward import Case, Twin, computing_dtype, is_graded, pass_states, recorded, same
+from forward import LARGE, Case, Twin, computing_dtype, is_graded, pass_states, recorded, same
 from memory import Memory, Pool
 
 from snnc import surrogate
@@ -41,7 +41,8 @@ def surrogates(draw):
 def check(draw: Draw):
     """One run with `grad=True`, and one or two ways back through it."""
     make = surrogates(draw)
-    case = Case(draw, support.TORCH, spike_grad=make(), surrogate_disable=draw.maybe(0.1))
+    size = draw.choice(LARGE) if draw.maybe(0.02) else None
+    case = Case(draw, support.TORCH, size, spike_grad=make(), surrogate_disable=draw.maybe(0.1))
     case.steps = min(case.steps, 600_000 // max(1, math.prod(case.shape)))
     neuron = case.neuron
     x, states, options, rows, pool = case.sequence(inhibition=False)
@@ -102,8 +103,9 @@ def way_back(draw, neuron, rec, twin, rows, time_axis, spike_grad, x, pool_of_x)
 
     known = ("x", *(f"{n}0" for n in neuron.states), *twin.parameters)
     keywords = {}
-    if draw.maybe(0.4):
-        keywords["wrt"] = draw.choice((list, tuple))(draw.some(known))
+    if draw.maybe(0.6):
+        of_dynamics = [n for n in known if n not in ("threshold", "graded_spikes_factor")]
+        keywords["wrt"] = draw.choice((list, tuple))(draw.some(draw.choice((known, of_dynamics))))
         if len(keywords["wrt"]) == 1 and draw.maybe():
             keywords["wrt"] = keywords["wrt"][0]
     asked = keywords.get("wrt", known)

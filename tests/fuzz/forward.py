@@ -117,8 +117,10 @@ class Twin:
             if spk is not None:
                 with np.errstate(all="ignore"):
                     spk[t - first_step] = fired if packed else spikes.astype(kind)
-            count += fired
-            first_spike[(first_spike < 0) & fired] = t
+            if "count" in names:
+                count += fired
+            if "first_spike" in names:
+                first_spike[(first_spike < 0) & fired] = t
             if "events" in names:
                 events.append([np.full(np.count_nonzero(fired), t), np.flatnonzero(fired)])
             for name, state in zip(states, self.states, strict=True):
@@ -186,25 +188,24 @@ def compare(rec, expected, twin, options, steps, first_step=0):
 # ---- what is drawn ----
 
 
+# Neuron shapes and steps that threads pay for, or whose spikes go past the caches; and those of
+# a run that is cut in pieces.
+LARGE = (((4096,), 70), ((2, 4100), 70), ((9001,), 70), *3 * (((90, 101), 70),), ((65536,), 100))
+HUGE = (((1 << 20,), 34), ((3, 350_003), 34))
+
+
 class Case:
     """A neuron, and how input and start states for it are drawn."""
 
-    def __init__(self, draw, models=tuple(support.CLASSES), *, huge=False, **options):
-        self.draw, self.huge = draw, huge
-        self.plain = not huge and draw.maybe(0.3)  # the shortest way through the binding
-        if huge:  # so many neuron-steps that a run is cut in pieces
-            self.shape, self.steps = draw.choice(((1 << 20,), (3, 350_003))), 34
-        elif draw.maybe(0.02):  # that threads pay, or what is written goes past the caches
-            self.shape, self.steps = draw.choice(((4096,), (2, 4100), (9001,), (90, 101))), 70
-            if draw.maybe(0.1):
-                self.shape, self.steps = (65536,), 100
-        else:
-            self.shape, self.steps = draw.shape(), draw.choice(STEPS)
-            if draw.maybe(0.08):  # more than are counted in a byte, or than a tile takes
-                self.steps = 300 if math.prod(self.shape) < 20 else 90
+    def __init__(self, draw, models=tuple(support.CLASSES), size=None, **options):
+        self.draw, self.large, self.huge = draw, size is not None, size in HUGE
+        self.plain = not self.large and draw.maybe(0.3)  # the shortest way through the binding
+        self.shape, self.steps = size or (draw.shape(), draw.choice(STEPS))
+        if not self.large and draw.maybe(0.08):  # than a byte counts, or a tile takes
+            self.steps = 300 if math.prod(self.shape) < 20 else 90
         self.neuron = draw.neuron(self.shape, models, **options)
         dtypes = (None, None, np.float32, "float64", np.dtype(np.float32), float)
-        self.dtype = None if self.plain else dtypes[2] if huge else draw.choice(dtypes)
+        self.dtype = None if self.plain else dtypes[2] if self.huge else draw.choice(dtypes)
 
     def change_shape(self):
         """Another neuron shape, which the parameters broadcast to as well."""
@@ -217,12 +218,14 @@ class Case:
 
     def input(self, dtypes=DTYPES):
         """Input of a run, time first: of a huge one a single step, to be held."""
-        own, steps = self.shape, 1 if self.huge else self.steps
+        own = self.shape
+        if self.huge:
+            return self.draw.values((1, *own), np.float32) / 8  # so that spikes are few
         if self.plain:
-            return self.draw.values((steps, *own), self.draw.choice(dtypes[:3]))
-        if not self.huge and self.draw.maybe(0.4):
+            return self.draw.values((self.steps, *own), self.draw.choice(dtypes[:3]))
+        if self.draw.maybe(0.4):
             own = self.draw.broadcast(own)
-        return self.draw.values((steps, *own), self.draw.choice(dtypes), special=0.3)
+        return self.draw.values((self.steps, *own), self.draw.choice(dtypes), special=0.3)
 
     def states(self, dtype):
         """Start states: arrays that broadcast to the neuron shape, or None."""
@@ -273,7 +276,8 @@ class Case:
     def set_inhibition(self, shape):
         """Let rivals inhibit each other, where there are any."""
         if self.neuron._name in support.TORCH:
-            self.neuron.inhibition = len(shape) > 1 and not self.plain and self.draw.maybe(0.25)
+            some = not self.plain and self.draw.maybe(0.5 if self.large else 0.25)
+            self.neuron.inhibition = len(shape) > 1 and some
 
     def options(self, shape):
         """Options of a run, without `out`."""
@@ -292,8 +296,8 @@ class Case:
         if draw.maybe(0.6):
             kinds = ("packed", np.uint8, bool, "u1", None, np.float32, "float64", np.dtype(float))
             options["spk_dtype"] = draw.choice(kinds[: 4 if self.huge else None])
-        if draw.maybe(0.3):
-            options["num_threads"] = draw.choice((1, 2, 3, 64))
+        if draw.maybe(0.8 if self.large else 0.2):
+            options["num_threads"] = draw.choice((2, 3, 64, 1)[: 3 if self.large else None])
         if neuron._name != "LIF" and not neuron.inhibition and not self.plain and draw.maybe(0.15):
             options |= {"grad": True, "checkpoint": draw.choice((1, 2, 3, 16, 1000))}
         return options
@@ -384,14 +388,19 @@ def runs(draw):
     """One run, or two of other shapes."""
     case = Case(draw)
     run(draw, case)
-    if draw.maybe(0.3):
+    if draw.maybe(0.4):
         case.change_shape()
         run(draw, case)
 
 
-def pieces(draw):
+def large(draw):
+    """A run that threads share."""
+    run(draw, Case(draw, size=draw.choice(LARGE)))
+
+
+def huge(draw):
     """A run of an input that is held, in pieces of 10 ms; of the model with the fastest twin."""
-    run(draw, Case(draw, ("Leaky",), huge=True, graded_spikes_factor=1.0))
+    run(draw, Case(draw, ("Leaky",), draw.choice(HUGE), graded_spikes_factor=1.0))
 
 
 def run(draw, case):
@@ -430,7 +439,7 @@ def run(draw, case):
     assert_fresh(results, given, *(() if given else (x, states)))
     if rng is not None:
         assert rng.bit_generator.state == of_twin.bit_generator.state
-    if not given and not case.huge and draw.maybe(0.2):
+    if not given and not case.large and draw.maybe(0.2):
         states, options = list(rec.state), {**options, "record": names, "out": rec}
         arrays = dict(rec._arrays)
         expected = twin.run(twin.rows(rows, of_twin), names, options)
@@ -597,4 +606,5 @@ WAYS = (runs, runs, runs, chunks, chunks, steps, steps, held)
 
 def check(draw: Draw):
     """One case."""
-    (pieces if draw.maybe(0.0015) else draw.choice(WAYS))(draw)
+    ways = WAYS if draw.maybe(0.98) else (huge, *23 * (large,))
+    draw.choice(ways)(draw)
