@@ -303,10 +303,11 @@ def fail_for_want_of_memory(draw, neuron, untouched, x, rng):
 def a_neuron(draw):
     """A neuron, most often one that holds states; and whether it has noise."""
     held = {"init_hidden": True, "output": draw.maybe()} if draw.maybe(0.85) else {}
-    if draw.maybe(0.25):
-        sigma = draw.choice((0.3, np.linspace(0, 1, N)))
-        return support.make("LIF", v_rest=np.linspace(-0.5, 0, N), sigma=sigma, **held), True
-    neuron = draw.neuron((N,), **held)
+    if draw.maybe(0.3):
+        sigma = draw.choice((0.0, 0.0, 0.3, np.linspace(0, 1, N)))
+        neuron = support.make("LIF", v_rest=np.linspace(-0.5, 0, N), sigma=sigma, **held)
+    else:
+        neuron = draw.neuron((N,), **held)
     return neuron, neuron._indirect
 
 
@@ -326,7 +327,7 @@ def check(draw: Draw):
     neuron, noisy = a_neuron(draw)
     x = draw.values((4, N), draw.choice((np.float32, np.float64)))
     rng = np.random.default_rng(draw.getrandbits(32)) if noisy else None
-    if draw.maybe(0.8):
+    if draw.maybe(0.6):
         neuron.run(x, **({"rng": 3} if noisy else {}))
     untouched = copy.deepcopy(neuron)
     if _testcapi is not None and draw.maybe(0.2):
