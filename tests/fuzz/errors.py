@@ -11,6 +11,7 @@ import traceback
 import numpy as np
 import support
 from draw import Draw, show
+from forward import is_noisy
 from memory import Memory
 from outcome import assert_unchanged, frozen, snapshot
 
@@ -308,7 +309,7 @@ def a_neuron(draw):
         neuron = support.make("LIF", v_rest=np.linspace(-0.5, 0, N), sigma=sigma, **held)
     else:
         neuron = draw.neuron((N,), **held)
-    return neuron, neuron._indirect
+    return neuron, is_noisy(neuron)
 
 
 def good_calls(neuron, x, noisy):
