@@ -111,7 +111,7 @@ def way_back(draw, neuron, rec, twin, rows, time_axis, spike_grad, x, pool_of_x)
     asked = keywords.get("wrt", known)
     if draw.maybe(0.3):
         keywords["num_threads"] = draw.choice((1, 2, 3))
-    out = output(draw, timed, dtype, (x, *given.values()), draw.choice((pool, pool_of_x)))
+    out = output(draw, timed, dtype, (x, *given.values()), pool if draw.maybe(0.3) else pool_of_x)
     if out is not None:
         keywords["out"] = out
     positional, named = pass_states(draw, neuron, [given.get(n) for n in neuron.states])
@@ -137,7 +137,7 @@ def way_back(draw, neuron, rec, twin, rows, time_axis, spike_grad, x, pool_of_x)
 
 def output(draw, timed, dtype, read, pool):
     """An array for the gradient of x: fresh, in some layout, or one that is read as well."""
-    kind = draw.choice(("none", "none", "fresh", "strided", "read", "read", "pool", "pool"))
+    kind = draw.choice(("none", "fresh", "strided", "read", "read", "pool", "pool", "pool"))
     if kind == "fresh":
         return np.full(timed, 55, dtype)
     if kind == "strided":
