@@ -1,14 +1,12 @@
 """Calls that fail, at every stage, on neurons that hold states: afterwards all is as before.
 
 That is held states, parameters and options, networks, arrays given to be filled, inputs and random
-generators; and the next good call does what it does for a copy that has seen no failure.
+generators; and the next good call does what it does for a copy that has seen no failure. Failing
+allocations are in ../test_allocations.py: NumPy's own code doesn't survive them.
 """
 
-import contextlib
 import copy
 import signal
-import traceback
-from unittest import mock
 
 import numpy as np
 import support
@@ -20,13 +18,7 @@ from outcome import assert_unchanged, frozen, snapshot
 import snnc
 from snnc import nn, optim
 
-try:
-    import _testcapi
-except ImportError:  # some Pythons come without
-    _testcapi = None
-
 N = 5  # neurons
-ALLOCATIONS = 150  # of which one fails: about as many as a run makes
 
 
 # ---- what fails: a function, its positional arguments, its keywords ----
@@ -245,18 +237,6 @@ def of_a_network(draw, net, x):
     ))  # fmt: skip
 
 
-# What is done to a neuron while an allocation fails; its states, if it holds none, are at rest.
-DONE = (
-    lambda n, x, **rng: n.run(x, **rng),
-    lambda n, x, **rng: n.run(x, record=("count", n.states[-1]), every=2, neurons=[1, 0], **rng),
-    lambda n, x, **rng: n(x[0], *(() if n.init_hidden else n._rest()), **rng),
-    lambda n, x, **rng: n.reset_mem(),
-    lambda n, x, **rng: setattr(n, THRESHOLD[n._name == "LIF"], np.full(N, 0.9)),
-    lambda n, x, **rng: setattr(n, "output", True),
-)
-THRESHOLD = "threshold", "v_threshold"
-
-
 # ---- before and after ----
 
 
@@ -275,38 +255,6 @@ def fail(draw, function, args, keywords, *others):
         raise AssertionError("it did not fail")
     memory.check()
     assert_unchanged(before, *guarded)
-
-
-def no_errstate(**modes):
-    """Stands in for `np.errstate`, in which NumPy crashes for want of memory."""
-    return contextlib.nullcontext()
-
-
-def fail_for_want_of_memory(draw, neuron, untouched, x, rng):
-    """Do something while an allocation of Python's fails; if it gets through, to the copy too."""
-    keywords, k = {} if rng is None else {"rng": rng}, draw.randrange(len(DONE))
-    of_copy = copy.deepcopy(keywords)
-    first, count = draw.randrange(ALLOCATIONS), draw.choice((1, 1, 2, 5))
-    draw.note(f"{show(neuron)}: DONE[{k}], allocation {first} fails, of {count} in a row")
-    before, memory, failed = snapshot(neuron), Memory(x), False
-    with mock.patch.object(np, "errstate", no_errstate):
-        _testcapi.set_nomemory(first, first + count)
-        try:
-            DONE[k](neuron, x, **keywords)
-        except MemoryError:
-            failed = True
-        except SystemError as error:  # NumPy raises some for want of memory
-            where = traceback.extract_tb(error.__traceback__)[-1].filename
-            failed = "numpy" in where or "<ufunc" in str(error)
-            if not failed:
-                raise
-        finally:
-            _testcapi.remove_mem_hooks()
-    memory.check()
-    if failed:
-        assert_unchanged(before, neuron)
-    else:
-        DONE[k](untouched, x, **of_copy)
 
 
 def a_neuron(draw):
@@ -339,11 +287,8 @@ def check(draw: Draw):
     if draw.maybe(0.6):
         neuron.run(x, **({"rng": 3} if noisy else {}))
     untouched = copy.deepcopy(neuron)
-    if _testcapi is not None and draw.maybe(0.2):
-        fail_for_want_of_memory(draw, neuron, untouched, x, rng)
-    else:
-        kind = an_interrupt if draw.maybe(0.03) else draw.choice(OF_NEURONS)
-        fail(draw, *kind(draw, neuron, x, rng), neuron, rng)
+    kind = an_interrupt if draw.maybe(0.03) else draw.choice(OF_NEURONS)
+    fail(draw, *kind(draw, neuron, x, rng), neuron, rng)
     after, expected = (good_calls(n, x, noisy) for n in (neuron, untouched))
     assert after == expected, "good calls afterwards aren't those of the copy"
 
