@@ -1,7 +1,9 @@
 /* The core under libFuzzer. Its bytes become a call whose arrays have no byte more than
  * snnc.h asks for. What a valid call writes, by every table, whole and in pieces, is
- * what follows from single steps of contiguous arrays by the portable table; a call
- * with one thing wrong says which, and writes nothing. */
+ * compared with what follows from single steps of contiguous arrays by the portable
+ * table; spikes, inhibition, the undelayed reset and all that is written in other ways
+ * are worked out here, from the header. A call with one thing wrong has to say which,
+ * and to write nothing. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -159,9 +161,11 @@ static array *new_array(const char *name, int type, size_t items)
         case SNNC_F64: put_real(type, a->before, i, draw_real(kind)); break;
         case SNNC_U8:
         case SNNC_BOOL: put_real(type, a->before, i, draw() * (kind ? 4 : 256)); break;
-        case SNNC_F16: /* around 1, or anything */
-            ((uint16_t *)a->before)[i] =
-                (uint16_t)(kind ? 0x3800 + draw() * 0x800 : draw() * 0x10000);
+        case SNNC_F16: /* anything, no fractions, or around 1 */
+            ((uint16_t *)a->before)[i] = kind > 1
+                                             ? (uint16_t)(0x3800 + draw() * 0x800)
+                                             : (uint16_t)((unsigned)(draw() * 0x10000) &
+                                                          (kind ? 0xfc00 : 0xffff));
             break;
         default: ((int64_t *)a->before)[i] = (int64_t)(draw() * 8) - 4;
         }
@@ -215,6 +219,7 @@ static struct {
     const snnc_model_info *info;
     int graded;  /* the parameter of that name, or -1 */
     int options; /* whether there may be any */
+    size_t way;  /* in which all sequences are laid out; 4: each in its own */
     size_t shape[MAX_DIMS];
     size_t row, unit; /* neurons: in a row of rivals; of which pieces are multiples */
     range range;
@@ -305,7 +310,7 @@ static void lay_out(sequence *s, const char *name, int type, size_t rows, size_t
                     int shaped, int is_input)
 {
     enum { TIME = -1 };
-    const size_t way = below(shaped ? 4 : 2);
+    const size_t ways = shaped ? 4 : 2, way = (run.way < 4 ? run.way : below(4)) % ways;
     const int dims = way > 1 ? run.call.ndim : 1;
     int axes[MAX_DIMS + 1] = {TIME};
     ptrdiff_t extent = 1;
@@ -413,7 +418,7 @@ static void choose_sizes(void)
     }
     if (c->ndim == 1 && most == MAX_REALS)
         c->num_neurons = run.shape[0] = MAX_NEURONS / 2 - 2 + below(MAX_NEURONS / 2);
-    c->num_steps = rarely() ? below(MAX_STEPS) : 1 + below(40);
+    c->num_steps = below(4) == 3 ? below(MAX_STEPS) : 1 + below(40);
     if (c->num_steps * c->num_neurons > most)
         c->num_steps = most / c->num_neurons;
 }
@@ -442,11 +447,12 @@ static void choose_params(void)
     snnc_call *const c = &run.call;
     const size_t n = c->num_neurons;
 
-    switch (below(5)) {
-    case 0: c->period = below(2); break;
-    case 1: c->period = n; break;
-    case 2: c->period = run.row * (1 + below(100)); break;
-    case 3: c->period = run.row * (1 + below(n / run.row + 2)); break;
+    switch (below(6)) {
+    case 0:
+    case 1: c->period = below(2); break;
+    case 2: c->period = n; break;
+    case 3: c->period = run.row * (1 + below(100)); break;
+    case 4: c->period = run.row * (1 + below(n / run.row + 2)); break;
     default: c->period = SIZE_MAX - SIZE_MAX % run.row; break;
     }
     const size_t items = c->period > 1 ? (c->period < n ? c->period : n) : 1;
@@ -519,7 +525,7 @@ static void choose_spikes(void)
     snnc_call *const c = &run.call;
     const size_t n = c->num_neurons, steps = c->num_steps;
 
-    c->spk_type = below(2) ? c->type : (snnc_type)below(SNNC_U8 + 1);
+    c->spk_type = below(4) ? c->type : (snnc_type)below(SNNC_U8 + 1);
     if (below(4)) {
         lay_out_output(&run.spk, "spk", c->spk_type);
         c->spk = as_output(&run.spk);
@@ -557,6 +563,7 @@ static void choose_run(int to_go_back)
         c->model = (snnc_model)((c->model + 1) % SNNC_NUM_MODELS);
     run.info = snnc_model_at(c->model);
     run.options = below(3) > 0;
+    run.way = below(5);
     run.graded = -1;
     for (int k = 0; k < run.info->num_params; k++)
         if (strcmp(run.info->params[k], "graded_spikes_factor") == 0)
