@@ -854,6 +854,14 @@ static int choose_isa(void)
     return 0;
 }
 
+/* Once in a process: a second import that fails leaves the first one's names. */
+static int intern(PyObject **name, const char *text)
+{
+    if (!*name)
+        *name = PyUnicode_InternFromString(text);
+    return *name ? 0 : -1;
+}
+
 static int core_exec(PyObject *module)
 {
     if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
@@ -861,16 +869,14 @@ static int core_exec(PyObject *module)
         return -1;
     }
     import_array1(-1);
-    name_out = PyUnicode_InternFromString("out");
-    name_call = PyUnicode_InternFromString("_call");
-    name_missing = PyUnicode_InternFromString("_missing");
     const threads_system system = {PyThread_allocate_lock, PyThread_acquire_lock,
                                    PyThread_release_lock, PyThread_start_new_thread};
     if (threads_init(&system) < 0) {
         PyErr_NoMemory();
         return -1;
     }
-    if (!name_out || !name_call || !name_missing || choose_isa() < 0 ||
+    if (intern(&name_out, "out") < 0 || intern(&name_call, "_call") < 0 ||
+        intern(&name_missing, "_missing") < 0 || choose_isa() < 0 ||
         add(module, "Neuron", PyType_FromModuleAndSpec(module, &neuron_spec, NULL)) <
             0 ||
         add(module, "version", PyUnicode_FromString(snnc_version())) < 0 ||
@@ -881,8 +887,11 @@ static int core_exec(PyObject *module)
         add(module, "records", tuple_of_names(marshal_records, MARSHAL_RECORD)) < 0 ||
         add(module, "most_threads", PyLong_FromLong(THREADS_MOST)) < 0 ||
         add(module, "surrogates", surrogate_table()) < 0 ||
-        add(module, "models", model_table()) < 0)
+        add(module, "models", model_table()) < 0) {
+        if (!PyErr_Occurred()) /* which PyType_FromModuleAndSpec may leave out */
+            PyErr_NoMemory();
         return -1;
+    }
     return 0;
 }
 

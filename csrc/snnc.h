@@ -247,8 +247,8 @@ typedef struct {
 const snnc_surrogate_info *snnc_surrogate_at(int surrogate);
 
 /* A run back in time. "Gradient" is that of the loss with respect to the thing named;
- * a strided one is as the run's input. Gradients may be NULL: what is given of the loss
- * is 0 then, what is to be found isn't wanted. */
+ * a strided one is as the run's input. NULL input gradients are zero, NULL output
+ * gradients are not computed; only grad_start, which is both, must be given. */
 typedef struct {
     /* The run, with its parameters, its input and its checkpoints; not what else it
      * read and wrote. A model with hard resets only, and inhibition, have no gradient.
@@ -294,7 +294,8 @@ snnc_status snnc_backward(const snnc_isa *isa, const snnc_backward_call *backwar
 snnc_status snnc_excess(const snnc_isa *isa, const snnc_backward_call *backward,
                         size_t t0, size_t t1, size_t n0, size_t n1);
 
-/* The derivative of n spikes at x = mem - threshold, of the call's type. */
+/* The derivative of n spikes at x = mem - threshold, of the type. `args` are two numbers
+ * for every surrogate. */
 snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
                                       const double *args, snnc_type type, const void *x,
                                       void *derivative, size_t n);

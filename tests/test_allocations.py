@@ -4,6 +4,9 @@ Each is a MemoryError, or is done without: nothing crashes, and what neurons hol
 Only those of the module fail: NumPy's own ufuncs don't survive theirs.
 """
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from support import CLASSES, TORCH, make
@@ -106,6 +109,41 @@ def calls_of(model):
         noisy = make(model, sigma=0.1)
         calls += [lambda: noisy.run(X, rng=0)]
     return calls, holds
+
+
+IMPORTS = f"""
+import importlib.util, os, _testcapi, numpy as np
+import snnc
+lif, spec, left, nth = snnc.Leaky(0.9), snnc._core.__spec__, {ENOUGH}, 0
+while left:
+    module = importlib.util.module_from_spec(spec)
+    _testcapi.set_nomemory(nth, nth + 1)
+    try:
+        spec.loader.exec_module(module)
+        left -= 1
+    except (MemoryError, ImportError):  # of NumPy's import_array
+        left = {ENOUGH}
+    finally:
+        _testcapi.remove_mem_hooks()
+    nth += 1
+    assert lif(np.float32(2.0), 0.0, out=None)[0] == 1.0  # by the first module
+assert nth > {ENOUGH} + 50, nth
+for name in dir(snnc._core):
+    assert type(getattr(module, name)) is type(getattr(snnc._core, name)), name
+for name in ("isas", "models", "records", "resets", "surrogates", "version"):
+    assert getattr(module, name) == getattr(snnc._core, name)
+print(nth)
+"""
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 13),
+    reason="CPython 3.13.0 itself crashes where it runs out of memory while a type is made",
+)
+def test_import():
+    """The module's tables, in a process of its own, as they are made anew."""
+    result = subprocess.run([sys.executable, "-P", "-c", IMPORTS], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("model", sorted(CLASSES))

@@ -174,6 +174,9 @@ WRONG_WAYS_BACK = (
 )  # fmt: skip
 
 
+UNTRUE = np.zeros(2)  # its truth is a ValueError
+
+
 def way_back():
     """Arguments of `_core.backward` that are as they should be."""
     lif = snnc.Synaptic(0.9, 0.8)
@@ -233,6 +236,14 @@ def test_private_functions_check_their_arguments():
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:6], "1", 0),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:7], -1),
         lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:4], (), *rest[5:]),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (-1,), *rest),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, ("spk",), *rest),
+        lambda: _core.run(lif._cell, [0.0], False, none, None, 0, (0,) * 99, *rest),
+        *(lambda bad=bad: _core.run(lif._cell, [0.0], False, none, None, 0, (0,), *rest[:4],
+                                    bad, *rest[5:])
+          for bad in ((None, none, none, None), ((None,), (), none, None),
+                      ((None,), none, [None, None], None))),
+        lambda: _core.Neuron._set(lif),
         lambda: _core.empty(1),
         lambda: _core.empty(-1, np.float32),
         lambda: _core.empty(2**61, np.float32),
@@ -241,9 +252,17 @@ def test_private_functions_check_their_arguments():
         lambda: _core.events(np.zeros((2, 2), np.uint8), 7, 0),
         lambda: _core.events(np.zeros((2, 2), np.uint8), -1, 0),
         lambda: _core.events(np.zeros(2, np.uint8), 16, 0),
+        lambda: _core.events(np.zeros((2, 2), np.uint8)),
+        lambda: _core.events(np.zeros((2, 2), np.uint8), 16, -1),
+        lambda: _core.events(np.zeros((2, 2), np.uint8), "16", 0),
         lambda: _core.cell(),
         lambda: _core.cell("Wrong", "zero", False, False, constants, constants, ()),
         lambda: _core.cell("Synaptic", "wrong", False, False, constants, constants, ()),
+        lambda: _core.cell(None, "zero", False, False, constants, constants, ()),
+        lambda: _core.cell("Synaptic", "zero", UNTRUE, False, constants, constants, ()),
+        lambda: _core.cell("Synaptic", "zero", False, UNTRUE, constants, constants, ()),
+        lambda: _core.cell("LIF", "subtract", False, False, constants, constants, ()),
+        lambda: _core.cell("LIF", "zero", False, True, constants, constants, ()),
         lambda: _core.cell("Synaptic", "zero", False, False, constants[:2], constants, ()),
         lambda: _core.cell("Synaptic", "zero", False, False, constants, None, ()),
         lambda: _core.cell("Synaptic", "zero", False, False, constants, constants, None),
@@ -255,6 +274,10 @@ def test_private_functions_check_their_arguments():
         *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
                                                  for j, a in enumerate(way_back())))
           for i, bad in enumerate(WRONG_WAYS_BACK) if bad is not GOOD),
+        *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
+                                                 for j, a in enumerate(way_back())))
+          for i in (3, 4, 5, 10, 11, 13, 14, 15, 16) for bad in (None, (), "3", -1)),
+        lambda: _core.surrogate("0", (0.0, 0.0), np.zeros(3)),
         lambda: _core.surrogate(),
         lambda: _core.surrogate(99, (0.0, 0.0), np.zeros(3)),
         lambda: _core.surrogate(-1, (0.0, 0.0), np.zeros(3)),

@@ -3,6 +3,7 @@
  * and so that they hardly do. */
 #include "threads.c"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,12 @@ typedef struct {
     int held;
 } watched_lock;
 
+static int locks_left = INT_MAX, starts_left = INT_MAX; /* the next ones fail */
+
 static void *new_lock(void)
 {
+    if (locks_left-- <= 0)
+        return NULL;
     watched_lock *lock = calloc(1, sizeof *lock);
     pthread_mutex_init(&lock->mutex, NULL);
     pthread_cond_init(&lock->released, NULL);
@@ -74,6 +79,8 @@ static void *begin(void *argument)
 
 static unsigned long start(void (*function)(void *), void *argument)
 {
+    if (starts_left-- <= 0)
+        return (unsigned long)-1;
     beginning *b = malloc(sizeof *b);
     pthread_t thread;
     b->function = function;
@@ -132,13 +139,46 @@ static void *call(void *argument)
     return NULL;
 }
 
+static void share(size_t count)
+{
+    test_job job = {count, pthread_self(), 1, fegetround(), {0}};
+    threads_share(do_some, &job, count);
+    for (size_t p = 0; p < count; p++)
+        if (job.done[p] != 1)
+            fail("a piece that wasn't done once");
+}
+
+/* Where the system has no locks or threads to give, jobs are done by those there are.
+ */
+static void run_short_of_threads(const threads_system *system)
+{
+    for (int locks = 0; locks < 2; locks++) {
+        locks_left = locks;
+        if (threads_init(system) == 0)
+            fail("two locks of too few");
+    }
+    locks_left = 2;
+    if (threads_init(system) != 0 || threads_init(system) != 0)
+        fail("no locks");
+    share(4); /* no lock for a worker */
+    locks_left = INT_MAX;
+    starts_left = 0;
+    share(4);
+    if (threads_started() != 0)
+        fail("a worker that wasn't started");
+    starts_left = 1;
+    share(4);
+    if (threads_started() != 1)
+        fail("not as many workers as there can be");
+    starts_left = INT_MAX;
+}
+
 int main(void)
 {
     pthread_t callers[CALLERS];
 
     const threads_system system = {new_lock, acquire, release, start};
-    if (threads_init(&system) != 0)
-        return 1;
+    run_short_of_threads(&system);
     for (uintptr_t i = 0; i < CALLERS; i++)
         pthread_create(&callers[i], NULL, call, (void *)(i + 1));
     for (int i = 0; i < CALLERS; i++)

@@ -8,6 +8,7 @@ after an exception everything is as it was before.
 """
 
 import contextlib
+import contextvars
 import copy
 import pickle
 import sys
@@ -254,7 +255,16 @@ def lets_go(value, kind, use, error):
     def act():
         raise error
 
-    for ask in (np.asarray, np.dtype, np.shape, list, np.zeros, lambda o: np.array_equal(o, 1)):
+    asks = (
+        np.asarray,
+        np.dtype,
+        np.shape,
+        list,
+        np.zeros,
+        lambda o: np.array_equal(o, 1),
+        contextvars.Context().get,
+    )  # its %R, which CPython 3.11 once let go of
+    for ask in asks:
         watch = Watch(use, act)
         probe = stand_in(value, watch, kind)
         watch.on = True
