@@ -294,8 +294,8 @@ snnc_status snnc_backward(const snnc_isa *isa, const snnc_backward_call *backwar
 snnc_status snnc_excess(const snnc_isa *isa, const snnc_backward_call *backward,
                         size_t t0, size_t t1, size_t n0, size_t n1);
 
-/* The derivative of n spikes at x = mem - threshold, of the type. `args` are two numbers
- * for every surrogate. */
+/* The derivative of n spikes at x = mem - threshold, of the type. `args` are two
+ * numbers for every surrogate. */
 snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
                                       const double *args, snnc_type type, const void *x,
                                       void *derivative, size_t n);
