@@ -32,7 +32,7 @@ from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
 from snnc.recording import Recording, unpack_spikes
 
 if TYPE_CHECKING:
-    from snnc import functional, nn, optim, spikeplot
+    from snnc import functional, nn, optim, spikegen, spikeplot
     from snnc._snntorch import from_snntorch
 
 __version__ = _core.version
@@ -51,6 +51,7 @@ __all__ = [
     "optim",
     "set_num_threads",
     "show_config",
+    "spikegen",
     "spikeplot",
     "spikestats",
     "surrogate",
@@ -58,7 +59,7 @@ __all__ = [
     "utils",
 ]
 
-_LAZY = ("functional", "nn", "optim", "spikeplot")
+_LAZY = ("functional", "nn", "optim", "spikegen", "spikeplot")
 
 # What snnTorch has at this place, and what to write here.
 _OF_SNNTORCH = {
@@ -73,7 +74,6 @@ _OF_SNNTORCH = {
     ),
     "GradedSpikes": "write snnc.Leaky(graded_spikes_factor=...)",
     **dict.fromkeys(("BatchNormTT1d", "BatchNormTT2d"), "there is no batch normalisation"),
-    "spikegen": "write (rng.random((num_steps, *x.shape)) < x) for rate coding",
     "backprop": "net.run(x, grad=True) and net.backward do backpropagation through time",
     **dict.fromkeys(
         ("export_nir", "import_nir", "export_to_nir", "import_from_nir"),

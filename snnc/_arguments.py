@@ -61,6 +61,17 @@ def at_least_one(name: str, value: Any) -> int:
     return number
 
 
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Return the generator that `numpy.random.default_rng` makes of a seed, or a given one."""
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name}={value!r}; expected an int of at least 0, a numpy.random.Generator, or what "
+            "else numpy.random.default_rng takes"
+        ) from None
+
+
 def in_layer(name: str, error: Exception) -> Exception:
     """Return the error with the name of the layer that raised it.
 
