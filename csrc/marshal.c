@@ -192,20 +192,54 @@ static PyObject *new_array(int ndim, const npy_intp *dims, int type,
 
 /* ---- operands ---- */
 
+/* Whether it is of that type, or a list or tuple (of lists ...) that holds one. No code
+ * of the object's own is asked. */
+static int holds_type(PyObject *object, PyTypeObject *type, int depth)
+{
+    if (PyType_IsSubtype(Py_TYPE(object), type))
+        return 1;
+    if (depth == 0 || !(PyList_Check(object) || PyTuple_Check(object)))
+        return 0;
+    const Py_ssize_t size =
+        PyList_Check(object) ? PyList_Size(object) : PyTuple_Size(object);
+    for (Py_ssize_t i = 0; i < size; i++)
+        if (holds_type(PyList_Check(object) ? PyList_GetItem(object, i)
+                                            : PyTuple_GetItem(object, i),
+                       type, depth - 1))
+            return 1;
+    return 0;
+}
+
 int marshal_is_masked(PyObject *object)
 {
+    enum { DEPTH = 4 }; /* of lists, some of which hold themselves */
     int masked = 0;
     PyObject *name = PyUnicode_FromString("numpy.ma");
     PyObject *module = name ? PyImport_GetModule(name) : NULL;
     PyObject *type = module ? PyObject_GetAttrString(module, "MaskedArray") : NULL;
-    if (type && PyType_Check(type)) /* no code of the object's own is asked */
-        masked = PyType_IsSubtype(Py_TYPE(object), (PyTypeObject *)type);
+    if (type && PyType_Check(type))
+        masked = holds_type(object, (PyTypeObject *)type, DEPTH);
     else if (PyErr_Occurred())
         masked = -1;
     Py_XDECREF(type);
     Py_XDECREF(module);
     Py_XDECREF(name);
     return masked;
+}
+
+/* 0, or -1 with an exception: NumPy would drop the mask. */
+static int refuse_masked(const char *name, PyObject *object)
+{
+    const int masked =
+        PyArray_Check(object) || PyList_Check(object) || PyTuple_Check(object)
+            ? marshal_is_masked(object)
+            : 0;
+    if (masked > 0)
+        PyErr_Format(PyExc_TypeError,
+                     "%s %s a masked array; pass an array without a mask, e.g. "
+                     "%s.filled(0)",
+                     name, PyArray_Check(object) ? "is" : "holds", name);
+    return masked ? -1 : 0;
 }
 
 /* Names the argument in an error of its conversion. NumPy's own errors (and torch's, of
@@ -260,16 +294,8 @@ static PyArrayObject *operand(PyObject *object, const char *name, int *weak)
         return array;
     }
     else {
-        if (PyArray_Check(object)) {
-            const int masked = marshal_is_masked(object);
-            if (masked > 0)
-                PyErr_Format(PyExc_TypeError,
-                             "%s is a masked array; pass an array without a mask, e.g. "
-                             "%s.filled(0)",
-                             name, name);
-            if (masked)
-                return NULL;
-        }
+        if (refuse_masked(name, object) < 0)
+            return NULL;
         array = (PyArrayObject *)PyArray_FromAny(object, NULL, 0, 0,
                                                  NPY_ARRAY_ENSUREARRAY, NULL);
         if (!array) {
@@ -776,8 +802,14 @@ static int take_neurons(job *j)
 
     if (!neurons || neurons == Py_None)
         return 0;
-    if (PySlice_Check(neurons))
-        return PySlice_Unpack(neurons, &j->slice[0], &j->slice[1], &j->slice[2]);
+    if (PySlice_Check(neurons)) {
+        if (PySlice_Unpack(neurons, &j->slice[0], &j->slice[1], &j->slice[2]) == 0)
+            return 0;
+        name_in_error("neurons", expected);
+        return -1;
+    }
+    if (refuse_masked("neurons", neurons) < 0)
+        return -1;
     PyArrayObject *given =
         (PyArrayObject *)PyArray_FromAny(neurons, NULL, 0, 0, 0, NULL);
     if (!given) {
@@ -787,10 +819,16 @@ static int take_neurons(job *j)
     const int empty = PyArray_SIZE(given) == 0; /* of a list: float64 */
     if (PyArray_NDIM(given) != 1 ||
         (!empty && !PyTypeNum_ISINTEGER(PyArray_TYPE(given)))) {
-        PyErr_Format(PyExc_TypeError,
-                     "neurons=%R; expected %s into the flattened neuron shape (of a "
-                     "mask: np.flatnonzero(mask))",
-                     neurons, expected);
+        static const char mask[] = "of a mask: np.flatnonzero(mask)";
+        if (PyArray_SIZE(given) <= 8)
+            PyErr_Format(PyExc_TypeError,
+                         "neurons=%R; expected %s into the flattened neuron shape (%s)",
+                         neurons, expected, mask);
+        else
+            PyErr_Format(PyExc_TypeError,
+                         "neurons has dtype %S and %d axes; expected %s into the "
+                         "flattened neuron shape (%s)",
+                         PyArray_DESCR(given), PyArray_NDIM(given), expected, mask);
         drop(given);
         return -1;
     }
@@ -1661,6 +1699,28 @@ void marshal_clear(marshal_result *result)
         Py_CLEAR(result->out[o]);
 }
 
+/* Counts events, or writes them where `step` isn't NULL, and looks for signals in
+ * between; -1 with an exception. */
+static npy_intp read_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
+                            int64_t first_step, int64_t *step, int64_t *neuron,
+                            size_t room)
+{
+    enum { PIECE_BYTES = 256 * 1024 }; /* some milliseconds */
+    const size_t width = snnc_bits_width(num_neurons);
+    const size_t piece = width ? 1 + PIECE_BYTES / width : 0;
+    size_t found = 0;
+
+    for (size_t t = 0; width && t < num_steps; t += piece) {
+        const size_t rest = num_steps - t;
+        found += snnc_events(bits + t * width, rest < piece ? rest : piece, num_neurons,
+                             first_step + (int64_t)t, step ? step + found : NULL,
+                             step ? neuron + found : NULL, step ? room - found : 0);
+        if (PyErr_CheckSignals() < 0)
+            return -1;
+    }
+    return (npy_intp)found;
+}
+
 PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
                          Py_ssize_t first_step)
 {
@@ -1680,14 +1740,15 @@ PyObject *marshal_events(PyObject *packed, Py_ssize_t num_neurons,
     }
     const size_t n = (size_t)num_neurons, num_steps = (size_t)PyArray_DIM(bits, 0);
     const uint8_t *data = PyArray_DATA(bits);
-    npy_intp found = (npy_intp)snnc_events(data, num_steps, n, 0, NULL, NULL, 0);
+    npy_intp found = read_events(data, num_steps, n, 0, NULL, NULL, 0);
+    if (found < 0)
+        goto done;
     step = (PyArrayObject *)PyArray_SimpleNew(1, &found, NPY_INT64);
     neuron = (PyArrayObject *)PyArray_SimpleNew(1, &found, NPY_INT64);
-    if (step && neuron) {
-        snnc_events(data, num_steps, n, first_step, PyArray_DATA(step),
-                    PyArray_DATA(neuron), (size_t)found);
+    if (step && neuron &&
+        read_events(data, num_steps, n, first_step, PyArray_DATA(step),
+                    PyArray_DATA(neuron), (size_t)found) >= 0)
         events = PyTuple_Pack(2, step, neuron);
-    }
 done:
     drop(step);
     drop(neuron);

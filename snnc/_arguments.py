@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+MOST_SHOWN = 8  # elements of an array
+
 
 def real_numbers(name: str, value: Any) -> NDArray[Any]:
     """Return a number, or what `asarray` takes, as an array of its own type, without a copy.
@@ -23,8 +25,9 @@ def real_numbers(name: str, value: Any) -> NDArray[Any]:
     the argument. An error of another class comes from the object's own code: it gets a note.
     """
     if _core.is_masked(value):
+        verb = "is" if isinstance(value, np.ndarray) else "holds"
         raise TypeError(
-            f"{name} is a masked array; pass an array without a mask, e.g. {name}.filled(0)"
+            f"{name} {verb} a masked array; pass an array without a mask, e.g. {name}.filled(0)"
         )
     try:
         array = np.asarray(value)
@@ -38,6 +41,13 @@ def real_numbers(name: str, value: Any) -> NDArray[Any]:
         shown = f" has dtype {array.dtype}" if isinstance(value, np.ndarray) else f"={value!r}"
         raise TypeError(f"{name}{shown}; expected a real number or an array of them")
     return array
+
+
+def shown(value: Any) -> str:
+    """Show a parameter in a line: a number, a few of them, or an array's dtype and shape."""
+    if isinstance(value, np.ndarray) and value.size > MOST_SHOWN:
+        return f"<{value.dtype} {value.shape}>"
+    return str(value)
 
 
 def is_double(array: NDArray[Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from snnc._arguments import index, real_numbers
+from snnc._arguments import index, real_numbers, shown
 from snnc.neurons import Configuration, SpikingNeuron, _Option, _Parameter, _plain
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ def _from_rest(
     v_rest = configuration.derived.at_rest[0]
     if isinstance(v_rest, float):
         return (v_rest, *states[1:])
-    x = _operand("input_" if x_shape is None else "x", x)
     dtype = _computing_dtype((x, *states), dtype)
     try:
         shapes = [array.shape for array in configuration.parameters.values()]
@@ -180,6 +179,12 @@ class LIF(SpikingNeuron):
         "v_th": "write v_threshold",
         "backward": "there is no gradient of this model",
         "spike_grad": "there is no gradient of this model",
+        "surrogate_disable": "there is no gradient of this model",
+        "learn_beta": "there is no gradient of this model",
+        "learn_threshold": "there is no gradient of this model",
+        "graded_spikes_factor": "multiply its spikes",
+        "alpha": "it has no synaptic current: put snnc.Leaky(exp(-dt/tau_syn), "
+        'reset_mechanism="none") before it',
         "learned": "there is no gradient of this model",
         "inhibition": "snnTorch's models have it",
     }
@@ -241,24 +246,24 @@ class LIF(SpikingNeuron):
         for name, least in (("tau_m", ">"), ("dt", ">"), ("t_ref", ">="), ("sigma", ">=")):
             value = parameters[name]
             if not np.all(value > 0 if least == ">" else value >= 0):
-                raise ValueError(f"{name}={value}; expected {least} 0")
+                raise ValueError(f"{name}={shown(value)}; expected {least} 0")
         p = parameters
         reset, threshold = p.get("v_reset", p["v_rest"]), p["v_threshold"]
         for dtype in (np.float64, np.float32):  # a neuron computes in either
             if not np.all(reset.astype(dtype) < threshold.astype(dtype)):
                 raise ValueError(
-                    f"v_reset={reset} must be below v_threshold={threshold} (as "
+                    f"v_reset={shown(reset)} must be below v_threshold={shown(threshold)} (as "
                     f"{np.dtype(dtype)}), or a neuron would fire at every step"
                 )
         if options["method"] == "euler" and np.any(p["dt"] > p["tau_m"]):
             raise ValueError(
-                f"dt={p['dt']} exceeds tau_m={p['tau_m']}: Euler's method overshoots then; "
-                'take a smaller step, or method="exact"'
+                f"dt={shown(p['dt'])} exceeds tau_m={shown(p['tau_m'])}: Euler's method "
+                'overshoots then; take a smaller step, or method="exact"'
             )
         if not np.all(np.rint(p["t_ref"] / p["dt"]) <= MOST_SKIPPED):
             raise ValueError(
-                f"t_ref={p['t_ref']} is more than {MOST_SKIPPED} steps of "
-                f"dt={p['dt']}, up to which float32 counts"
+                f"t_ref={shown(p['t_ref'])} is more than {MOST_SKIPPED} steps of "
+                f"dt={shown(p['dt'])}, up to which float32 counts"
             )
         if np.any((p["sigma"] != 0) & (p["R"] == 0)):
             raise ValueError("sigma needs an R that isn't 0: noise is added to the input")
@@ -308,6 +313,8 @@ class LIF(SpikingNeuron):
         return configuration.derived.dt
 
     # ---- states ----
+
+    _wide: ClassVar = "biu"
 
     def _rest(self) -> tuple[Any, ...]:
         return (_plain(np.copy(self._parameters["v_rest"])), 0.0)
@@ -389,6 +396,7 @@ class LIF(SpikingNeuron):
         states = (v, ref) if held is None else held
         if not configuration.derived.noisy:
             if held is not None and held[0] is None:
+                input_ = _operand("input_", input_)
                 held = _from_rest(configuration, input_, held, dtype)
             return self._step_from(configuration, held, input_, states, out, dtype)
         if not isinstance(rng, np.random.Generator):
@@ -448,13 +456,14 @@ class LIF(SpikingNeuron):
                 "rng is missing: a neuron with noise (sigma) needs a numpy.random.Generator, or "
                 "for a whole run an int"
             )
-        if noisy:
+        from_rest = begin[0] is None and type(at_rest[0]) is not float
+        if noisy or from_rest:  # converted once, as the core and this function read them
             x = _operand("x", x)
             begin = tuple(
                 state if state is None else _operand(name, state)
                 for name, state in zip(self.states, begin, strict=True)
             )
-        if begin[0] is None and type(at_rest[0]) is not float:
+        if from_rest:
             shape = list(np.shape(x))
             axis = index("time_axis", time_axis)
             if num_steps is None and -len(shape) <= axis < len(shape):

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from snnc import _core, _threads, surrogate
-from snnc._arguments import at_least_one, is_double, missing, real_numbers
+from snnc._arguments import (
+    MOST_SHOWN,
+    at_least_one,
+    index,
+    is_double,
+    missing,
+    real_numbers,
+    shown,
+)
 from snnc.recording import Gradients, Recording, Tape
 
 if TYPE_CHECKING:
@@ -28,10 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
 
+_LONGEST_INTERVAL = 1 << 16  # steps: what an interrupt waits for in the backward pass
 _DEFAULT_SURROGATE = surrogate.atan(alpha=2.0)
 _ZERO = np.zeros(())
 _INTS = {int, bool}
-_MOST_SHOWN = 8  # elements of an array in a repr
 
 _STATES = {name for states, *_ in _core.models.values() for name in states}
 
@@ -52,6 +60,15 @@ _OF_MODULES = {
     "requires_grad_": "gradients are asked for by run(..., grad=True)",
     "zero_grad": "backward returns gradients, none are kept",
 }
+
+_OF_LIF = {
+    "tau_m": "write beta=exp(-dt/tau_m), or use snnc.LIF",
+    "dt": "write beta=exp(-dt/tau_m), or use snnc.LIF",
+    "v_threshold": "write threshold",
+    "t_ref": "snnc.LIF has a refractory time",
+}
+_OF_LEAKY = {"alpha": "snnc.Synaptic has a synaptic current, which decays by alpha"}
+_OF_OTHERS = {**_OF_LIF, "graded_spikes_factor": "only snnc.Leaky has one"}
 
 _CALL_DOC = """
     Calls
@@ -142,7 +159,8 @@ def _columns(
             raise ValueError(f"record: {name!r} is none of {', '.join(order)}")
     if len(set(names)) < len(names):
         raise ValueError(f"record={names!r} names something twice")
-    return names, tuple(order.index(name) for name in names)
+    indices = tuple(order.index(name) for name in names)
+    return tuple(order[i] for i in indices), indices  # of str, whatever class was given
 
 
 class Configuration(NamedTuple):
@@ -191,6 +209,7 @@ class _Option:
 
 
 def _holds_none(neuron: SpikingNeuron, state: str) -> AttributeError:
+    neuron._configuration  # noqa: B018  # an error, where __init__ was left out
     return AttributeError(
         f"this {type(neuron).__name__} holds no {state}: each call returns its states (or let the "
         "neuron hold them: init_hidden=True)",
@@ -229,7 +248,8 @@ class _State:
         if type(value) in (bool, int, float):
             held[self._index] = float(state)  # doesn't say in which dtype to compute
         else:
-            held[self._index] = state.astype(np.float64 if is_double(state) else np.float32)
+            wide = is_double(state) or state.dtype.kind in neuron._wide
+            held[self._index] = state.astype(np.float64 if wide else np.float32)
         neuron._held = tuple(held)
 
 
@@ -260,6 +280,7 @@ class SpikingNeuron(_core.Neuron):
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # of options that aren't flags
     _optional: ClassVar[frozenset[str]] = frozenset()  # parameters that may be None
     _instead: ClassVar[Mapping[str, str]] = {}  # of names of other models: what to write here
+    _wide: ClassVar[str] = ""  # kinds of dtypes that compute in float64, beside float64
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
@@ -436,23 +457,21 @@ class SpikingNeuron(_core.Neuron):
         import inspect
 
         given = self._arguments()
-        shown = []
+        given_as = []
         for name, parameter in inspect.signature(type(self).__init__).parameters.items():
             if name not in given:
                 continue
             value, default = given[name], parameter.default
             if isinstance(value, np.ndarray):
-                if value.size > _MOST_SHOWN:
-                    shown.append(f"{name}=<{value.dtype} {value.shape}>")
-                    continue
                 if value.ndim > 0:
-                    shown.append(f"{name}=np.{value!r}")
+                    text = shown(value) if value.size > MOST_SHOWN else f"np.{value!r}"
+                    given_as.append(f"{name}={text}")
                     continue
                 value = value.item() if value.dtype == np.float64 else value[()]
             if value != default or (default is False and value):
                 module = "surrogate." if type(value).__module__ == surrogate.__name__ else ""
-                shown.append(f"{name}={module}{value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+                given_as.append(f"{name}={module}{value!r}")
+        return f"{type(self).__name__}({', '.join(given_as)})"
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other) or not isinstance(other, SpikingNeuron):
@@ -529,11 +548,9 @@ class SpikingNeuron(_core.Neuron):
                 )
             out = (*out, *(None for _ in states))
         result = _core.step(configuration.cell, input_, out, dtype, True, *held)
-        if output:
-            self._held = tuple(np.copy(state) for state in result[1:])
-            return result
-        self._held = result[1:]
-        return result[0]
+        if self._held is not None:  # unless init_hidden was unset meanwhile
+            self._held = tuple(map(np.copy, result[1:])) if output else result[1:]
+        return result if output else result[0]
 
     def _refuse_states(self, named: Iterable[tuple[str, Any]]) -> None:
         for name, state in named:
@@ -599,7 +616,8 @@ class SpikingNeuron(_core.Neuron):
             itself, which must not be changed before then.
         checkpoint : int, default 16
             With `grad`: the larger, the less is kept, but the more steps are done again at a time
-            on the way back (of some neurons: its workspace grows). 1 keeps the states of all
+            on the way back (of some neurons: its workspace grows). More than 65536 count as that
+            many. 1 keeps the states of all
             steps, and does none again: the faster way where memory is fast. Gradients are the
             same bits for every value.
         out : Recording or dict, optional
@@ -805,6 +823,14 @@ dtype, num_threads, rng, **named_states
         rng: Any,
     ) -> Recording:
         configuration = self._configuration  # the run's, whatever is assigned meanwhile
+        if type(time_axis) is not int:
+            time_axis = index("time_axis", time_axis)
+        if type(every) is not int:
+            every = index("every", every)
+        if grad is not False:
+            checkpoint = self._interval(configuration, grad, checkpoint)
+            if type(x) not in (bool, int, float):
+                x = real_numbers("x", x).view()  # what the backward pass reads, too
         if rng is not None or self._prepares:
             x, begin, num_steps, dtype = self._prepare(
                 configuration, x, begin, holds, num_steps, time_axis, dtype, rng
@@ -820,8 +846,6 @@ dtype, num_threads, rng, **named_states
                     f"record={record!r}; expected names out of {(*_core.records, *self.states)}"
                 ) from None
         given = None
-        if grad is not False:
-            self._check_grad(configuration, grad, checkpoint)
         if out is not None:
             given = self._given(out, names, grad)
             if grad and isinstance(x, np.ndarray):  # which the backward pass reads again
@@ -853,7 +877,7 @@ dtype, num_threads, rng, **named_states
             self._dt(configuration),
             every,
             first_step,
-            type(spk_dtype) is str and spk_dtype == "packed",
+            isinstance(spk_dtype, str) and str.__eq__(spk_dtype, "packed"),
         )
         if checkpoints is not None:
             rec._tape = Tape(
@@ -867,7 +891,7 @@ dtype, num_threads, rng, **named_states
                 checkpoints,
                 checkpoint,
             )
-        if holds:
+        if holds and self._held is not None:  # unless init_hidden was unset meanwhile
             self._held = tuple(np.copy(s) for s in state)  # last, as nothing can fail after it
         return rec
 
@@ -885,8 +909,8 @@ dtype, num_threads, rng, **named_states
         """Do to the input, the start states and the dtype what a model needs before a run."""
         raise TypeError(f"rng={rng!r}: a {type(self).__name__} has no noise")
 
-    def _check_grad(self, configuration: Configuration, grad: Any, checkpoint: Any) -> None:
-        """Refuse a run with gradients where there are none."""
+    def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
+        """Return after how many steps states are kept; refuse it where there is no gradient."""
         raise ValueError(f"grad={grad!r}: a {type(self).__name__} has no gradient")
 
     def _dt(self, configuration: Configuration) -> Any:
@@ -942,19 +966,14 @@ class TorchNeuron(SpikingNeuron):
 
     _choices: ClassVar = {"reset_mechanism": _core.resets}
     _clipped: ClassVar[tuple[str, ...]] = ("alpha", "beta")  # parameters, to [0, 1]
-    _instead: ClassVar = {
-        "tau_m": "write beta=exp(-dt/tau_m), or use snnc.LIF",
-        "dt": "write beta=exp(-dt/tau_m), or use snnc.LIF",
-        "v_threshold": "write threshold",
-        "t_ref": "snnc.LIF has a refractory time",
-    }
+    _instead: ClassVar = _OF_OTHERS
 
     def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
         super()._setup(parameters, **options)
         for name in self._clipped:
             value = self._parameters.get(name, _ZERO)
             if np.any((value < 0) | (value > 1)):
-                warnings.warn(f"{name} is clipped to [0, 1]: {name}={value}", stacklevel=3)
+                warnings.warn(f"{name} is clipped to [0, 1]: {name}={shown(value)}", stacklevel=3)
 
     @property
     def spike_grad(self) -> Callable[[Any], Any]:
@@ -970,11 +989,11 @@ class TorchNeuron(SpikingNeuron):
         """The names of the parameters that training changes: those with ``learn_...=True``."""
         return tuple(n for n in self._parameters if self._options.get(f"learn_{n}"))
 
-    def _check_grad(self, configuration: Configuration, grad: Any, checkpoint: Any) -> None:
+    def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
         _flag("grad", grad)
         if configuration.options["inhibition"]:
             raise ValueError(f"grad={grad!r}: there is no gradient through inhibition")
-        at_least_one("checkpoint", checkpoint)
+        return min(at_least_one("checkpoint", checkpoint), _LONGEST_INTERVAL)
 
     def backward(
         self,
@@ -1002,7 +1021,7 @@ class TorchNeuron(SpikingNeuron):
             of parameters; by default all. Without parameters it is faster.
         out : ndarray, optional
             An array of the shape of ``x``'s gradient and of the run's dtype to put it into. It may
-            be that of `spk` or of a state.
+            be that of `spk` or of a state. After an interrupt its contents are unspecified.
         num_threads : int, optional
             As for `run`.
 
@@ -1143,7 +1162,7 @@ class Lapicque(TorchNeuron):
     time_step = _Parameter("The duration of a step.")
 
     _clipped: ClassVar = ()
-    _instead: ClassVar = {**TorchNeuron._instead, "dt": "write time_step"}
+    _instead: ClassVar = {**_OF_LEAKY, **_OF_OTHERS, "dt": "write time_step"}
 
     def __init__(
         self,
@@ -1239,9 +1258,9 @@ class Lapicque(TorchNeuron):
         return {k: v for k, v in super()._arguments().items() if k not in left_out}
 
     def _independent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        follows = "C" if "beta" in self._options["primary"] else "beta"
         all_three = {"beta", "R", "C"} <= parameters.keys()
-        return {k: v for k, v in parameters.items() if not all_three or k != follows}
+        follows = {"beta", "R", "C"} - {*self._options["primary"]} if all_three else set()
+        return {k: v for k, v in parameters.items() if k not in follows}
 
     def _dt(self, configuration: Configuration) -> Any:
         return _plain(configuration.parameters["time_step"])
@@ -1333,6 +1352,8 @@ class Leaky(TorchNeuron):
     graded_spikes_factor = _Parameter("The value of a spike.")
     reset_delay = _Option("Whether a spike resets its neuron at the next step.")
     learn_graded_spikes_factor = _Option("Whether training changes graded_spikes_factor.")
+
+    _instead: ClassVar = {**_OF_LIF, **_OF_LEAKY}
 
     def __init__(
         self,

@@ -50,6 +50,16 @@ _OF_MODULES = {
     "reset": "write snnc.utils.reset(net); a run starts at rest",
 }
 
+_OF_LINEAR = {
+    **{name: _OF_MODULES[name] for name in ("zero_grad", "to", "cpu", "cuda", "train", "eval")},
+    "in_features": "write weight.shape[1]",
+    "out_features": "write weight.shape[0]",
+    "forward": "call it: fc(x)",
+    "parameters": "they are weight and bias",
+    "state_dict": "they are weight and bias",
+    "reset_parameters": "make a new one, with rng=",
+}
+
 __getattr__ = missing_names(
     "snnc.nn",
     {
@@ -124,6 +134,13 @@ class Linear:
         if bias:
             self._bias = rng.uniform(-bound, bound, shape[0]).astype(np.float32)
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing("a Linear", name, _OF_LINEAR.get(name), self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _refuse_unknown(self, Linear, name)
+        super().__setattr__(name, value)
+
     @property
     def weight(self) -> Floats:
         """The weights, (out_features, in_features)."""
@@ -184,6 +201,12 @@ class Linear:
             weight = self.weight.astype(grad.dtype, copy=False)
             grads["x"] = (rows @ weight).reshape(*grad.shape[:-1], m)
         return grads
+
+
+def _refuse_unknown(layer: Any, cls: type, name: str) -> None:
+    """Refuse to set what has no effect; subclasses may have attributes of their own."""
+    if type(layer) is cls and not name.startswith("_") and not hasattr(cls, name):
+        raise missing(f"a {cls.__name__}", name, "it can't be set", layer)
 
 
 def _owned(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
@@ -309,6 +332,13 @@ class Sequential:
         if name in self.__dict__.get("layers", ()):
             instead = f"write net[{name!r}]"
         raise missing("a Sequential", name, instead, self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("layers", ()):
+            raise missing("a Sequential", name, f"write net.layers[{name!r}] = ...", self)
+        if name != "layers":
+            _refuse_unknown(self, Sequential, name)
+        super().__setattr__(name, value)
 
     def __getitem__(self, key: str | int) -> Any:
         return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
@@ -506,7 +536,7 @@ class Sequential:
                     raise ValueError(f"{name}: {layer!r} is none of {', '.join(neurons)}")
                 given[layer][name] = cotangent
         names = list(self.layers)
-        trained = [k for k, name in enumerate(names) if self._trained(name)]
+        trained = [k for k, name in enumerate(names) if self._trained(name, recs)]
         found: dict[str, Floats] = {}
         grad: Any = None  # of what the layer above read, time first
         for k in range(len(names) - 1, min(trained, default=len(names)) - 1, -1):
@@ -519,7 +549,7 @@ class Sequential:
             else:
                 if grad is not None:
                     given[name]["spk"] = _add(name, grad, given[name].get("spk"), axis)
-                wrt = (*self._trained(name), *(("x",) if wrt_x else ()))
+                wrt = (*self._trained(name, recs), *(("x",) if wrt_x else ()))
                 try:
                     grads = layer.backward(
                         recs[name], **given[name], wrt=wrt, num_threads=num_threads
@@ -529,15 +559,16 @@ class Sequential:
                 if wrt_x:
                     grads = {**grads, "x": np.moveaxis(grads["x"], axis, 0)}
             grad = grads.get("x")
-            for key in self._trained(name):
+            for key in self._trained(name, recs):
                 full = f"{first[name]}.{key}"
                 found[full] = found[full] + grads[key] if full in found else grads[key]
         return {key: np.asarray(found[key]) for key in self.state_dict() if key in found}
 
-    def _trained(self, name: str) -> tuple[str, ...]:
-        """Name those parameters of a layer that training changes."""
+    def _trained(self, name: str, recs: Recordings) -> tuple[str, ...]:
+        """Name those parameters of a layer, as it was in a run, that training changes."""
         layer = self.layers[name]
         if isinstance(layer, Linear):
+            layer = recs._tape[name].layer if name in recs._tape else layer
             return ("weight",) if layer.bias is None else ("weight", "bias")
         return layer.learned if isinstance(layer, TorchNeuron) else ()
 
@@ -577,6 +608,8 @@ class Sequential:
         that has none here is passed over. ``reset_delay`` and ``inhibition`` are not in a
         state_dict: see `snnc.from_snntorch`.
         """
+        if not hasattr(state, "items"):
+            raise TypeError(f"state={state!r}; expected a dict, as state_dict() returns it")
         given = {key: real_numbers(key, value) for key, value in state.items()}
         own = {key: value.shape for key, value in self.state_dict().items()}
         resets: dict[str, str] = {}
@@ -678,7 +711,8 @@ def _recorded(record: Any, layer: SpikingNeuron) -> tuple[str, ...]:
 def _as_states(states: Any) -> tuple[Any, ...]:
     if states is None:
         return ()
-    return tuple(states) if isinstance(states, (tuple, list)) else (states,)
+    each = states if isinstance(states, (tuple, list)) else (states,)
+    return tuple(float(s) if type(s) in (int, bool) else s for s in each)  # not a slip, by name
 
 
 def _parameters(layer: Any) -> dict[str, Floats]:
@@ -750,7 +784,7 @@ def batches(
     >>> [y.tolist() for x, y in snnc.nn.batches(np.zeros((5, 2)), np.arange(5), 2, rng=1)]
     [[4, 0], [1, 2], [3]]
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = real_numbers("x", x), real_numbers("y", y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"x of shape {x.shape} and y of {y.shape}; expected as many targets")
     size = at_least_one("batch_size", batch_size)

@@ -51,6 +51,8 @@ class _Optimizer(ABC):
             has the keys of the first), a shape differs, or a neuron can't have the value that
             follows. Nothing is changed then.
         """
+        if not hasattr(grads, "items"):
+            raise TypeError(f"grads={grads!r}; expected a dict, as the network's backward returns")
         places = self.net._first_places()
         new: dict[str, dict[str, Floats]] = {}
         state = dict(self._state)
@@ -161,6 +163,8 @@ class Adam(_Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(net, lr)
+        if not isinstance(betas, (tuple, list)):
+            raise TypeError(f"betas={betas!r}; expected two numbers in [0, 1)")
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas={betas!r}; expected two numbers in [0, 1)")
         _at_least("eps", eps, 0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from snnc import _core
+from snnc._arguments import missing, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +118,8 @@ class Recording:
                 name=name,
                 obj=self,
             )
-        raise AttributeError(f"'Recording' object has no attribute {name!r}", name=name, obj=self)
+        listed = ", ".join(arrays)
+        raise missing("a Recording", name, f"recorded are {listed}" if listed else None, self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._arrays})
@@ -270,7 +272,7 @@ def unpack_spikes(packed: ArrayLike, shape: int | tuple[int, ...]) -> NDArray[np
     >>> snnc.unpack_spikes(rec.spk, (3, 4)).shape
     (2, 3, 4)
     """
-    packed = np.asarray(packed)
+    packed = real_numbers("packed", packed)
     if packed.dtype != np.uint8 or packed.ndim == 0:
         raise TypeError(f"packed has dtype {packed.dtype}; expected an array of uint8")
     shape = tuple(np.atleast_1d(np.asarray(shape, np.intp)).tolist())

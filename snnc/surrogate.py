@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc import _core
-from snnc._arguments import real_numbers
+from snnc._arguments import missing_names, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[Any]
+
+__getattr__ = missing_names(
+    "snnc.surrogate",
+    {
+        "ATan": "write surrogate.atan(alpha=...)",
+        "FastSigmoid": "write surrogate.fast_sigmoid(slope=...)",
+        "Sigmoid": "write surrogate.sigmoid(slope=...)",
+        "Triangular": "write surrogate.triangular(threshold=...)",
+        "SpikeRateEscape": "write surrogate.spike_rate_escape(beta=..., slope=...)",
+        "StraightThroughEstimator": "write surrogate.straight_through_estimator()",
+    },
+)
 
 __all__ = [
     "LSO",

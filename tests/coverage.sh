@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Which lines and branches of csrc/ the tests reach: `tests/coverage.sh` (Linux, GCC, some minutes).
 # The extension and the tests of the core are built by GCC for gcov; gcovr, of PyPI, adds up what
-# all of them have reached. It ends with a non-zero code where that is less than is asked for.
+# all of them have reached, less branches that the compiler has made and no source line has
+# (--exclude-unreachable-branches). It ends with a non-zero code where that is less than is asked for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

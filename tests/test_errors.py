@@ -1,5 +1,6 @@
 """Errors: what they leave as it was, and what they say to write instead."""
 
+import pickle
 import subprocess
 import sys
 import warnings
@@ -426,6 +427,163 @@ def test_an_infinite_threshold_does_not_subtract():
     assert np.isnan(snnc.Leaky(0.9, threshold=np.inf).run(x).mem).all()
     readout = snnc.Leaky(0.9, threshold=np.inf, reset_mechanism="none").run(x)
     assert_same(readout.mem, np.float32([[1], [1.9]]))
+
+
+def test_many_elements_are_not_shown():
+    """In errors and warnings, too: their dtype and shape are."""
+    many = np.linspace(0.5, 1.9, 1000)
+    for call, kind in (
+        (lambda: snnc.Leaky(many), UserWarning),
+        (lambda: snnc.LIF(20.0, dt=-many, v_threshold=1.0), ValueError),
+        (lambda: snnc.LIF(0.1, dt=many, v_threshold=1.0), ValueError),
+        (lambda: snnc.LIF(20.0, dt=1.0, v_threshold=1.0, v_reset=many), ValueError),
+        (lambda: snnc.LIF(20.0, dt=1.0, v_threshold=1.0, t_ref=many * 1e8), ValueError),
+        (lambda: snnc.Leaky(0.9).run(np.ones((3, 2)), neurons=many), TypeError),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(kind) as info:
+                call()
+        assert len(str(info.value)) < 300
+
+
+def test_what_has_no_effect_cannot_be_set():
+    net = nn.Sequential(fc=nn.Linear(2, 2, rng=0), lif=snnc.Leaky(0.9))
+    other = snnc.Leaky(0.1)
+    with pytest.raises(AttributeError, match=r"net\.layers\['lif'\]"):
+        net.lif = other
+    for layer in (net, net["fc"]):
+        with pytest.raises(AttributeError, match="wieght"):
+            layer.wieght = 1
+    net.layers["lif"] = other
+    assert net["lif"] is other
+
+    class Own(nn.Sequential):
+        pass
+
+    own = Own(snnc.Leaky(0.9))
+    own.note = "mine"
+    assert own.note == "mine"
+    assert pickle.loads(pickle.dumps(net)).layers.keys() == {"fc", "lif"}
+
+
+def test_integers_are_read_once():
+    """What the backward pass and the recording go by is not the caller's object."""
+    x = np.random.default_rng(0).random((6, 3)).astype(np.float32)
+    lif = snnc.Leaky(0.9)
+    three, one, two = np.array(3), np.array(1), np.array(2)
+    expected = lif.backward(lif.run(x, grad=True, checkpoint=3), mem=x).beta
+    rec = lif.run(x, grad=True, checkpoint=three)
+    three[...] = 4
+    assert lif.backward(rec, mem=x).beta == expected
+    expected = lif.backward(lif.run(x, grad=True, time_axis=1), mem=x).beta
+    rec = lif.run(x, grad=True, time_axis=one, every=two)
+    one[...], two[...] = 0, 1
+    assert lif.backward(rec, mem=x).beta == expected
+    assert rec.steps.tolist() == [1]
+
+    class Two:
+        def __index__(self):
+            return 2
+
+    for spike_grad in (None, np.ones_like):
+        lif = snnc.Leaky(0.9, spike_grad=spike_grad)
+        given = lif.run(x[None], grad=True, checkpoint=Two(), time_axis=1, every=Two())
+        same = lif.run(x[None], grad=True, checkpoint=2, time_axis=1, every=2)
+        cotangent = x[None]
+        assert_same(lif.backward(given, mem=cotangent).x, lif.backward(same, mem=cotangent).x)
+
+
+def test_the_input_of_a_run_is_converted_once():
+    class Changing:
+        calls = 0
+
+        def __array__(self, dtype=None, copy=None):
+            self.calls += 1
+            return np.full((4, 3), float(self.calls))
+
+    lif = snnc.Leaky(0.9)
+    given = Changing()
+    rec = lif.run(given, grad=True)
+    assert given.calls == 1
+    ones = np.ones((4, 3))
+    assert (
+        lif.backward(rec, mem=ones).beta == lif.backward(lif.run(ones, grad=True), mem=ones).beta
+    )
+    x = np.ones((4, 3), np.float32)
+    rec = lif.run(x, grad=True)
+    x.resize((3, 4), refcheck=False)
+    assert lif.backward(rec, mem=ones).x.shape == (4, 3)
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_init_hidden_unset_by_a_callback(output):
+    lif = snnc.Leaky(0.9, init_hidden=True, output=output)
+
+    class Unsetting:
+        def __array__(self, dtype=None, copy=None):
+            lif.init_hidden = False
+            return np.ones((5, 3), np.float32)
+
+    for use in (lif.run, lif):
+        lif.init_hidden = True
+        use(Unsetting())
+        assert not lif.init_hidden
+        lif(np.ones(3), np.zeros(3))
+
+
+def test_states_by_layer_are_no_slip():
+    net = nn.Sequential(lif=snnc.Leaky(0.9))
+    x = np.ones((3, 1), np.float32)
+    expected = net.run(x, states={"lif": 0.0})[-1].mem
+    for states in (0, (0,), [0], False):
+        assert_same(net.run(x, states={"lif": states})[-1].mem, expected)
+
+
+def test_a_bias_that_came_after_the_run():
+    net = nn.Sequential(fc=nn.Linear(3, 2, bias=False, rng=0), lif=snnc.Leaky(0.9))
+    recs = net.run(np.ones((4, 1, 3), np.float32), grad=True)
+    net["fc"].bias = [1, 2]
+    assert list(net.backward(recs, mem=np.ones((4, 1, 2)))) == ["fc.weight"]
+
+
+def test_names_of_other_classes_of_str():
+    lif, x = snnc.Leaky(0.9), np.ones((5, 3), np.float32)
+    rec = lif.run(x, record=np.str_("spk"), spk_dtype=np.str_("packed"))
+    assert all(type(name) is str for name in rec._arrays)
+    assert_same(rec.events()[0], lif.run(x).events()[0])
+    lif.run(x, record=np.str_("mem"))
+    assert all(type(name) is str for name in lif.run(x, record="mem")._arrays)
+
+
+def test_containers_say_what_they_expect():
+    net = nn.Sequential(fc=nn.Linear(3, 2, rng=0), lif=snnc.Leaky(0.9))
+    for call, match in (
+        (lambda: optim.SGD(net, 0.1).step([1]), "grads="),
+        (lambda: net.load_state_dict(3), "state="),
+        (lambda: optim.Adam(net, betas=3), "betas="),
+        (lambda: nn.batches([[1], [1, 2]], [1, 2], 1), "^x is not"),
+        (lambda: nn.batches(np.ma.zeros(3), [1, 2, 3], 1), "^x is a masked"),
+        (lambda: snnc.unpack_spikes([[1], [1, 2]], 3), "^packed is not"),
+        (lambda: net["lif"].run(np.ones((3, 2)), neurons=slice("a")), "^neurons"),
+        (lambda: net["lif"].run(np.ones((3, 2)), neurons=slice(None, None, 0)), "^neurons"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=match):
+            call()
+
+
+@pytest.mark.parametrize(("beta", "C"), [(0.7151434231510583, 4.9769690366005195), (0.9, 3.3)])
+def test_a_lapicque_survives_its_own_state_dict(beta, C):
+    x = np.random.default_rng(0).random((200, 1)).astype(np.float32)
+    for lif in (
+        snnc.Lapicque(beta, C=C), snnc.Lapicque(beta, R=C), snnc.Lapicque(beta),
+        snnc.Lapicque(R=beta, C=C),
+    ):  # fmt: skip
+        net = nn.Sequential(lif)
+        before, shown = net.run(x)[0].mem, repr(net)
+        net.load_state_dict(net.state_dict())
+        assert_same(net.run(x)[0].mem, before)
+        assert repr(net) == shown
 
 
 def test_a_checkout_that_is_not_built_says_so_first(tmp_path):

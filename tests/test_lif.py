@@ -506,3 +506,40 @@ def test_halves_of_a_step_round_to_even(halves):
     neuron = snnc.LIF(1.0, dt=1.0, v_threshold=0.5, t_ref=halves / 2)
     spikes = neuron.run(np.ones((40, 1))).spike_times()
     assert set(np.diff(spikes)) == {1 + round(halves / 2)}  # Python's round does so too
+
+
+def test_integers_that_are_assigned_compute_in_float64():
+    rng = np.random.default_rng(0)
+    x = (rng.random((500, 400)) * 40).astype(np.float32)
+    v = rng.integers(-70, -60, 400)
+    given = {"dt": 0.1, "v_threshold": -50.0, "v_rest": -70.0}
+    holds = snnc.LIF(20.0, init_hidden=True, **given)
+    holds.v = v
+    expected = snnc.LIF(20.0, **given).run(x, v=v)
+    found = holds.run(x)
+    assert_same(found.spk, expected.spk)
+    assert_same(found.v, expected.v)
+    holds.v = np.array([2**25 + 1, 1])
+    assert holds.v.tolist() == [2**25 + 1, 1]
+    torch_like = snnc.Leaky(0.9, init_hidden=True)
+    torch_like.mem = np.array([1, 2])
+    assert torch_like.mem.dtype == np.float32
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_input_is_converted_once_where_v_rest_is_an_array(hold):
+    lif = snnc.LIF(20.0, dt=1.0, v_threshold=15.0, v_rest=np.zeros(3), init_hidden=hold)
+
+    class Counted:
+        calls = 0
+
+        def __array__(self, dtype=None, copy=None):
+            self.calls += 1
+            return np.ones((4, 3), np.float32 if self.calls < 3 else np.float64)
+
+    given = Counted()
+    assert lif.run(given).v.dtype == np.float32
+    assert given.calls == 1
+    for call in (lif.run, lif) if hold else (lif.run,):
+        with pytest.raises(ValueError, match=r"^(x|input_) is not an array of real numbers"):
+            call([[1], [1, 2]])

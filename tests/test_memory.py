@@ -376,6 +376,12 @@ def test_signals_are_looked_for_all_the_time():
     assert checks_during(lambda: lif.run(many, num_steps=100_000, record="count")) >= 5
     rec = lif.run(many, num_steps=2**14, record=(), grad=True, checkpoint=2**14)
     assert checks_during(lambda: lif.backward(rec, wrt="mem0")) >= 5
+    for few, steps in ((1, 2**23), (3, 2**22), (100, 2**20)):
+        x = np.broadcast_to(np.float32(0.0), (steps, few))
+        rec = lif.run(x, record=(), grad=True, checkpoint=2**40)
+        assert checks_during(lambda x=x, rec=rec: lif.backward(rec, mem=x, wrt="mem0")) >= 5
+    rec = lif.run(one, num_steps=2**24, record="spk", spk_dtype="packed")
+    assert checks_during(rec.events) >= 5
     wide = np.broadcast_to(np.float32(0.3), 2**26)
     assert checks_during(lambda: lif.run(wide, num_steps=1, record="count")) >= 5
 

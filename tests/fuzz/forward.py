@@ -542,7 +542,8 @@ def held(draw):
             value = draw.as_argument(draw.values(case.shape, draw.choice(DTYPES)))
             draw.note(f"neuron.{neuron.states[k]} = {show(value)}")
             setattr(neuron, neuron.states[k], value)
-            wide = np.asarray(value).dtype.type is np.float64
+            own = np.asarray(value).dtype
+            wide = own.type is np.float64 or (neuron._name == "LIF" and own.kind in "biu")
             with np.errstate(all="ignore"):
                 states[k] = np.array(value).astype(np.float64 if wide else np.float32)
             states[k] = float(value) if is_weak(value) else states[k]
