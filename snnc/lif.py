@@ -53,7 +53,7 @@ def _computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
         if found not in (np.float32, np.float64):
             raise ValueError(f"dtype={dtype!r}; expected float32 or float64")
         return found  # type: ignore[no-any-return]
-    arrays = [each.dtype for each in operands if isinstance(each, np.ndarray)]
+    arrays = [each.dtype for each in operands if isinstance(each, (np.ndarray, np.generic))]
     narrow = arrays and all(d.kind == "f" and d.itemsize < 8 for d in arrays)
     return np.dtype(np.float32 if narrow else np.float64)
 

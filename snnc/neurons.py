@@ -148,6 +148,11 @@ def _refuse_quantisation(state_quant: Any) -> None:
         )
 
 
+def _is_packed(spk_dtype: Any) -> bool:
+    """Whether it says "packed", without asking code of the object's own."""
+    return issubclass(type(spk_dtype), str) and str.__eq__(spk_dtype, "packed") is True
+
+
 @functools.lru_cache(64)
 def _columns(
     states: tuple[str, ...], names: tuple[str, ...]
@@ -830,7 +835,7 @@ dtype, num_threads, rng, **named_states
         if grad is not False:
             checkpoint = self._interval(configuration, grad, checkpoint)
             if type(x) not in (bool, int, float):
-                x = real_numbers("x", x).view()  # what the backward pass reads, too
+                x = real_numbers("x", x)  # once: the backward pass reads the same
         if rng is not None or self._prepares:
             x, begin, num_steps, dtype = self._prepare(
                 configuration, x, begin, holds, num_steps, time_axis, dtype, rng
@@ -877,14 +882,14 @@ dtype, num_threads, rng, **named_states
             self._dt(configuration),
             every,
             first_step,
-            isinstance(spk_dtype, str) and str.__eq__(spk_dtype, "packed"),
+            _is_packed(spk_dtype),
         )
         if checkpoints is not None:
             rec._tape = Tape(
                 self._name,
                 configuration.cell,
                 configuration.parameters,
-                x,
+                x.view() if isinstance(x, np.ndarray) else x,
                 num_steps is not None,
                 steps,
                 time_axis,

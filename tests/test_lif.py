@@ -543,3 +543,12 @@ def test_input_is_converted_once_where_v_rest_is_an_array(hold):
     for call in (lif.run, lif) if hold else (lif.run,):
         with pytest.raises(ValueError, match=r"^(x|input_) is not an array of real numbers"):
             call([[1], [1, 2]])
+
+
+def test_scalars_that_are_held_say_in_which_dtype_to_compute():
+    """A 0-d state is a NumPy scalar, after a step of float32 one of float32."""
+    lif = snnc.LIF(20.0, dt=1.0, v_threshold=15.0, sigma=1.0, init_hidden=True)
+    rng = np.random.default_rng(0)
+    lif(np.float32(0.5), rng=rng)
+    assert lif(0.5, rng=rng).dtype == np.float32
+    assert lif.v.dtype == np.float32
