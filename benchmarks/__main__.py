@@ -46,9 +46,9 @@ def measure_isas(quick: bool) -> list[dict[str, Any]]:
     ]
 
 
-def measure_memory() -> Any:
-    """Run ``benchmarks.memory`` in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory"]
+def measure_apart(module: str) -> Any:
+    """Run a module of ``benchmarks`` in a process of its own."""
+    command = [sys.executable, "-m", f"benchmarks.{module}"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE.parent)
     return json.loads(done.stdout)
 
@@ -88,8 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
             results["workers"].append(run_worker(mine, threads=threads, quick=options.quick))
     if "isa" in groups:
         results["isa"] = measure_isas(options.quick)
-    if "memory" in groups:
-        results["memory"] = measure_memory()
+    for group in ("memory", "encoders"):
+        if group in groups:
+            results[group] = measure_apart(group)
 
     text = report.render(results)
     print(text)

@@ -14,8 +14,10 @@ OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
 
 GROUPS = (
     "calls", "steps", "sequences", "models", "parameters", "float64", "training", "isa", "memory",
+    "encoders",
 )  # fmt: skip
-"""What ``--only`` selects; "calls", "isa" and "memory" have ways of their own to be measured."""
+"""What ``--only`` selects; "calls", "isa", "memory" and "encoders" are measured in ways of
+their own."""
 
 SIZES: Sizes = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))
 QUICK_SIZES: Sizes = ((1, 100), (100, 100), (1000, 100), (10_000, 100), (65_536, 25))

@@ -388,6 +388,23 @@ def memory(results: dict[str, Any]) -> str:
     )
 
 
+def encoders(results: dict[str, Any]) -> str:
+    """Show what random spikes cost, in nanoseconds and bytes a draw, beside NumPy's."""
+    lines = []
+    for row in results["encoders"]:
+        base = row["ways"]["NumPy"]
+        for name, found in row["ways"].items():
+            lines.append(
+                [
+                    f"{row['name']}: {name}",
+                    f"{found['ns']:.2f}",
+                    mark(base["ns"] / found["ns"]) if found is not base else "",
+                    f"{found['bytes']:.2f}",
+                ]
+            )
+    return table(["", "ns a draw", "NumPy : snnc", "bytes a draw"], lines)
+
+
 def compile_times(rows: Sequence[Row]) -> str:
     """Show what first calls take, compilation included."""
     first: dict[str, list[float]] = {}
@@ -498,6 +515,8 @@ def render(results: dict[str, Any]) -> str:
         parts += ["## Instruction sets, `run`, 1 thread, us", instruction_sets(results)]
     if "memory" in groups:
         parts += ["## Memory", memory(results)]
+    if "encoders" in groups:
+        parts += ["## Random spikes, 1 thread", encoders(results)]
     if rows:
         parts += ["## First calls: what compilation takes", compile_times(rows)]
         parts += ["## Wins, ties and losses", verdicts(rows)]

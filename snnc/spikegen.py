@@ -40,7 +40,7 @@ __all__ = [
     "to_one_hot_inverse",
 ]
 
-BLOCK = 1 << 17  # draws at a time: their 16 bits each stay in cache
+BLOCK = 1 << 16  # draws at a time: their 16 bits each stay in cache
 LARGEST_MEAN = 10.0  # of Poisson counts found by comparisons; NumPy is faster beyond it
 
 
@@ -330,7 +330,7 @@ def rate(
     Notes
     -----
     Each spike takes 16 random bits, and more where these don't decide, so that probabilities
-    count with all their bits: about three times as fast as ``rng.random(shape) < data``.
+    count with all their bits: two to three times as fast as ``rng.random(shape) < data``.
 
     Examples
     --------

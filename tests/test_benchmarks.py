@@ -53,7 +53,7 @@ def test_grid(group, threads, quick):
     assert len(set(listed)) == len(listed)
     assert bool(listed) == (
         group in ("steps", "sequences", "training")
-        or (threads == 1 and group not in ("calls", "memory"))
+        or (threads == 1 and group not in ("calls", "memory", "encoders"))
     ) or (group, threads, quick) == ("steps", 2, True)
     for cell in listed:
         assert cell.model in cells.MODELS
@@ -294,6 +294,15 @@ def results():
                 "groups": [*cells.GROUPS],
                 "workers": [worker, two],
                 "memory": {"n": 1, "steps": 2, "chunk": 3, "note": "not there"},
+                "encoders": [
+                    {
+                        "name": "rate",
+                        "ways": {
+                            "NumPy": {"ns": 3.0, "bytes": 9.0},
+                            "uint8": {"ns": 1.5, "bytes": 1.5},
+                        },
+                    },
+                ],
             }
         )
     )

@@ -12,6 +12,38 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Appended as a last cell, so that it sees the notebook's variables.
 CHECKS = {
+    "tutorial_1_spike_encoding": """
+        assert (clipped.sum(axis=0) <= 1).all() and clipped.sum() == (images >= 0.01).sum()
+        assert np.array_equal(on_off, [0, 0, 0, 0, 1, -1, 1, -1, 1, 0, 0])
+        assert spike_rand.shape == (200, 100) and 1800 < spike_rand.sum() < 2200
+        assert counts.shape == (128, 8, 8) and 4000 < counts[sample].sum() < 6000
+    """,
+    "tutorial_2_lif_neuron": """
+        decays = record(lif1, np.zeros((100, 1), np.float32), 0.9)[0]
+        assert np.array_equal(decays[1:, 0], {lapicque})
+        assert np.array_equal(mem_step[1:, 0], {lapicque_step})
+        assert np.array_equal(traces[1][1:, 0], {pulse1})
+        assert np.array_equal(traces[2][1:, 0], {pulse2})
+        assert np.array_equal(traces[3][1:, 0], {pulse3})
+        assert np.array_equal(mem_spike[1:, 0], {lapicque_spike})
+        assert np.array_equal(mem_reset[1:, 0], {lapicque_reset})
+        assert np.allclose(by_hand[False][0][:, 0], {uncontrolled}, rtol=1e-6, atol=1e-6)
+        assert np.allclose(by_hand[True][0][:, 0], {reset_2}, rtol=1e-6, atol=1e-6)
+        assert np.allclose(U_trace, 0.9 * 0.8 ** np.arange(100))
+        assert periodic == [37, 64, 92, 119, 147, 174]
+        cur = np.concatenate((np.zeros(10), np.full(190, 0.3))).astype(np.float32)[:, None]
+        assert np.array_equal(record(lif2, cur)[0][1:, 0], {periodic})
+        assert np.array_equal(record(lif3, cur)[0][1:, 0], {threshold})
+        assert len(low_threshold) == 18
+        fig.savefig("sliders.png")
+    """,
+    "tutorial_3_feedforward_network": """
+        assert np.array_equal(rec.mem, {leaky_mem}) and np.array_equal(rec.spk, {leaky_spk})
+        assert spk_in.shape == (200, 1, 784) and spk_in.sum() == 78086
+        assert spk1_rec.sum() == 21791
+        assert counts.tolist() == [14, 0, 34, 16, 12, 52, 0, 0, 0, 5]
+        assert spk_fig.sum() == 13
+    """,
     "tutorial_4_advanced_neurons": """
         SYNAPTIC = [23, 41, 53, 71, 83, 101, 113, 131, 143, 161, 173, 191]
         assert np.flatnonzero(spk_run).tolist() == SYNAPTIC
@@ -52,7 +84,22 @@ def literal(array):
 
 def expected():
     cases = {case.name: case.arrays for case in golden("tutorial4")}
+    second = {case.name: case.arrays for case in golden("tutorial2")}
+    third = {case.name: case.arrays for case in golden("tutorial3")}
     return {
+        "lapicque": literal(second["lapicque"]["mem"]),
+        "lapicque_step": literal(second["lapicque_step"]["mem"]),
+        "pulse1": literal(second["lapicque_pulse1"]["mem"]),
+        "pulse2": literal(second["lapicque_pulse2"]["mem"]),
+        "pulse3": literal(second["lapicque_pulse3"]["mem"]),
+        "lapicque_spike": literal(second["lapicque_spike"]["mem"]),
+        "lapicque_reset": literal(second["lapicque_reset"]["mem"]),
+        "uncontrolled": literal(second["lif_uncontrolled"]["mem"]),
+        "reset_2": literal(second["reset_2"]["mem"]),
+        "periodic": literal(second["periodic"]["mem"]),
+        "threshold": literal(second["threshold"]["mem"]),
+        "leaky_mem": literal(third["leaky"]["mem"]),
+        "leaky_spk": literal(third["leaky"]["spk"]),
         "syn": literal(cases["synaptic"]["syn"]),
         "mem": literal(cases["synaptic"]["mem"]),
         "alpha_mem": literal(cases["alpha"]["mem"]),
@@ -83,6 +130,7 @@ def test_notebook(path, tmp_path):
     # What it prints is what was committed, but for times, and for figures of training: they
     # depend on how matrix products sum.
     executed = [cell.outputs for cell in notebook.cells[:-1] if cell.cell_type == "code"]
+    assert not [output for each in executed for output in each if output.get("name") == "stderr"]
     for before, after in zip(committed, executed, strict=True):
         if " ms " not in text(before):
             same = without_figures if path.stem == "tutorial_5_training" else str

@@ -1,5 +1,8 @@
 """Plots: what is drawn, where, and that wrong data is refused."""
 
+import base64
+import sys
+
 import numpy as np
 import pytest
 
@@ -331,3 +334,47 @@ def test_lines_of_composite_figures():
         with pytest.raises((TypeError, ValueError), match="threshold"):
             splt.plot_spk_mem_spk(*given["plot_spk_mem_spk"], threshold=wrong)
         assert len(plt.get_fignums()) == before
+
+
+def drawing():
+    """A figure with a line, and what its sliders change."""
+    fig = plt.Figure(figsize=(2, 2))
+    ax = fig.subplots()
+    (line,) = ax.plot([0.0, 0.0])
+    ax.set_ylim(0, 9)
+    values = []
+
+    def update(beta, steps):
+        values.append((beta, steps))
+        line.set_ydata([beta, steps])
+
+    return fig, update, values
+
+
+def test_sliders():
+    pytest.importorskip("ipywidgets")
+    fig, update, values = drawing()
+    shown = splt.sliders(fig, update, beta=(0.0, 1.0, 0.1, 0.5), steps=(1, 9, 1, 3))
+    image, beta, steps = shown.children
+    assert values == [(0.5, 3)]
+    before = bytes(image.value)
+    assert before.startswith(b"\x89PNG")
+    beta.value = 0.75
+    steps.value = 7
+    assert values == [(0.5, 3), (0.75, 3), (0.75, 7)]
+    assert type(steps.value) is int
+    assert bytes(image.value) != before
+    bundle = shown._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert base64.b64decode(bundle["image/png"]) == bytes(image.value)
+    assert repr(shown) == "sliders: beta, steps"
+    for wrong in ((0, 1, 1), (0, 1, 0, 0), (0, 1, 1, 2), (2, 1, 1, 1)):
+        with pytest.raises(ValueError, match="beta="):
+            splt.sliders(fig, update, beta=wrong, steps=(1, 9, 1, 3))
+
+
+def test_sliders_without_widgets_are_a_figure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    fig, update, values = drawing()
+    assert splt.sliders(fig, update, beta=(0.0, 1.0, 0.1, 0.5), steps=(1, 9, 1, 3)) is fig
+    assert values == [(0.5, 3)]
