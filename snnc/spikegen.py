@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 BLOCK = 1 << 16  # draws at a time: their 16 bits each stay in cache
+NARROW = 512  # neurons
 LARGEST_MEAN = 10.0  # of Poisson counts found by comparisons; NumPy is faster beyond it
 
 
@@ -54,9 +55,13 @@ def _floats(name: str, data: Any) -> NDArray[Any]:
         array = array.astype(np.float32)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if np.isnan(array).any():
-        raise ValueError(f"{name} contains NaN")
+    _refuse_nan(name, array)
     return array
+
+
+def _refuse_nan(name: str, array: NDArray[Any]) -> None:
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise ValueError(f"{name} contains NaN")
 
 
 def _number(name: str, value: Any, lowest: float, highest: float = math.inf) -> float:
@@ -128,8 +133,13 @@ class _Chances:
     chances count with all their bits, and a draw costs a quarter of a double's.
     """
 
-    def __init__(self, chances: NDArray[Any]) -> None:  # (k, steps or 1, neurons)
-        self.scaled = chances * chances.dtype.type(65536)
+    def __init__(self, chances: NDArray[Any], held: int = 1) -> None:  # (k, steps, neurons)
+        size = chances.shape[2]
+        self.repeated = held > 1 and 0 < size < NARROW  # NumPy is slow along short axes
+        if self.repeated:
+            chances = np.tile(chances, min(held, BLOCK // size or 1))
+        with np.errstate(over="ignore"):  # what is above 1 counts as 1
+            self.scaled = chances * chances.dtype.type(65536)
         self.whole = np.clip(self.scaled, 0, 65535).astype(np.uint16)
         self.different = len(chances)
         if self.different > 1:  # but those whose bits are all 0, as one's before them
@@ -137,6 +147,14 @@ class _Chances:
 
     def draw(self, bits: NDArray[Any], ties: _Ties, columns: slice) -> NDArray[Any]:
         """Return the counts of bits, (steps, neurons), as uint8."""
+        if self.repeated:
+            rows = len(self.whole[0, 0]) // bits.shape[1]
+            if len(bits) > 1 and len(bits) <= rows:
+                flat = bits.reshape(1, bits.size)
+                return self._draw(flat, ties, slice(bits.size)).reshape(bits.shape)
+        return self._draw(bits, ties, columns)
+
+    def _draw(self, bits: NDArray[Any], ties: _Ties, columns: slice) -> NDArray[Any]:
         whole = self.whole[:, :, columns]
         counts: NDArray[np.uint8] = (bits < whole[0]).view(np.uint8)
         tied = bits == whole[0]
@@ -151,6 +169,23 @@ class _Chances:
             more = ties.random(len(step))
             counts[step, neuron] = ((drawn < own) | ((drawn == own) & (more < rest))).sum(axis=0)
         return counts
+
+
+class _Bits:
+    """Sixteen random bits a draw: four draws a word, however many are asked for at once."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng, self.left = rng, np.empty(0, "<u2")
+
+    def draw(self, rows: int, width: int) -> NDArray[np.uint16]:
+        size = rows * width
+        missing = size - self.left.size
+        if missing > 0:
+            words = self.rng.integers(0, 2**64, -(-missing // 4), np.uint64)
+            new = words.astype("<u8", copy=False).view("<u2")
+            self.left = np.concatenate((self.left, new)) if self.left.size else new
+        drawn, self.left = self.left[:size], self.left[size:].copy()
+        return drawn.reshape(rows, width)
 
 
 class _Ties:
@@ -170,7 +205,7 @@ def _blocks(
     num_neurons: int, chances: Callable[[int, int], _Chances], rng: np.random.Generator
 ) -> Callable[[int, int], Iterator[tuple[slice, slice, NDArray[Any]]]]:
     """Return a function of a range of steps that gives its counts, in the order of time."""
-    ties = _Ties(rng)
+    ties, bits = _Ties(rng), _Bits(rng)
     width = min(num_neurons, BLOCK)
     height = max(1, BLOCK // max(1, num_neurons))
 
@@ -180,10 +215,8 @@ def _blocks(
             of_these = chances(t, begin + steps.stop)
             for n in range(0, num_neurons, width or 1):
                 columns = slice(n, min(n + width, num_neurons))
-                shape = (steps.stop - steps.start, -(-(columns.stop - n) // 4))
-                words = rng.integers(0, 2**64, shape, np.uint64).astype("<u8", copy=False)
-                bits = words.view("<u2")[:, : columns.stop - n]
-                yield steps, columns, of_these.draw(bits, ties, columns)
+                drawn = bits.draw(steps.stop - steps.start, columns.stop - n)
+                yield steps, columns, of_these.draw(drawn, ties, columns)
 
     return counts
 
@@ -208,7 +241,7 @@ def _train(
         for steps, columns, counted in counts(begin + quiet - silent, end - silent):
             if dtype == "packed":
                 begins, ends = columns.start // 8, (columns.stop + 7) // 8
-                rows[steps, begins:ends] = np.packbits(counted, axis=1, bitorder="little")
+                rows[steps, begins:ends] = _packed(counted)
             else:
                 if spikes.dtype.kind in "ui" and counted.max() > np.iinfo(spikes.dtype).max:
                     raise OverflowError(
@@ -216,6 +249,16 @@ def _train(
                     )
                 rows[steps, columns] = counted
         yield spikes
+
+
+def _packed(spikes: NDArray[Any]) -> NDArray[np.uint8]:
+    """Pack rows, filled up to whole bytes: NumPy packs short ones slowly."""
+    rows, size = spikes.shape
+    if size % 8:
+        whole = np.zeros((rows, (size + 7) // 8 * 8), np.uint8)
+        whole[:, :size] = spikes
+        spikes = whole
+    return np.packbits(spikes, bitorder="little").reshape(rows, spikes.shape[1] // 8)
 
 
 def _generate(
@@ -276,7 +319,7 @@ def rate_conv(
     --------
     >>> import snnc
     >>> snnc.spikegen.rate_conv([0.0, 0.5, 0.5, 1.0], rng=1, dtype=bool)
-    array([False,  True,  True,  True])
+    array([False, False, False,  True])
     """
     given = _floats("data", data)
     if given.ndim == 0:
@@ -330,7 +373,8 @@ def rate(
     Notes
     -----
     Each spike takes 16 random bits, and more where these don't decide, so that probabilities
-    count with all their bits: two to three times as fast as ``rng.random(shape) < data``.
+    count with all their bits: two to three times as fast as ``rng.random(shape) < data``, where
+    there are many (a call takes 50 microseconds more).
 
     Examples
     --------
@@ -341,7 +385,7 @@ def rate(
     >>> spk.shape, spk.dtype
     ((1000, 3), dtype('float32'))
     >>> spk.mean(axis=0).round(2)
-    array([0.1 , 0.48, 0.9 ], dtype=float32)
+    array([0.09, 0.49, 0.9 ], dtype=float32)
     >>> parts = snnc.spikegen.rate(image, 1000, rng=0, chunks=300)
     >>> np.array_equal(np.concatenate(list(parts)), spk)
     True
@@ -368,7 +412,7 @@ def rate(
                 "time)"
             )
         silent, shape = _first(first_spike_time, steps), given.shape
-        held = _probability(given.reshape(1, -1), gain, offset)
+        held = _probability(given.reshape(1, given.size), gain, offset, held=steps)
 
     def chances(begin: int, end: int) -> _Chances:
         return _probability(moving[begin:end], gain, offset) if time_var_input else held
@@ -379,14 +423,17 @@ def rate(
     )
 
 
-def _probability(data: NDArray[Any], gain: float, offset: float) -> _Chances:
+def _probability(data: NDArray[Any], gain: float, offset: float, held: int = 1) -> _Chances:
     wide = data.astype(np.float32) if data.dtype == np.float16 else data
     if gain != 1 or offset != 0:
         with np.errstate(all="ignore"):
             wide = wide * wide.dtype.type(gain) + wide.dtype.type(offset)
         if np.isnan(wide).any():
-            raise ValueError("data * gain + offset contains NaN (infinite data?)")
-    return _Chances(wide[None])
+            raise ValueError(
+                f"data * gain + offset is not a number: data is infinite, or gain={gain} or "
+                f"offset={offset} beyond {wide.dtype}"
+            )
+    return _Chances(wide[None], held)
 
 
 def delta(
@@ -429,28 +476,41 @@ def delta(
     >>> snnc.spikegen.delta([1.0, 2.0, 2.75, 3.0, 1.0], threshold=0.5, off_spike=True)
     array([ 1.,  1.,  1.,  0., -1.])
     """
-    signal = _floats("data", data)
-    if signal.ndim == 0:
+    given = _floats("data", data)
+    if given.ndim == 0:
         raise ValueError("data has no axis; expected time as its first one")
+    signal = _exact(real_numbers("data", data), given)
     least = _number("threshold", threshold, -math.inf)
-    kind = _dtype_of(dtype, signal.dtype, SPIKES, packed=True)
+    kind = _dtype_of(dtype, given.dtype, SPIKES, packed=True)
     if off_spike and (kind == "packed" or kind.kind != "f"):
         raise ValueError(f"dtype={dtype!r} together with off_spike: spikes of -1 need a float")
     change = signal.copy()
-    with np.errstate(invalid="ignore"):  # inf - inf: no spike
+    with np.errstate(all="ignore"):  # inf - inf: no spike
         change[1:] -= signal[:-1]
         if padding:
             change[:1] -= signal[:1]
-    on: NDArray[np.bool] = change >= least
+        on: NDArray[np.bool] = change >= least
+        off: NDArray[np.bool] = change <= -least
     if off_spike:
-        return on.astype(kind) - (change <= -least)
+        return on.astype(kind) - off
     return _as_spikes(on, kind)
 
 
+def _exact(array: NDArray[Any], floats: NDArray[Any]) -> NDArray[Any]:
+    """Return integers as such, as far as their differences can't overflow; else the floats."""
+    if array.dtype.kind not in "biu":
+        return floats
+    small = array.dtype.itemsize < 8 or (
+        array.size == 0 or (array.min() > -(2**62) and array.max() < 2**62)
+    )
+    return array.astype(np.int64 if small else np.float64)
+
+
 def _as_spikes(spikes: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return bools, (T, ...), as another type or as bits."""
-    if dtype == "packed":
-        return np.packbits(spikes.reshape(len(spikes), -1), axis=1, bitorder="little")
+    """Return spikes, (T, ...), as another type or as bits."""
+    if isinstance(dtype, str):  # "packed"
+        rows = spikes.astype(bool).reshape(len(spikes), math.prod(spikes.shape[1:]))
+        return _packed(rows)
     return spikes.astype(dtype, copy=False)
 
 
@@ -517,7 +577,10 @@ def latency_code_linear(
     if normalize:
         assert steps is not None
         tau = steps - 1 - first
-    times: NDArray[Any] = np.minimum(-tau * (array - 1), -tau * (threshold - 1)) + first
+    with np.errstate(all="ignore"):
+        times: NDArray[Any] = np.minimum(-tau * (array - 1), -tau * (threshold - 1)) + first
+    if not np.isfinite(times).all():
+        raise ValueError(f"data or tau={tau} is too large for finite spike times")
     earliest = times.min(initial=0)
     if normalize and earliest < 0:  # of features above 1
         assert steps is not None
@@ -570,15 +633,23 @@ def latency_code_log(
         data, num_steps, threshold, tau, first_spike_time, normalize
     )
     times: NDArray[Any]
-    charged = np.maximum(array, threshold + _number("epsilon", epsilon, 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    least = threshold + _number("epsilon", epsilon, 0)
+    if not array.dtype.type(least) > array.dtype.type(threshold):
+        raise ValueError(
+            f"epsilon={epsilon!r} is nothing beside threshold={threshold} in {array.dtype}"
+        )
+    charged = np.maximum(array, least)
+    with np.errstate(all="ignore"):
         ratio = charged / (charged - threshold)
         times = tau * np.log(ratio.astype(np.float64)).astype(ratio.dtype)  # rounded once
     if first:
         times = times + first
     if normalize and times.size:
         assert steps is not None
-        times = (times - first) * (steps - first - 1) / (times - first).max() + first
+        with np.errstate(all="ignore"):
+            times = (times - first) * (steps - first - 1) / (times - first).max() + first
+    if not np.isfinite(times).all():
+        raise ValueError(f"data or tau={tau} is too large for finite spike times")
     return times
 
 
@@ -696,6 +767,10 @@ def latency(
         _number("off_target", off_target, -math.inf),
     )
     kind = _dtype_of(dtype, features.dtype, SPIKES, packed=True)
+    for name, target in (("on_target", on), ("off_target", off)):
+        with np.errstate(over="ignore"):
+            if kind != "packed" and kind.kind == "f" and not np.isfinite(kind.type(target)):
+                raise ValueError(f"{name}={target} is too large for {kind}")
     if (kind == "packed" or kind.kind != "f") and (on != 1 or off > 0 or interpolate):
         raise ValueError(
             f"dtype={dtype!r} together with on_target, off_target or interpolate needs a float"
@@ -705,7 +780,7 @@ def latency(
     )
     steps = _steps("num_steps", num_steps)
     latest = int(np.rint(times.max(initial=0)))
-    if not steps:
+    if steps is None:
         if not bypass:
             raise ValueError(
                 "num_steps is missing (or pass bypass=True, for as many as the latest spike needs)"
@@ -726,8 +801,9 @@ def latency(
     np.put_along_axis(spikes, np.where(left, step, 0).astype(np.int64)[None], left[None], axis=0)
     if on == 1 and off <= 0:
         return _as_spikes(spikes, kind)
-    values: NDArray[Any] = np.maximum(spikes.astype(kind) * on, off)
-    return values.astype(kind, copy=False)
+    with np.errstate(over="ignore"):
+        values: NDArray[Any] = np.maximum(spikes.astype(kind) * on, off)
+        return values.astype(kind, copy=False)
 
 
 def latency_interpolate(
@@ -763,7 +839,8 @@ def latency_interpolate(
            [0. , 1. ],
            [0. , 0. ]])
     """
-    times = np.rint(_floats("spike_time", spike_time))
+    given = _floats("spike_time", spike_time)
+    times = np.rint(given.astype(np.float32) if given.dtype == np.float16 else given)
     if times.size and times.min() < 0:
         raise ValueError(f"spike_time contains {times.min()}; expected times of at least 0")
     steps = _steps("num_steps", num_steps)
@@ -780,7 +857,8 @@ def latency_interpolate(
     values: NDArray[Any] = np.where(times == 0, step == 0, reached).astype(times.dtype)
     values = values * (on - off) + off
     values[values > on] = off
-    return values
+    with np.errstate(over="ignore"):
+        return values.astype(given.dtype, copy=False)
 
 
 def rate_interpolate(
@@ -868,7 +946,8 @@ def to_one_hot(targets: ArrayLike, num_classes: int) -> NDArray[np.float32]:
     count = at_least_one("num_classes", num_classes)
     if classes.ndim != 1:
         raise ValueError(f"targets has shape {classes.shape}; expected (batch,)")
-    wrong = classes[~((classes >= 0) & (classes < count) & (classes % 1 == 0))]
+    with np.errstate(invalid="ignore"):
+        wrong = classes[~((classes >= 0) & (classes < count) & (classes % 1 == 0))]
     if wrong.size:
         raise ValueError(f"targets contains {wrong[0]}; expected integers from 0 to {count - 1}")
     rows: NDArray[np.bool] = classes[:, None] == np.arange(count)
@@ -899,6 +978,7 @@ def to_one_hot_inverse(one_hot_targets: ArrayLike) -> NDArray[Any]:
     array([[0., 1., 1.]])
     """
     array = real_numbers("one_hot_targets", one_hot_targets)
+    _refuse_nan("one_hot_targets", array)
     empty: NDArray[np.bool] = array == 0
     return empty.astype(array.dtype)
 
@@ -928,6 +1008,7 @@ def from_one_hot(one_hot_label: ArrayLike) -> NDArray[np.int64]:
     array([3])
     """
     array = real_numbers("one_hot_label", one_hot_label)
+    _refuse_nan("one_hot_label", array)
     if array.ndim == 0:
         raise ValueError("one_hot_label has no axis; expected shape (num_classes,)")
     return np.nonzero(array == 1)[0]
@@ -940,7 +1021,8 @@ def target_rate_code(
     firing_pattern: str = "regular",
     *,
     rng: Any = None,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    dtype: Any = None,
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return a spike train of a given rate, and its spike times.
 
     Parameters
@@ -956,10 +1038,12 @@ def target_rate_code(
         step with the same probability.
     rng
         As of `rate_conv`, for the random patterns.
+    dtype : float32, float64, float16, uint8 or bool, optional
+        Of the spikes; by default float32.
 
     Returns
     -------
-    spikes : ndarray of float32, shape (num_steps,)
+    spikes : ndarray, shape (num_steps,)
     times : ndarray of int64, shape (number of spikes,)
         Of "uniform" not sorted, and not without repeats.
 
@@ -984,6 +1068,7 @@ def target_rate_code(
         raise ValueError(f"first_spike_time={first} is beyond num_steps={steps}")
     pattern = _pattern(firing_pattern)
     own = generator("rng", rng)
+    kind = _dtype_of(dtype, np.float32, SPIKES, packed=False)
     times: NDArray[Any] = np.empty(0)
     if pattern == "poisson":
         times = first + np.flatnonzero(own.random(steps - first) < rate)
@@ -992,7 +1077,7 @@ def target_rate_code(
         if pattern == "uniform":
             times = own.random(len(times)) * (steps - first) + first
     found = times[times < steps].astype(np.int64)
-    spikes = np.zeros(steps, np.float32)
+    spikes = np.zeros(steps, kind)
     spikes[found] = 1
     return spikes, found
 
@@ -1019,7 +1104,8 @@ def targets_rate(
     epsilon: float = 1e-7,
     *,
     rng: Any = None,
-) -> NDArray[np.float32]:
+    dtype: Any = None,
+) -> NDArray[Any]:
     """Encode class indices as the firing rates of output neurons, one for each class.
 
     Parameters
@@ -1043,10 +1129,12 @@ def targets_rate(
         `rate_interpolate`.
     epsilon : float
         Has no effect; it belongs to snnTorch's arguments.
+    dtype : float32, float64, float16, uint8, bool or "packed", optional
+        By default float32. Other than floats only with spikes of 1 and 0.
 
     Returns
     -------
-    ndarray of float32, shape (num_steps, batch, num_classes)
+    ndarray, shape (num_steps, batch, num_classes), or (num_steps, ceil(n / 8)) of packed spikes
         Where rates are 1 and 0 and `first_spike_time` is 0 nothing changes with time: shape
         (batch, num_classes). Where rates are others snnTorch's result has five dimensions, or is
         an error.
@@ -1076,6 +1164,12 @@ def targets_rate(
         _number("off_target", off_target, -math.inf),
     )
     _pattern(firing_pattern)
+    own = generator("rng", rng)
+    kind = _dtype_of(dtype, np.float32, SPIKES, packed=True)
+    if (kind == "packed" or kind.kind != "f") and (on != 1 or off != 0 or interpolate):
+        raise ValueError(
+            f"dtype={dtype!r} together with on_target, off_target or interpolate needs a float"
+        )
     first = _first(first_spike_time, steps)
     constant = correct == 1 and incorrect == 0
     if steps is None and (first or not constant):
@@ -1083,20 +1177,21 @@ def targets_rate(
     if constant:
         values = np.where(one_hot == 1, on, off) if on <= off else np.maximum(one_hot * on, off)
         if first == 0:
-            return values.astype(np.float32)
+            return _as_spikes(values, kind)
         assert steps is not None
-        over_time = np.broadcast_to(values, (steps, *values.shape)).astype(np.float32)
+        over_time = np.array(np.broadcast_to(values, (steps, *values.shape)))
         over_time[:first] = off
-        return over_time
+        return _as_spikes(over_time, kind)
     assert steps is not None
-    own = generator("rng", rng)
+    if on < off:
+        raise ValueError(f"on_target={on} is below off_target={off}")
     rows: list[NDArray[Any]] = []
     for chance in (correct, incorrect):
         spikes, times = target_rate_code(steps, first, chance, firing_pattern, rng=own)
         row = rate_interpolate(times, steps, on, off) if interpolate else spikes
         rows.append(row[:, None, None])
     values = np.where(one_hot == 1, *rows)
-    return values if interpolate else np.maximum(values * on, off).astype(np.float32)
+    return _as_spikes(values if interpolate else np.maximum(values * on, off), kind)
 
 
 def targets_latency(
@@ -1114,7 +1209,9 @@ def targets_latency(
     linear: bool = False,
     epsilon: float = 1e-7,
     bypass: bool = False,
-) -> NDArray[np.float32]:
+    *,
+    dtype: Any = None,
+) -> NDArray[Any]:
     """Encode class indices as spike times of output neurons: that of the class fires first.
 
     Parameters
@@ -1125,12 +1222,12 @@ def targets_latency(
         The number of classes.
     num_steps, first_spike_time, on_target, off_target, interpolate, threshold, tau
         As of `latency`, of the one-hot rows.
-    clip, normalize, linear, epsilon, bypass
-        As of `latency`.
+    clip, normalize, linear, epsilon, bypass, dtype
+        As of `latency`; by default float32.
 
     Returns
     -------
-    ndarray of float32, shape (num_steps, batch, num_classes)
+    ndarray, shape (num_steps, batch, num_classes)
 
     Raises
     ------
@@ -1158,6 +1255,7 @@ def targets_latency(
         interpolate,
         bypass,
         epsilon,
+        dtype=dtype,
     )
 
 
@@ -1182,7 +1280,8 @@ def targets_convert(
     bypass: bool = False,
     *,
     rng: Any = None,
-) -> NDArray[np.float32]:
+    dtype: Any = None,
+) -> NDArray[Any]:
     """Encode class indices as `targets_rate` or `targets_latency` do.
 
     Parameters
@@ -1193,8 +1292,8 @@ def targets_convert(
         The number of classes.
     code : {"rate", "latency"}, default "rate"
         Which of the two.
-    num_steps, first_spike_time, on_target, off_target, interpolate, epsilon
-        As of either (snnTorch drops the last four with "latency").
+    num_steps, first_spike_time, on_target, off_target, interpolate, epsilon, dtype
+        As of either (snnTorch drops `on_target` and those after it with "latency").
     correct_rate, incorrect_rate, firing_pattern, rng
         As of `targets_rate`.
     threshold, tau, clip, normalize, linear, bypass
@@ -1202,7 +1301,7 @@ def targets_convert(
 
     Returns
     -------
-    ndarray of float32, shape (num_steps, batch, num_classes) or (batch, num_classes)
+    ndarray, shape (num_steps, batch, num_classes) or (batch, num_classes)
 
     Raises
     ------
@@ -1215,6 +1314,8 @@ def targets_convert(
     >>> snnc.spikegen.targets_convert([2], 3, on_target=1.0, off_target=0.25)
     array([[0.25, 0.25, 1.  ]], dtype=float32)
     """
+    if not isinstance(code, str):
+        raise TypeError(f"code={code!r}; expected 'rate' or 'latency'")
     if code == "rate":
         return targets_rate(
             targets,
@@ -1229,6 +1330,7 @@ def targets_convert(
             interpolate,
             epsilon,
             rng=rng,
+            dtype=dtype,
         )
     if code == "latency":
         return targets_latency(
@@ -1246,6 +1348,7 @@ def targets_convert(
             linear,
             epsilon,
             bypass,
+            dtype=dtype,
         )
     raise ValueError(f"code={code!r}; expected 'rate' or 'latency'")
 
@@ -1286,9 +1389,9 @@ def poisson(
 
     Notes
     -----
-    Counts of at most 10 on average are found by comparing 16 random bits (and more where these
-    don't decide) with the distribution's: several times as fast as `Generator.poisson`, which
-    draws all others.
+    Where all rates are at most 10, counts are found by comparing 16 random bits (and more where
+    these don't decide) with the distributions': several times as fast as `Generator.poisson`,
+    which draws all of them where one rate is larger.
 
     Examples
     --------
@@ -1304,8 +1407,9 @@ def poisson(
     (0.2, 0.2)
     """
     means = _floats("rate", rate)
-    if means.size and not (means.min() >= 0 and means.max() <= 1e15):
-        worst = means.min() if means.min() < 0 else means.max()
+    flat = means.reshape(-1).astype(np.float64)
+    if flat.size and not (flat.min() >= 0 and flat.max() <= 1e15):
+        worst = flat.min() if flat.min() < 0 else flat.max()
         raise ValueError(f"rate contains {worst}; expected numbers from 0 to 1e15")
     steps = _steps("num_steps", num_steps)
     if steps is None:
@@ -1313,13 +1417,12 @@ def poisson(
     kind = _dtype_of(
         dtype, np.float32 if means.dtype == np.float16 else means.dtype, COUNTS, False
     )
-    flat = means.reshape(-1).astype(np.float64)
     largest = flat.max(initial=0.0)
     if largest <= LARGEST_MEAN:
         most = np.arange(1, int(largest + 12 * math.sqrt(largest)) + 30)[:, None]
         each = np.exp(-flat) * np.cumprod(flat / most, axis=0)  # P(count = 1), P(count = 2), ...
         more = np.minimum(np.cumsum(each[::-1], axis=0)[::-1], 1)  # P(count > 0), ...
-        shared = _Chances(more[:, None])
+        shared = _Chances(more[:, None], held=steps)
 
     def counts_of(own: np.random.Generator) -> Any:
         if largest <= LARGEST_MEAN:

@@ -8,6 +8,7 @@ changed. Colours are those of Okabe and Ito, which colour-blind readers can tell
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import math
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ __getattr__ = missing_names(
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 LINE: dict[str, Any] = {"alpha": 0.5, "linestyle": "dashed", "c": "black", "linewidth": 1.5}
+MARK = {**LINE, "alpha": 0.4, "linestyle": "dotted", "zorder": 0}  # of a step
 
 CURRENT = "Input Current ($I_{in}$)"
 MEMBRANE = "Membrane Potential ($U_{mem}$)"
@@ -75,9 +77,9 @@ def _of_recording(name: str, rec: Recording, kind: str) -> NDArray[Any]:
         spikes = np.zeros((rec.num_steps, math.prod(rec._shape)), bool)
         spikes[step - rec._first_step, neuron] = True
         return spikes.reshape(rec.num_steps, *rec._shape)
-    field = kind if kind in rec.state._fields else rec.state._fields[-1]
-    if field == "ref":  # LIF's countdown: what is meant is v
-        field = rec.state._fields[0]
+    field = "v" if kind == "mem" and "v" in rec.state._fields else kind
+    if field not in rec.state._fields:
+        raise ValueError(f"{name} is a Recording, which has no {kind}: pass an array")
     if field not in rec._arrays:
         raise ValueError(f"{name} is a Recording without {field!r}: record it")
     states = np.asarray(getattr(rec, field))
@@ -93,6 +95,8 @@ def _over_time(name: str, data: Data, kind: str) -> NDArray[Any]:
     array = real_numbers(name, data)
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} has shape {array.shape}; expected (T,) or (T, N)")
+    if kind == "spk" and array.dtype.kind == "f" and np.isnan(array).any():
+        raise ValueError(f"{name} contains NaN, which is neither a spike nor none")
     return array.reshape(len(array), math.prod(array.shape[1:]))
 
 
@@ -211,16 +215,19 @@ def traces(
     >>> axes.shape
     (1, 2)
     """
-    shown = _over_time("data", data, "mem")
+    every = _over_time("data", data, "mem")
+    if not isinstance(dim, (tuple, list)) or len(dim) != 2:
+        raise TypeError(f"dim={dim!r}; expected (rows, columns)")
     rows, columns = (at_least_one("dim", n) for n in dim)
-    count = min(rows * columns, shown.shape[1])
-    shown = shown[:, :count].astype(np.float64)
+    count = min(rows * columns, every.shape[1])
+    shown = every[:, :count].astype(np.float64)
     if spk is not None:
         spikes = _over_time("spk", spk, "spk")
         height = _place("spk_height", spk_height)
-        if spikes[:, :count].shape != shown.shape:
-            raise ValueError(f"spk has shape {spikes.shape}; expected that of data")
+        if spikes.shape != every.shape:
+            raise ValueError(f"spk has shape {spikes.shape}; expected that of data, {every.shape}")
         shown += (0.0 if height is None else height) * spikes[:, :count]
+    titles = _texts("titles", titles)
     if titles is not None and len(titles) < count:
         raise ValueError(f"titles has {len(titles)} entries, fewer than there are traces")
     fig, axes = _panels(fig, rows, columns, sharey=True)
@@ -231,6 +238,15 @@ def traces(
             if titles is not None:
                 ax.set_title(titles[i])
     return fig, axes
+
+
+def _texts(name: str, value: Any) -> list[str] | None:
+    """Return a list of texts, or None."""
+    if value is None:
+        return None
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name}={value!r}; expected a sequence of str")
+    return [str(text) for text in value]
 
 
 def _canvas(fig: Figure | None, ax: Axes | None) -> tuple[Figure, Axes]:
@@ -309,6 +325,9 @@ def spike_count(
     size = spikes.shape[1]
     frames = at_least_one("interpolate", interpolate)
     seconds = _place("time_step", time_step)
+    labels = _texts("labels", labels)
+    if not _place("interval", interval) or interval < 0:
+        raise ValueError(f"interval={interval!r}; expected milliseconds above 0")
     if labels is not None and len(labels) != size:
         raise ValueError(f"labels has {len(labels)} entries; expected {size}, one a neuron")
     counts = np.zeros((steps + 1, size))
@@ -394,6 +413,9 @@ def animator(
     if images.size == 0:
         raise ValueError(f"data of shape {images.shape} has no image to show")
     steps = _number_of_steps(num_steps, len(images))
+    plt.get_cmap(cmap)  # or its error, before there is a figure
+    if not _place("interval", interval) or interval < 0:
+        raise ValueError(f"interval={interval!r}; expected milliseconds above 0")
     images = images[:steps].astype(np.float64)
     low, high = float(images.min()), float(images.max())
     fig, ax = _canvas(fig, ax)
@@ -444,11 +466,17 @@ def sliders(fig: Figure, update: Callable[..., object], **ranges: tuple[float, .
     >>> shown = snnc.spikeplot.sliders(fig, update, beta=(0.5, 0.99, 0.01, 0.9))
     """
     for name, given in ranges.items():
-        if len(given) != 4 or not given[0] <= given[3] <= given[1] or not given[2] > 0:
+        numbers = isinstance(given, (tuple, list)) and all(
+            isinstance(n, (int, float, np.integer, np.floating)) and math.isfinite(n)
+            for n in given
+        )
+        if not numbers or len(given) != 4 or given[2] <= 0:
             raise ValueError(f"{name}={given!r}; expected (low, high, step, start)")
+        if not given[0] <= given[3] <= given[1]:
+            raise ValueError(f"{name}={given!r}; expected a start from low to high")
     update(**{name: start for name, (*_, start) in ranges.items()})
     try:
-        import ipywidgets
+        ipywidgets: Any = importlib.import_module("ipywidgets")
     except ImportError:
         return fig
 
@@ -470,7 +498,7 @@ def sliders(fig: Figure, update: Callable[..., object], **ranges: tuple[float, .
     image = ipywidgets.Image(value=picture(), format="png")
     each = {}
     for name, (low, high, step, start) in ranges.items():
-        whole = all(isinstance(number, int) for number in (low, high, step, start))
+        whole = all(isinstance(n, (int, np.integer)) for n in (low, high, step, start))
         kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
         each[name] = kind(start, min=low, max=high, step=step, description=name)
 
@@ -510,13 +538,13 @@ def _stack(
 
 def _spikes(ax: Axes, spk: ArrayLike, label: str) -> None:
     raster(spk, ax, s=400)
-    ax.set_ylabel(label)
+    ax.set_ylabel(label, fontsize="small")
     ax.set_yticks([])
 
 
 def _trace(ax: Axes, data: ArrayLike, label: str, colour: str, highest: Any = None) -> None:
     ax.plot(data, c=colour)
-    ax.set_ylabel(label)
+    ax.set_ylabel(label, fontsize="small")
     if highest is not None:
         ax.set_ylim(top=highest)
 
@@ -526,7 +554,7 @@ def _lines(axes: NDArray[Any], places: Sequence[float | None]) -> None:
     for ax in axes:
         for x in places:
             if x is not None:
-                ax.axvline(x, **LINE)
+                ax.axvline(x, **MARK)
 
 
 def _threshold(ax: Axes, value: float | None) -> None:
@@ -732,6 +760,7 @@ def compare_plots(
     for i, colour in enumerate((ORANGE, BLUE, GREEN)):
         _trace(axes[0], series[i], CURRENT, colour)
         _trace(axes[1], series[3 + i], MEMBRANE, colour)
+    axes[0].legend(axes[0].lines, ["1", "2", "3"])
     _lines(axes, lines)
     return fig, axes
 
@@ -959,7 +988,10 @@ def plot_snn_spikes(
     layers = []
     for name, data in (("spk_in", spk_in), ("spk1_rec", spk1_rec), ("spk2_rec", spk2_rec)):
         array = data if isinstance(data, Recording) else real_numbers(name, data)
-        if not isinstance(array, Recording) and array.ndim == 3 and array.shape[1] == 1:
+        if isinstance(array, Recording):
+            if len(array._shape) > 1 and array._shape[0] != 1:
+                raise ValueError(f"{name} is of {array._shape[0]} samples; expected a single one")
+        elif array.ndim == 3 and array.shape[1] == 1:
             array = array[:, 0]  # a batch of one
         layers.append(_over_time(name, array, "spk"))
         if len(layers[-1]) != len(layers[0]):
@@ -970,8 +1002,8 @@ def plot_snn_spikes(
     labels = ("Input Spikes", "Hidden Layer", "Output Spikes")
     for ax, layer, label in zip(axes, layers, labels, strict=True):
         few = layer.shape[1] <= 20  # of many, ticks would cover each other
-        raster(layer, ax, **({"s": 50} if few else {"s": 0.2, "marker": ".", "linewidths": 0}))
-        ax.set_ylabel(label)
+        raster(layer, ax, **({"s": 50} if few else {"s": 0.8, "marker": ".", "linewidths": 0}))
+        ax.set_ylabel(label, fontsize="small")
         ax.set_ylim(-0.5, layer.shape[1] - 0.5)
     return fig, axes
 

@@ -76,7 +76,7 @@ def test_arguments_are_as_in_snntorch():
         "targets num_classes num_steps first_spike_time on_target off_target interpolate "
         "threshold tau clip normalize linear epsilon bypass"
     )
-    assert list(inspect.signature(spikegen.targets_latency).parameters) == names.split()
+    assert list(inspect.signature(spikegen.targets_latency).parameters)[:14] == names.split()
 
 
 # ---- mended ----
@@ -114,6 +114,40 @@ def test_what_is_no_array_of_floats_gives_float32(data):
 def test_unsigned_data_does_not_wrap():
     data = np.array([200, 100, 150], np.uint8)
     assert spikegen.delta(data, 10, off_spike=True).tolist() == [1, -1, 1]
+
+
+def test_delta_of_integers_is_exact():
+    for start in (2**24, 2**40, 2**60):
+        data = np.array([start, start + 5, start + 6, start + 1])
+        assert spikegen.delta(data, 5, off_spike=True)[1:].tolist() == [1, 0, -1]
+    assert spikegen.delta(np.array([0, 2**64 - 1], np.uint64), 1).tolist() == [0, 1]
+
+
+def test_latency_interpolate_of_half_precision():
+    found = spikegen.latency_interpolate(np.float16([3001.0]), 4000)
+    assert np.flatnonzero(found == 1).tolist() == np.flatnonzero(found.max() == found).tolist()
+    assert found.dtype == np.float16
+    assert spikegen.latency_interpolate(np.float16([3.0]), 70_000).shape == (70_000, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool, np.float64, "packed"])
+def test_targets_in_other_forms(dtype):
+    for make in (
+        lambda **o: spikegen.targets_rate([0, 2], 9, 6, correct_rate=0.5, **o),
+        lambda **o: spikegen.targets_rate([0, 2], 9, 6, first_spike_time=2, **o),
+        lambda **o: spikegen.targets_rate(
+            [0, 2], 9, 6, correct_rate=0.5, firing_pattern="poisson", rng=1, **o
+        ),
+        lambda **o: spikegen.targets_convert([0, 2], 9, "rate", 6, correct_rate=0.5, **o),
+        lambda **o: spikegen.targets_latency([0, 2], 9, 6, normalize=True, **o),
+        lambda **o: spikegen.targets_convert([0, 2], 9, "latency", 6, normalize=True, **o),
+    ):
+        whole, found = make(), make(dtype=dtype)
+        if dtype == "packed":
+            assert_same(snnc.unpack_spikes(found, (2, 9)), whole.astype(np.uint8))
+        else:
+            assert found.dtype == dtype
+            assert_same(found.astype(np.float32), whole)
 
 
 def test_latency_of_doubles():
@@ -348,6 +382,25 @@ def test_firing_patterns():
     ))  # fmt: skip
 
 
+def test_values_at_the_ends_of_their_types():
+    """No warning, which pytest makes an error, where the result is right."""
+    assert spikegen.rate_conv(np.float32([1e36, -1e36]), rng=0).tolist() == [1, 0]
+    assert spikegen.delta(np.float32([-3e38, 3e38]), 1).tolist() == [0, 1]
+    assert spikegen.delta(np.float16([1, 6e4]), 1e5).tolist() == [0, 0]
+    assert spikegen.poisson(np.float16([0.5]), 10, rng=0).dtype == np.float32
+
+
+def test_bits_are_not_wasted_on_few_neurons():
+    """Four draws come of each 64 bits, whatever a step is."""
+    for shape, steps in (((), 4000), ((3,), 1000), ((4,), 1000)):
+        rng, words = np.random.default_rng(0), np.random.default_rng(0)
+        data = np.zeros(shape)
+        spikegen.rate(data, steps, rng=rng)
+        words.integers(2**63)
+        words.integers(0, 2**64, -(-steps * data.size // 4), np.uint64)
+        assert rng.bit_generator.state == words.bit_generator.state
+
+
 # ---- sizes and bad input ----
 
 
@@ -368,6 +421,7 @@ def test_zero_sizes():
     assert spikegen.latency_interpolate(empty, 4).shape == (4, 3, 0)
     assert spikegen.rate_interpolate([], 0).shape == (0,)
     assert spikegen.poisson(empty, 4, rng=0).shape == (4, 3, 0)
+    assert spikegen.delta(np.empty((0, 9)), dtype="packed").shape == (0, 2)
     assert spikegen.latency(0.5, 4).shape == (4,)
     assert spikegen.rate_conv(1.0) == 1
     assert spikegen.targets_latency([], 3, 5, normalize=True).shape == (5, 0, 3)
@@ -458,6 +512,25 @@ def test_numbers_of_steps(function, bad):
         ("threshold=nan", lambda: spikegen.delta(GOOD, np.nan)),
         ("tau=0", lambda: spikegen.latency_code(GOOD, tau=0)),
         ("tau=-1", lambda: spikegen.latency_code(GOOD, tau=-1)),
+        ("epsilon=0 is nothing", lambda: spikegen.latency([0.5, 0], 9, epsilon=0)),
+        ("epsilon=1e-10 is nothing",
+         lambda: spikegen.latency(np.float32([0.5, 0]), 4, epsilon=1e-10, normalize=True)),
+        ("data or tau", lambda: spikegen.latency(np.float32([0.5, 0]), 4, tau=1e39)),
+        ("data or tau", lambda: spikegen.latency_code_log(np.float32([np.inf, 0.5]), 10)),
+        ("data or tau", lambda: spikegen.latency_code_linear(np.float32([np.inf, 0.5]), 10)),
+        ("on_target=0.0 is below",
+         lambda: spikegen.targets_rate([0], 2, 3, correct_rate=0.5, on_target=0, off_target=1)),
+        ("rng='x'", lambda: spikegen.targets_rate([0], 2, rng="x")),
+        ("code=", lambda: spikegen.targets_convert([0], 2, np.array(["rate", "x"]))),
+        ("dtype='uint8' together",
+         lambda: spikegen.targets_rate([0], 2, off_target=0.5, dtype="uint8")),
+        ("data .* gain .*gain=1e\\+39", lambda: spikegen.rate(np.float32([0, 0.5]), 2, 1e39)),
+        ("one_hot_targets contains NaN", lambda: spikegen.to_one_hot_inverse([np.nan, 0])),
+        ("one_hot_label contains NaN", lambda: spikegen.from_one_hot([np.nan, 0])),
+        ("targets contains inf", lambda: spikegen.to_one_hot([np.inf, 0], 3)),
+        ("the latest spike", lambda: spikegen.latency([0.5], 0)),
+        ("on_target=1000000.0 is too",
+         lambda: spikegen.latency(np.float16([0.5]), 5, on_target=1e6)),
         ("epsilon=-1", lambda: spikegen.latency_code(GOOD, epsilon=-1)),
         ("the latest spike is in step 14", lambda: spikegen.latency(GOOD, 3, 0.2, 9)),
         ("on_target=0", lambda: spikegen.latency_interpolate(GOOD, 3, 0, 1)),

@@ -378,3 +378,44 @@ def test_sliders_without_widgets_are_a_figure(monkeypatch):
     fig, update, values = drawing()
     assert splt.sliders(fig, update, beta=(0.0, 1.0, 0.1, 0.5), steps=(1, 9, 1, 3)) is fig
     assert values == [(0.5, 3)]
+
+
+def test_what_is_not_there_is_not_guessed():
+    """A recording is no current, and Leaky has no synaptic one."""
+    rec = snnc.Leaky(0.9).run(np.full(50, 0.3))
+    zeros = np.zeros(50)
+    for call, match in (
+        (lambda: splt.plot_spk_cur_mem_spk(zeros, rec, rec, rec), "syn is a Recording, which has"),
+        (lambda: splt.plot_cur_mem_spk(rec, rec, rec), "cur is a Recording, which has no cur"),
+        (lambda: splt.raster([0, np.nan]), "data contains NaN"),
+        (lambda: splt.spike_count([[np.nan], [0]]), "data contains NaN"),
+        (lambda: splt.traces(np.zeros((5, 4)), np.ones((5, 10))), "spk has shape"),
+        (lambda: splt.traces(np.zeros((5, 4)), dim=9), "dim=9"),
+        (lambda: splt.traces(np.zeros((5, 4)), dim=(1, 2, 3)), "dim="),
+        (lambda: splt.traces(np.zeros((5, 4)), titles=3), "titles=3"),
+        (lambda: splt.spike_count(np.zeros((5, 4)), labels=3), "labels=3"),
+        (lambda: splt.spike_count(np.zeros((5, 4)), interval=0, animate=True), "interval=0"),
+        (lambda: splt.animator(np.zeros((5, 4, 4)), interval=-5), "interval=-5"),
+        (lambda: splt.animator(np.zeros((5, 4, 4)), cmap="nope"), "nope"),
+    ):
+        before = plt.get_fignums()
+        with pytest.raises((TypeError, ValueError), match=match):
+            call()
+        assert plt.get_fignums() == before
+    some = snnc.Leaky(0.9).run(np.zeros((50, 6)), neurons=[4, 5])
+    with pytest.raises(ValueError, match="spk has shape"):
+        splt.traces(some, some, dim=(1, 2))
+    batch = snnc.Leaky(0.9).run(np.zeros((20, 2, 3)))
+    with pytest.raises(ValueError, match="spk1_rec is of 2 samples"):
+        splt.plot_snn_spikes(np.zeros((20, 3)), batch, np.zeros((20, 3)))
+
+
+def test_slider_ranges():
+    pytest.importorskip("ipywidgets")
+    fig, update, values = drawing()
+    whole = tuple(np.array([1, 9, 1, 3]))
+    shown = splt.sliders(fig, update, beta=(0.0, 1.0, 0.1, 0.5), steps=whole)
+    assert type(shown.children[2].value) is int
+    for wrong in (0.5, ("0", 1, 1, 0), (0, np.inf, 0.1, 0.5), (0, 1, 1, 2), None):
+        with pytest.raises(ValueError, match="beta="):
+            splt.sliders(fig, update, beta=wrong, steps=(1, 9, 1, 3))
