@@ -10,9 +10,7 @@ import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-CORE = ["engine.c", "backward.c", "events.c", "cpu.c"]
-CORE += ["rows_baseline.c", "rows_avx2.c", "rows_avx512.c"]
-BINDING = ["marshal.c", "module.c", "threads.c"]
+SOURCES = sorted(path.as_posix() for path in Path("csrc").glob("*/*.c"))
 HEADERS = [str(path) for path in Path("csrc").rglob("*") if path.suffix in (".h", ".def")]
 
 # One wheel for every Python from 3.11 on; free-threaded builds have no stable ABI.
@@ -54,9 +52,9 @@ setup(
     ext_modules=[
         Extension(
             "snnc._core",
-            sources=[f"csrc/{name}" for name in CORE + BINDING],
+            sources=SOURCES,
             depends=HEADERS,
-            include_dirs=[numpy.get_include()],
+            include_dirs=["csrc", numpy.get_include()],
             extra_compile_args=flags,
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if stable_abi else [],
             libraries=[] if sys.platform == "win32" else ["m"],  # modes of arithmetic

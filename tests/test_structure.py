@@ -3,30 +3,70 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import ROOT
 
 CSRC = ROOT / "csrc"
-BINDING = {"marshal.c", "module.c"}
 FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in (".c", ".h")]
 
 
-def includes(name):
-    return re.findall(r'#\s*include\s*[<"]([^>"]+)[>"]', (CSRC / name).read_text())
+def text(name):
+    return (CSRC / name).read_text()
+
+
+def own_includes(name):
+    """The files of csrc that a file includes, as paths from there."""
+    here = Path(name).parent
+    found = (
+        (here / included, Path(included))
+        for included in re.findall(r'#\s*include\s*"([^"]+)"', text(name))
+    )
+    return {next(p for p in places if (CSRC / p).exists()).as_posix() for places in found}
 
 
 def test_only_the_binding_knows_python():
-    knows = {name for name in FILES if any(re.search("Python|numpy", i) for i in includes(name))}
-    assert knows == {"marshal.h"}
-    users = {name for name in FILES if "marshal.h" in includes(name)}
-    assert users == BINDING
+    knows = {name for name in FILES if re.search(r"#\s*include\s*<(Python|numpy)", text(name))}
+    assert knows
+    assert all(name.startswith("binding/") for name in knows)
+    outside = [name for name in FILES if not name.startswith("binding/")]
+    for name in outside:
+        assert not any(other.startswith("binding/") for other in own_includes(name)), name
+
+
+def test_the_binding_knows_the_core_by_its_api_and_its_threads():
+    for name in FILES:
+        if name.startswith("binding/"):
+            core = {other for other in own_includes(name) if other.startswith("core/")}
+            assert core <= {"core/threads.h"}, name
+
+
+def test_includes_go_one_way():
+    """No file includes itself, by way of others either."""
+    graph = {name: own_includes(name) for name in FILES}
+
+    def reached(name, seen):
+        for other in graph.get(name, ()):
+            if other not in seen:
+                seen.add(other)
+                reached(other, seen)
+        return seen
+
+    assert not [name for name in FILES if name in reached(name, set())]
 
 
 def test_cells_know_nothing():
-    cells = [name for name in FILES if name.startswith("cells/")]
+    cells = [name for name in FILES if name.startswith("core/cells/")]
     assert len(cells) == 6
-    assert all(not includes(name) for name in cells)
+    assert all(not own_includes(name) for name in cells)
+
+
+def test_no_file_is_too_long():
+    for folder, most in (("csrc/binding", 700), ("snnc/neurons", 600)):
+        for path in (ROOT / folder).iterdir():
+            if path.suffix in (".c", ".h", ".py"):
+                assert len(path.read_text().splitlines()) <= most, path
 
 
 def python(code, **env):

@@ -1,7 +1,7 @@
 /* threads.c under stress, with locks that are watched: jobs of all sizes, from several
  * threads, on the heels of each other and apart. Built so that threads sleep at once,
  * and so that they hardly do. */
-#include "threads.c"
+#include "core/threads.c"
 
 #include <limits.h>
 #include <pthread.h>

@@ -1,0 +1,176 @@
+/* What an array argument may be, and new arrays: references, shapes, dtypes, masks,
+ * layouts, overlap. Knows no neurons. */
+#ifndef SNNC_ARRAYS_H
+#define SNNC_ARRAYS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdio.h> /* NumPy's headers need it, and the stable ABI's don't bring it */
+
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL snnc_numpy_api
+#include <numpy/arrayobject.h>
+
+#include "snnc.h"
+
+/* A critical section, where there is no GIL; each is a statement. */
+#if defined(Py_GIL_DISABLED)
+#define LOCK(object) Py_BEGIN_CRITICAL_SECTION(object)
+#define UNLOCK() Py_END_CRITICAL_SECTION()
+#else
+#define LOCK(object) (void)(object)
+#define UNLOCK() (void)0
+#endif
+
+/* SNNC_F32 and SNNC_F64 in NumPy's types. */
+extern const int array_types[2];
+
+/* From so many bytes on array_new places arrays apart from others. */
+enum { SMALLEST_PLACED = 32 * 1024 };
+
+/* A dtype argument as NumPy's type number: -1 for None, -2 with an exception. `narrow`:
+ * for spikes, which may be ARRAY_PACKED. */
+enum { ARRAY_PACKED = -3 };
+
+typedef struct {
+    int ndim;
+    npy_intp dims[NPY_MAXDIMS];
+} shape;
+
+/* The same array, with one more reference. */
+static inline PyArrayObject *array_keep(PyArrayObject *array)
+{
+    Py_INCREF((PyObject *)array);
+    return array;
+}
+
+/* One reference less, of NULL none. */
+static inline void array_drop(PyArrayObject *array)
+{
+    Py_XDECREF((PyObject *)array);
+}
+
+/* Puts an owned array (or NULL) into a slot that owns another. */
+static inline void array_replace(PyArrayObject **slot, PyArrayObject *array)
+{
+    PyArrayObject *last = *slot;
+    *slot = array;
+    array_drop(last);
+}
+
+PyObject *shape_tuple(int ndim, const npy_intp *dims);
+
+/* A ValueError whose format takes a name and two shapes. */
+void shape_error(const char *format, const char *name, int ndim, const npy_intp *dims,
+                 const shape *other);
+
+/* Broadcasts s with other dimensions; -1 (and s unchanged) if they don't agree. */
+int shape_broadcast(shape *s, int ndim, const npy_intp *dims);
+
+/* Whether the dimensions stay as they are when s broadcasts with them. */
+static inline int shape_broadcasts_to(const shape *s, int ndim, const npy_intp *dims)
+{
+    if (s->ndim > ndim)
+        return 0;
+    for (int d = 1; d <= s->ndim; d++)
+        if (s->dims[s->ndim - d] != 1 && s->dims[s->ndim - d] != dims[ndim - d])
+            return 0;
+    return 1;
+}
+
+static inline int shape_same_dims(int ndim, const npy_intp *a, const npy_intp *b)
+{
+    int same = 1;
+    for (int d = 0; same && d < ndim; d++)
+        same = a[d] == b[d];
+    return same;
+}
+
+static inline int array_has_shape(PyArrayObject *array, int ndim, const npy_intp *dims)
+{
+    return PyArray_NDIM(array) == ndim &&
+           shape_same_dims(ndim, PyArray_DIMS(array), dims);
+}
+
+/* The product of dimensions, or -1 if that many float64 are too many to address. */
+static inline npy_intp shape_product(int ndim, const npy_intp *dims)
+{
+    const npy_intp most = NPY_MAX_INTP / (npy_intp)sizeof(double);
+    npy_intp total = 1;
+    for (int d = 0; d < ndim; d++)
+        if (dims[d] == 0)
+            return 0;
+    for (int d = 0; d < ndim; d++) {
+        if (total > most / dims[d])
+            return -1;
+        total *= dims[d];
+    }
+    return total;
+}
+
+/* A new array, to be written while arrays at `count` addresses are read or written
+ * beside it. A large one begins with a cache line, and at a place in its page apart
+ * from theirs: where addresses agree in their last 12 bits, processors take a load for
+ * one of what was stored just before, and wait for it. Which may take thrice the time.
+ */
+PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const *beside,
+                    int count);
+
+/* Whether an object is a masked array: -1 with an exception. */
+int array_is_masked(PyObject *object);
+
+/* 0, or -1 with an exception: NumPy would drop the mask. */
+int array_refuse_masked(const char *name, PyObject *object);
+
+/* Names the argument in an error of its conversion. NumPy's own errors (and torch's, of
+ * a tensor that can't be read) are said anew as "`name` is not `expected`: ..."; errors
+ * of other classes come from the object's own code, and get a note. */
+void array_name_in_error(const char *name, const char *expected);
+
+/* An array of real numbers, as a new reference. `weak`: one of Python's own numbers,
+ * which doesn't say in which dtype to compute. */
+PyArrayObject *array_operand(PyObject *object, const char *name, int *weak);
+
+/* The array as regular elements of the type; itself where it is that already. */
+PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy);
+
+/* Whether the array's elements are `dims` of the type, one after the other. */
+int array_is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *dims);
+
+int array_dtype(PyObject *object, const char *name, int narrow);
+
+/* Whether two arrays may share bytes, by the ranges that they span. */
+int array_overlap(PyArrayObject *a, PyArrayObject *b);
+
+/* The core's type for arrays that it reads as they are, or -1. */
+int array_core_type(PyArrayObject *array);
+
+/* Puts several arrays of one shape, with their strides in elements, into as few
+ * dimensions as describe them all, at the end of `dims` and `strides`: how many. */
+int layout_merge(int ndim, const npy_intp *dims, int count,
+                 ptrdiff_t (*strides)[NPY_MAXDIMS], size_t *merged);
+
+/* The strides of an array among `ndim` merged dimensions; NULL where its neurons lie
+ * one after the other. */
+const ptrdiff_t *layout_strides(int ndim, const ptrdiff_t *strides);
+
+/* A new line of `size` floats, to be written while `beside` are read; those of them
+ * that are no arrays don't matter. NULL with an exception. */
+PyObject *array_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *beside,
+                      Py_ssize_t count);
+
+/* A tuple of arrays (stolen), or NULL with an exception. */
+static inline PyObject *array_tuple(PyObject *const *arrays, int count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (int i = 0; i < count; i++) {
+        if (tuple)
+            PyTuple_SetItem(tuple, i, arrays[i]);
+        else
+            Py_DECREF(arrays[i]);
+    }
+    return tuple;
+}
+
+#endif

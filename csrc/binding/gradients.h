@@ -1,0 +1,32 @@
+/* The backward pass: arrays that Python has put into the right types and shapes. That
+ * they are is checked, so that a mistake there is an error and not a crash. */
+#ifndef SNNC_GRADIENTS_H
+#define SNNC_GRADIENTS_H
+
+#include "cell.h"
+
+/* What a way back reads and writes; all references are borrowed. Arrays are of the
+ * computing type (x: any that the core reads; grad_params: double), of the neuron shape
+ * with time before it (x held, grad_start, grad_params: without), of any strides but
+ * for those that are only this function's: checkpoints, grad_start, grad_params and
+ * derivative are contiguous. NULL or None: not given, not wanted. */
+typedef struct {
+    PyObject *cell, *x, *derivative, *grad_spk, *grad_x;
+    int held;   /* x */
+    int excess; /* write mem - threshold to `derivative`, and nothing else */
+    Py_ssize_t num_steps, interval, t0, t1, num_threads;
+    int surrogate;
+    double surrogate_args[2];
+    PyObject *const *checkpoints, *const *grad_states, *const *grad_start;
+    PyObject *const *grad_params;
+} gradients_request;
+
+/* Goes back through steps [t0, t1): 0, or -1 with an exception. */
+int gradients_run(const snnc_isa *isa, const gradients_request *back);
+
+/* The derivative of a surrogate at x, a new array of its type: NULL with an exception.
+ */
+PyObject *gradients_surrogate(const snnc_isa *isa, int surrogate, const double *args,
+                              PyObject *x);
+
+#endif

@@ -1,0 +1,542 @@
+/* See request.h. */
+#define NO_IMPORT_ARRAY
+#include "request.h"
+
+#include <string.h>
+
+const char *const run_records[RUN_RECORD] = {"spk", "count", "first_spike", "events"};
+
+static const char *input_name(const run_job *j)
+{
+    return j->sequence ? "x" : "input_";
+}
+
+/* An axis argument as one of `ndim` axes; -1 with an exception. */
+static int normalize_axis(Py_ssize_t axis, int ndim)
+{
+    if (axis >= -ndim && axis < ndim)
+        return (int)(axis < 0 ? axis + ndim : axis);
+    PyErr_Format(PyExc_ValueError,
+                 "time_axis=%zd is out of bounds for an array of %d dimensions", axis,
+                 ndim);
+    return -1;
+}
+
+/* Converts the neurons to record to a slice, or to indices (int64, and checked against
+ * the number of neurons when that is known). */
+static int take_neurons(run_job *j)
+{
+    static const char expected[] = "a slice, or a sequence of indices";
+    PyObject *neurons = j->request->neurons;
+
+    if (!neurons || neurons == Py_None)
+        return 0;
+    if (PySlice_Check(neurons)) {
+        if (PySlice_Unpack(neurons, &j->slice[0], &j->slice[1], &j->slice[2]) == 0)
+            return 0;
+        array_name_in_error("neurons", expected);
+        return -1;
+    }
+    if (array_refuse_masked("neurons", neurons) < 0)
+        return -1;
+    PyArrayObject *given =
+        (PyArrayObject *)PyArray_FromAny(neurons, NULL, 0, 0, 0, NULL);
+    if (!given) {
+        array_name_in_error("neurons", expected);
+        return -1;
+    }
+    const int empty = PyArray_SIZE(given) == 0; /* of a list: float64 */
+    if (PyArray_NDIM(given) != 1 ||
+        (!empty && !PyTypeNum_ISINTEGER(PyArray_TYPE(given)))) {
+        static const char mask[] = "of a mask: np.flatnonzero(mask)";
+        if (PyArray_SIZE(given) <= 8)
+            PyErr_Format(PyExc_TypeError,
+                         "neurons=%R; expected %s into the flattened neuron shape (%s)",
+                         neurons, expected, mask);
+        else
+            PyErr_Format(PyExc_TypeError,
+                         "neurons has dtype %S and %d axes; expected %s into the "
+                         "flattened neuron shape (%s)",
+                         PyArray_DESCR(given), PyArray_NDIM(given), expected, mask);
+        array_drop(given);
+        return -1;
+    }
+    j->indices = (PyArrayObject *)PyArray_FROMANY(
+        (PyObject *)given, NPY_INT64, 1, 1,
+        NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY);
+    const int64_t *at = j->indices ? PyArray_DATA(j->indices) : NULL;
+    const int is_unsigned = PyTypeNum_ISUNSIGNED(PyArray_TYPE(given));
+    array_drop(given);
+    for (npy_intp i = 0; at && is_unsigned && i < PyArray_SIZE(j->indices); i++)
+        if (at[i] < 0) {
+            PyErr_Format(PyExc_ValueError, "neurons: index %llu is out of bounds",
+                         (unsigned long long)at[i]);
+            return -1;
+        }
+    return at ? 0 : -1;
+}
+
+/* Whether an operand of this type asks for float64: float64 does, and of a model with
+ * hard resets, which scripts compute in float64, all but float32 and float16. */
+static int is_wide(const snnc_model_info *info, int type)
+{
+    return info->hard ? type != NPY_FLOAT && type != NPY_HALF : type == NPY_DOUBLE;
+}
+
+/* Converts the operands: x, the start states (NULL where at rest), and the type to
+ * compute in, which is float64 if any of them is wide. Conversions may run Python code,
+ * so no type or shape is read before the last of them; x is a view that no code can
+ * reshape. */
+int take_operands(run_job *j)
+{
+    const run_request *request = j->request;
+    const snnc_model_info *info = j->cell->info;
+    int weak_x, weak[SNNC_MAX_STATES] = {0};
+
+    if (take_neurons(j) < 0)
+        return -1;
+    j->x = array_operand(request->input, input_name(j), &weak_x);
+    if (!j->x)
+        return -1;
+    for (int k = 0; k < info->num_states; k++) {
+        PyObject *state = request->states[k];
+        if (state == Py_None) {
+            if (request->sequence)
+                continue;
+            PyErr_Format(
+                PyExc_TypeError,
+                "%s is missing: a step needs every state, at first as reset_mem() "
+                "returns it (or let the neuron hold its states: init_hidden=True)",
+                info->states[k]);
+            return -1;
+        }
+        j->start[k] = array_operand(state, info->states[k], &weak[k]);
+        if (!j->start[k])
+            return -1;
+    }
+    int all_weak = weak_x, wide = !weak_x && is_wide(info, PyArray_TYPE(j->x));
+    for (int k = 0; k < info->num_states; k++)
+        if (j->start[k] && !weak[k]) {
+            all_weak = 0;
+            wide = wide || is_wide(info, PyArray_TYPE(j->start[k]));
+        }
+    j->type = wide || (all_weak && info->hard) ? NPY_DOUBLE : NPY_FLOAT;
+    if (request->type != -1)
+        j->type = request->type;
+    const int readable = array_core_type(j->x) >= 0 && PyArray_SIZE(j->x) != 1;
+    PyArrayObject *x = readable
+                           ? (PyArrayObject *)PyArray_View(j->x, NULL, &PyArray_Type)
+                           : array_as_type(j->x, j->type, 0);
+    if (!x)
+        return -1;
+    array_replace(&j->x, x);
+    return 0;
+}
+
+int take_num_steps(run_job *j)
+{
+    const run_request *request = j->request;
+
+    j->x_axis = j->out_axis = -1;
+    if (!request->sequence) {
+        j->num_steps = 1;
+    }
+    else if (request->num_steps == -1) {
+        if (PyArray_NDIM(j->x) == 0) {
+            PyErr_SetString(
+                PyExc_TypeError,
+                "x has no time axis (it is 0-d): pass an array of shape (T, ...), "
+                "or num_steps= to hold x for that many steps");
+            return -1;
+        }
+        j->x_axis = normalize_axis(request->time_axis, PyArray_NDIM(j->x));
+        if (j->x_axis < 0)
+            return -1;
+        j->num_steps = PyArray_DIM(j->x, j->x_axis);
+    }
+    else
+        j->num_steps = request->num_steps;
+    return 0;
+}
+
+/* The neuron shape: of the input without time, the parameters and the states. */
+int find_neurons(run_job *j)
+{
+    const snnc_model_info *info = j->cell->info;
+    const shape *parameters = &j->cell->shape;
+    shape *neurons = &j->neurons;
+
+    neurons->ndim = 0;
+    for (int d = 0; d < PyArray_NDIM(j->x); d++)
+        if (d != j->x_axis)
+            neurons->dims[neurons->ndim++] = PyArray_DIM(j->x, d);
+    if (shape_broadcast(neurons, parameters->ndim, parameters->dims) < 0) {
+        /* Which of them? Each is a (name, shape) of the user's. */
+        for (Py_ssize_t i = 0; i < PyTuple_Size(j->cell->parameters); i++) {
+            shape p = {0};
+            PyObject *pair = PyTuple_GetItem(j->cell->parameters, i), *dims;
+            const char *name;
+            if (!PyArg_ParseTuple(pair, "sO!", &name, &PyTuple_Type, &dims))
+                return -1;
+            for (p.ndim = 0; p.ndim < PyTuple_Size(dims) && p.ndim < NPY_MAXDIMS;
+                 p.ndim++)
+                p.dims[p.ndim] = PyLong_AsSsize_t(PyTuple_GetItem(dims, p.ndim));
+            if (shape_broadcast(neurons, p.ndim, p.dims) < 0) {
+                shape_error("%s of shape %R does not broadcast with the input's neuron "
+                            "shape %R",
+                            name, p.ndim, p.dims, neurons);
+                return -1;
+            }
+        }
+        PyErr_SetString(PyExc_ValueError, "parameters don't broadcast with the input");
+        return -1;
+    }
+    for (int k = 0; k < info->num_states; k++) {
+        PyArrayObject *state = j->start[k];
+        if (!state || PyArray_NDIM(state) == 0)
+            continue;
+        if (j->request->held) {
+            if (!array_has_shape(state, neurons->ndim, neurons->dims)) {
+                shape_error(
+                    "the neuron holds a %s of shape %R, but the input asks for %R: "
+                    "call reset_mem() before the shape changes",
+                    info->states[k], PyArray_NDIM(state), PyArray_DIMS(state), neurons);
+                return -1;
+            }
+        }
+        else if (shape_broadcast(neurons, PyArray_NDIM(state), PyArray_DIMS(state)) <
+                 0) {
+            shape_error("%s of shape %R does not broadcast with the neuron shape %R",
+                        info->states[k], PyArray_NDIM(state), PyArray_DIMS(state),
+                        neurons);
+            return -1;
+        }
+    }
+    j->n = shape_product(neurons->ndim, neurons->dims);
+    if (j->n < 0) {
+        shape_error(
+            "%s of shape %R and the parameters make a neuron shape of %R, which is "
+            "too large",
+            input_name(j), PyArray_NDIM(j->x), PyArray_DIMS(j->x), neurons);
+        return -1;
+    }
+    const npy_intp both[2] = {j->n, j->num_steps};
+    if (shape_product(2, both) < 0) {
+        PyErr_Format(PyExc_ValueError, "%zd steps of %zd neurons are too many",
+                     (Py_ssize_t)j->num_steps, (Py_ssize_t)j->n);
+        return -1;
+    }
+    if (j->sequence) {
+        if (neurons->ndim == NPY_MAXDIMS) {
+            PyErr_Format(PyExc_ValueError,
+                         "x: no room for a time axis beside %d dimensions",
+                         neurons->ndim);
+            return -1;
+        }
+        j->out_axis = normalize_axis(j->request->time_axis, neurons->ndim + 1);
+        if (j->out_axis < 0)
+            return -1;
+    }
+    if (j->cell->inhibition && neurons->ndim < 2) {
+        PyObject *tuple = shape_tuple(neurons->ndim, neurons->dims);
+        if (tuple)
+            PyErr_Format(
+                PyExc_ValueError,
+                "inhibition=True needs a neuron shape of two or more dimensions "
+                "(batch, neurons, ...), not %R",
+                tuple);
+        Py_XDECREF(tuple);
+        return -1;
+    }
+    return 0;
+}
+
+/* Output o: the caller's array, if it is exactly what is needed, or a new one. */
+static int take_output(run_job *j, int o, PyObject *given, const char *name, int type,
+                       const shape *s)
+{
+    j->given[o] = given && given != Py_None;
+    if (!j->given[o]) {
+        const void *beside[1 + RUN_NUM_OUTPUTS] = {PyArray_DATA(j->x)};
+        int count = 1;
+        for (int i = 0; i < RUN_NUM_OUTPUTS; i++) {
+            PyObject *const other =
+                j->out[i] ? (PyObject *)j->out[i] : j->request->out[i];
+            if (other && PyArray_Check(other))
+                beside[count++] = PyArray_DATA((PyArrayObject *)other);
+        }
+        j->out[o] = (PyArrayObject *)array_new(s->ndim, s->dims, type, beside, count);
+        return j->out[o] ? 0 : -1;
+    }
+    if (!PyArray_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "out: %s must be an array or None, not %R", name,
+                     given);
+        return -1;
+    }
+    const int masked = PyArray_CheckExact(given) ? 0 : array_is_masked(given);
+    if (masked > 0)
+        PyErr_Format(PyExc_TypeError, "out: %s is a masked array", name);
+    if (masked)
+        return -1;
+    PyArrayObject *a = (PyArrayObject *)given;
+    if (!array_has_shape(a, s->ndim, s->dims)) {
+        shape_error("out: %s has shape %R; expected %R", name, PyArray_NDIM(a),
+                    PyArray_DIMS(a), s);
+        return -1;
+    }
+    if (PyArray_TYPE(a) != type || PyArray_ISBYTESWAPPED(a)) {
+        PyObject *expected = (PyObject *)PyArray_DescrFromType(type);
+        PyErr_Format(PyExc_ValueError, "out: %s has dtype %S; expected %S", name,
+                     PyArray_DESCR(a), expected);
+        Py_XDECREF(expected);
+        return -1;
+    }
+    if (!PyArray_ISCARRAY(a)) {
+        PyErr_Format(PyExc_ValueError,
+                     "out: %s is %s; expected a C-contiguous, writeable "
+                     "array",
+                     name,
+                     !PyArray_ISWRITEABLE(a)       ? "read-only"
+                     : !PyArray_IS_C_CONTIGUOUS(a) ? "not C-contiguous"
+                                                   : "not aligned");
+        return -1;
+    }
+    j->out[o] = array_keep(a);
+    return 0;
+}
+
+/* The neurons to record in ascending order, and the place of each. */
+static int take_selection(run_job *j)
+{
+    Py_ssize_t start = j->slice[0], stop = j->slice[1];
+    const Py_ssize_t stride = j->slice[2];
+    const int64_t *indices = j->indices ? PyArray_DATA(j->indices) : NULL;
+    int ascending = 1, failed = 0;
+
+    j->num_selected = indices ? PyArray_SIZE(j->indices)
+                              : PySlice_AdjustIndices(j->n, &start, &stop, stride);
+    const size_t size =
+        (size_t)(j->num_selected ? j->num_selected : 1) * sizeof(size_t);
+    j->select = PyMem_Malloc(size);
+    if (!j->select) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (npy_intp i = 0; i < j->num_selected; i++) {
+        const int64_t at = indices ? indices[i] : start + i * stride;
+        if (at < -j->n || at >= j->n) {
+            PyErr_Format(PyExc_ValueError,
+                         "neurons: index %lld is out of bounds for %zd neurons",
+                         (long long)at, (Py_ssize_t)j->n);
+            return -1;
+        }
+        j->select[i] = (size_t)(at < 0 ? at + j->n : at);
+        ascending = ascending && (i == 0 || j->select[i] >= j->select[i - 1]);
+    }
+    if (!ascending) {
+        PyArrayObject *keys = (PyArrayObject *)PyArray_SimpleNewFromData(
+            1, &j->num_selected, NPY_INTP, j->select);
+        PyArrayObject *order =
+            keys ? (PyArrayObject *)PyArray_ArgSort(keys, 0, NPY_STABLESORT) : NULL;
+        j->select_at = order ? PyMem_Malloc(size) : NULL;
+        if (order && !j->select_at)
+            PyErr_NoMemory();
+        failed = -1;
+        if (j->select_at) {
+            memcpy(j->select_at, PyArray_DATA(order), size);
+            failed = PyArray_Sort(keys, 0, NPY_STABLESORT);
+        }
+        array_drop(order);
+        array_drop(keys);
+    }
+    return failed;
+}
+
+/* A shape with a time axis of that length at out_axis. */
+static shape timed(const run_job *j, npy_intp length)
+{
+    shape s = j->neurons;
+    memmove(s.dims + j->out_axis + 1, s.dims + j->out_axis,
+            (size_t)(s.ndim - j->out_axis) * sizeof *s.dims);
+    s.dims[j->out_axis] = length;
+    s.ndim++;
+    return s;
+}
+
+/* What is given for an output of neuron shape: of a single neuron an earlier recording
+ * has a scalar, which can't be filled. */
+static PyObject *unless_scalar(const run_job *j, PyObject *given)
+{
+    const int scalar = j->sequence && j->neurons.ndim == 0 && given &&
+                       PyArray_IsScalar(given, Generic);
+    return scalar ? NULL : given;
+}
+
+npy_intp run_checkpoint_rows(npy_intp num_steps, npy_intp interval)
+{
+    return num_steps ? (num_steps - 1) / interval + 1 + (interval == 1) : 0;
+}
+
+int take_outputs(run_job *j)
+{
+    const run_request *request = j->request;
+    const snnc_model_info *info = j->cell->info;
+    const int *wanted = request->wanted;
+    const npy_intp every = request->every ? request->every : 1;
+    const npy_intp before = request->first_step;
+
+    j->packed = request->spk_type == ARRAY_PACKED;
+    j->spk_type = j->packed                 ? NPY_UINT8
+                  : request->spk_type == -1 ? j->type
+                                            : request->spk_type;
+    if (j->cell->graded && (j->spk_type == NPY_UINT8 || j->spk_type == NPY_BOOL)) {
+        PyErr_Format(
+            PyExc_ValueError,
+            "spk_dtype=%s can't hold spikes weighted by a graded_spikes_factor; "
+            "expected float32 or float64",
+            j->packed                 ? "'packed'"
+            : j->spk_type == NPY_BOOL ? "bool"
+                                      : "uint8");
+        return -1;
+    }
+    if (before > PY_SSIZE_T_MAX - j->num_steps) {
+        PyErr_Format(PyExc_ValueError, "%zd steps after %zd others are too many",
+                     (Py_ssize_t)j->num_steps, (Py_ssize_t)before);
+        return -1;
+    }
+    j->num_recorded = (before + j->num_steps) / every - before / every;
+    if ((j->indices || j->slice[2]) && take_selection(j) < 0)
+        return -1;
+
+    shape spk = j->neurons, recorded = j->neurons;
+    if (j->sequence) {
+        spk = timed(j, j->num_steps);
+        recorded = timed(j, j->num_recorded);
+    }
+    j->packed = j->packed && wanted[RUN_SPK];
+    if (j->packed)
+        spk = (shape){2, {j->num_steps, (npy_intp)snnc_bits_width((size_t)j->n)}};
+    if (j->select) {
+        const npy_intp both[2] = {j->num_recorded, j->num_selected};
+        recorded = (shape){2, {both[0], both[1]}};
+        if (shape_product(2, both) < 0) {
+            PyErr_Format(PyExc_ValueError, "neurons: %zd steps of %zd are too many",
+                         (Py_ssize_t)both[0], (Py_ssize_t)both[1]);
+            return -1;
+        }
+    }
+    for (int o = RUN_SPK; o <= RUN_FIRST_SPIKE; o++)
+        if (wanted[o] &&
+            take_output(j, o, o ? unless_scalar(j, request->out[o]) : request->out[o],
+                        run_records[o], o ? NPY_INT64 : j->spk_type,
+                        o ? &j->neurons : &spk) < 0)
+            return -1;
+    for (int k = 0; k < info->num_states; k++) {
+        const int record = RUN_RECORD + k, state = RUN_STATE + k;
+        if (wanted[record] && take_output(j, record, request->out[record],
+                                          info->states[k], j->type, &recorded) < 0)
+            return -1;
+        if (take_output(j, state, unless_scalar(j, request->out[state]),
+                        info->states[k], j->type, &j->neurons) < 0)
+            return -1;
+    }
+    if (request->interval) {
+        shape kept = j->neurons;
+        memmove(kept.dims + 1, kept.dims, (size_t)kept.ndim++ * sizeof *kept.dims);
+        kept.dims[0] = run_checkpoint_rows(j->num_steps, request->interval);
+        for (int k = 0; k < info->num_states; k++) {
+            const int o = RUN_CHECKPOINT + k;
+            PyObject *const old = request->out[o]; /* of an earlier run, if it fits */
+            const int fits =
+                old && PyArray_Check(old) &&
+                array_is_plain((PyArrayObject *)old, j->type, kept.ndim, kept.dims);
+            if (take_output(j, o, fits ? old : NULL, info->states[k], j->type, &kept) <
+                0)
+                return -1;
+        }
+    }
+    if (wanted[RUN_EVENTS]) {
+        npy_intp none = 0;
+        j->event_step = (PyArrayObject *)PyArray_SimpleNew(1, &none, NPY_INT64);
+        j->event_neuron = (PyArrayObject *)PyArray_SimpleNew(1, &none, NPY_INT64);
+        if (!j->event_step || !j->event_neuron)
+            return -1;
+    }
+    return 0;
+}
+
+static const char *output_name(const run_job *j, int output)
+{
+    if (output < RUN_RECORD)
+        return run_records[output];
+    if (output < RUN_STATE)
+        return j->cell->info->states[output - RUN_RECORD];
+    return j->sequence ? "state" : j->cell->info->states[output - RUN_STATE];
+}
+
+/* Copies every input that an output of the caller's may overwrite before it is read. */
+int separate(run_job *j)
+{
+    for (int a = 0; a < RUN_NUM_OUTPUTS; a++) {
+        PyArrayObject *output = j->out[a];
+        if (!j->given[a])
+            continue;
+        for (int b = 0; b < a; b++)
+            if (j->given[b] && array_overlap(output, j->out[b])) {
+                PyErr_Format(PyExc_ValueError, "out: %s and %s share memory",
+                             output_name(j, b), output_name(j, a));
+                return -1;
+            }
+        if (array_overlap(output, j->x)) {
+            PyArrayObject *copy = array_as_type(j->x, j->type, 1);
+            if (!copy)
+                return -1;
+            array_replace(&j->x, copy);
+        }
+        for (int k = 0; k < j->cell->info->num_states; k++) {
+            PyArrayObject *start = j->start[k];
+            const int in_place =
+                start && a == RUN_STATE + k &&
+                PyArray_DATA(start) == PyArray_DATA(output) &&
+                array_is_plain(start, j->type, j->neurons.ndim, j->neurons.dims);
+            if (start && !in_place && array_overlap(output, start)) {
+                PyArrayObject *copy = array_as_type(start, j->type, 1);
+                if (!copy)
+                    return -1;
+                array_replace(&j->start[k], copy);
+            }
+        }
+    }
+    return 0;
+}
+
+/* The states before the run, as whole arrays: the start states where they are that
+ * already; else written into a fresh state_out (start NULL: in place) or into a new
+ * array. */
+int take_starts(run_job *j)
+{
+    const shape *neurons = &j->neurons;
+
+    for (int k = 0; k < j->cell->info->num_states; k++) {
+        PyArrayObject *whole = j->out[RUN_STATE + k];
+        const int given = j->given[RUN_STATE + k];
+        if (j->start[k] &&
+            array_is_plain(j->start[k], j->type, neurons->ndim, neurons->dims))
+            continue;
+        if (given) {
+            whole = (PyArrayObject *)PyArray_SimpleNew(neurons->ndim, neurons->dims,
+                                                       j->type);
+            if (!whole)
+                return -1;
+        }
+        if (!j->start[k])
+            memset(PyArray_DATA(whole), 0, (size_t)PyArray_NBYTES(whole));
+        else if (PyArray_CopyInto(whole, j->start[k]) < 0) {
+            if (given)
+                array_drop(whole);
+            return -1;
+        }
+        array_replace(&j->start[k], given ? whole : NULL);
+    }
+    return 0;
+}

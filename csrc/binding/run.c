@@ -1,0 +1,409 @@
+/* A job in the core's terms, its execution, and its results: the second half of a run.
+ */
+#define NO_IMPORT_ARRAY
+#include "run.h"
+
+#include <string.h>
+
+#include "request.h"
+
+/* The layout of x and of the outputs. */
+static void describe_layout(run_job *j)
+{
+    enum { X_STRIDES, SPK_STRIDES, RECORD_STRIDES, COUNT };
+    const npy_intp size = PyArray_ITEMSIZE(j->x);
+    const int ndim = j->neurons.ndim;
+    const int x_ndim = PyArray_NDIM(j->x) - (j->x_axis >= 0);
+    snnc_call *call = &j->call;
+    ptrdiff_t spk_step = 1, spk_stride = 1, record_step = 1, record_stride = 1;
+
+    call->x.data = PyArray_DATA(j->x);
+    call->x_type = (snnc_type)array_core_type(j->x);
+    call->x.held = j->x_axis < 0 || PyArray_STRIDE(j->x, j->x_axis) == 0;
+    if (!call->x.held)
+        call->x.step = PyArray_STRIDE(j->x, j->x_axis) / size;
+    if (j->out_axis <= 0 && j->x_axis <= 0 && PyArray_IS_C_CONTIGUOUS(j->x) &&
+        x_ndim == ndim &&
+        (ndim == 0 ||
+         shape_same_dims(ndim, PyArray_DIMS(j->x) + (j->x_axis == 0), j->neurons.dims)))
+        return;
+
+    for (int d = ndim - 1; d >= 0; d--) {
+        const int own = d - (ndim - x_ndim); /* the dimension of x, leaving out time */
+        const int axis = own + (j->x_axis >= 0 && own >= j->x_axis);
+        const int broadcasts = own < 0 || PyArray_DIM(j->x, axis) == 1;
+        if (d + 1 == j->out_axis) {
+            spk_step = spk_stride;
+            spk_stride *= j->num_steps;
+            record_step = record_stride;
+            record_stride *= j->num_recorded;
+        }
+        j->strides[X_STRIDES][d] = broadcasts ? 0 : PyArray_STRIDE(j->x, axis) / size;
+        j->strides[SPK_STRIDES][d] = spk_stride;
+        j->strides[RECORD_STRIDES][d] = record_stride;
+        spk_stride *= j->neurons.dims[d];
+        record_stride *= j->neurons.dims[d];
+    }
+    if (j->out_axis == 0) {
+        spk_step = spk_stride;
+        record_step = record_stride;
+    }
+
+    call->ndim = layout_merge(ndim, j->neurons.dims, COUNT, j->strides, j->dims);
+    call->shape = j->dims + NPY_MAXDIMS - call->ndim;
+    call->x.strides = layout_strides(call->ndim, j->strides[X_STRIDES]);
+    call->spk.step = spk_step;
+    call->spk.strides = layout_strides(call->ndim, j->strides[SPK_STRIDES]);
+    for (int k = 0; k < SNNC_MAX_STATES && !j->select; k++) {
+        call->record[k].step = record_step;
+        call->record[k].strides =
+            layout_strides(call->ndim, j->strides[RECORD_STRIDES]);
+    }
+}
+
+/* The core's view of it all. */
+static int describe(run_job *j)
+{
+    const cell *c = j->cell;
+    PyArrayObject *const *out = j->out;
+    snnc_call *call = &j->call;
+
+    memset(call, 0, sizeof *call);
+    cell_describe(c, j->type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, call);
+    call->num_steps = (size_t)j->num_steps;
+    call->num_neurons = (size_t)j->n;
+    call->every = (size_t)j->request->every;
+    call->first_step = (size_t)j->request->first_step;
+    call->interval = (size_t)j->request->interval;
+    if (j->n == 0)
+        return 0;
+    describe_layout(j);
+    if (out[RUN_SPK] && j->packed) {
+        call->bits = PyArray_DATA(out[RUN_SPK]);
+        call->spk.step = 0;
+        call->spk.strides = NULL;
+    }
+    else if (out[RUN_SPK]) {
+        call->spk.data = PyArray_DATA(out[RUN_SPK]);
+        call->spk_type = j->spk_type == NPY_FLOAT    ? SNNC_F32
+                         : j->spk_type == NPY_DOUBLE ? SNNC_F64
+                                                     : SNNC_U8;
+    }
+    if (out[RUN_COUNT])
+        call->count = PyArray_DATA(out[RUN_COUNT]);
+    if (out[RUN_FIRST_SPIKE])
+        call->first_spike = PyArray_DATA(out[RUN_FIRST_SPIKE]);
+    call->select = j->select;
+    call->select_at = j->select_at;
+    call->num_selected = (size_t)j->num_selected;
+    for (int k = 0; k < c->info->num_states; k++) {
+        call->state_in[k] = j->start[k] ? PyArray_DATA(j->start[k]) : NULL;
+        call->state_out[k] = PyArray_DATA(out[RUN_STATE + k]);
+        if (out[RUN_CHECKPOINT + k])
+            call->checkpoint[k] = PyArray_DATA(out[RUN_CHECKPOINT + k]);
+        if (out[RUN_RECORD + k] && PyArray_SIZE(out[RUN_RECORD + k]) > 0)
+            call->record[k].data = PyArray_DATA(out[RUN_RECORD + k]);
+    }
+    if (!c->uniform) {
+        j->params = cell_describe_params(j->cell, j->capsule, j->neurons.ndim,
+                                         j->neurons.dims, call);
+        if (!j->params)
+            return -1;
+    }
+    if (c->inhibition) {
+        call->rivals = (size_t)j->neurons.dims[1];
+        call->rival_stride =
+            (size_t)shape_product(j->neurons.ndim - 2, j->neurons.dims + 2);
+    }
+    return 0;
+}
+
+/* Cuts the neurons into ranges for the threads, where they are worth their wake-up: at
+ * multiples of a byte of packed spikes, of a cache line, and of a row of rivals. */
+static int share(run_job *j)
+{
+    const size_t n = (size_t)j->n;
+    size_t unit = PARALLEL_UNIT;
+
+    if (j->call.rivals) {
+        unit = j->call.rivals * j->call.rival_stride;
+        while (unit % 8)
+            unit *= 2;
+        j->parallel.workspace_size = snnc_workspace_size(&j->call);
+    }
+    return parallel_partition(
+        &j->parallel, n, unit,
+        parallel_threads(j->request->num_threads, n, unit, (size_t)j->num_steps, 1));
+}
+
+static snnc_status run_range(const parallel_job *c, size_t i)
+{
+    const run_job *j = (const run_job *)c;
+    const range part = parallel_range(c, i);
+    snnc_call call = j->call;
+
+    if (c->workspace)
+        call.workspace = c->workspace + i * c->workspace_size;
+    return snnc_run(j->isa, &call, c->t0, c->t1, part.n0, part.n1);
+}
+
+static void release_job(run_job *j)
+{
+    parallel_release(&j->parallel);
+    array_drop(j->x);
+    for (int k = 0; k < SNNC_MAX_STATES; k++)
+        array_drop(j->start[k]);
+    for (int o = 0; o < RUN_NUM_OUTPUTS; o++)
+        array_drop(j->out[o]);
+    array_drop(j->indices);
+    array_drop(j->event_step);
+    array_drop(j->event_neuron);
+    Py_XDECREF(j->params);
+    Py_XDECREF(j->capsule);
+    PyMem_Free(j->select);
+    PyMem_Free(j->select_at);
+    PyMem_Free(j->bits);
+    PyMem_Free(j);
+}
+
+static int resize_events(run_job *j, npy_intp length)
+{
+    PyArray_Dims dims = {&length, 1};
+    PyArrayObject *const arrays[2] = {j->event_step, j->event_neuron};
+    for (int i = 0; i < 2; i++) {
+        PyObject *none = PyArray_Resize(arrays[i], &dims, 0, NPY_CORDER);
+        if (!none)
+            return -1;
+        Py_DECREF(none);
+    }
+    return 0;
+}
+
+/* Appends the events of the piece at hand, whose first row of bits is given. */
+static int gather_events(run_job *j, const uint8_t *bits)
+{
+    const size_t n = (size_t)j->n, num_steps = j->parallel.t1 - j->parallel.t0;
+    const npy_intp first = (npy_intp)(j->call.first_step + j->parallel.t0);
+    const npy_intp found =
+        (npy_intp)snnc_events(bits, num_steps, n, first, NULL, NULL, 0);
+    const npy_intp room = PyArray_SIZE(j->event_step);
+
+    if (j->num_events + found > room &&
+        resize_events(j, j->num_events + found + room / 2) < 0)
+        return -1;
+    snnc_events(bits, num_steps, n, first,
+                (int64_t *)PyArray_DATA(j->event_step) + j->num_events,
+                (int64_t *)PyArray_DATA(j->event_neuron) + j->num_events,
+                (size_t)found);
+    j->num_events += found;
+    return 0;
+}
+
+/* Steps of the next piece of a run, from those that are left. */
+static size_t steps_of_piece(const run_job *j)
+{
+    const size_t n = (size_t)j->n, left = (size_t)j->num_steps - j->parallel.t0;
+    const size_t piece = n && j->parallel.work < n ? 1
+                         : n                       ? j->parallel.work / n
+                                                   : left;
+    return piece < left ? piece : left;
+}
+
+/* The bits that events are read from, where spikes aren't recorded as bits anyway. */
+static int take_bits(run_job *j)
+{
+    const size_t rows = steps_of_piece(j);
+
+    if (!j->event_step || j->packed || j->n == 0 || j->num_steps == 0)
+        return 0;
+    j->bits = PyMem_Malloc(rows * snnc_bits_width((size_t)j->n));
+    if (!j->bits) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    j->call.bits = j->bits;
+    j->call.bits_rows = rows;
+    return 0;
+}
+
+int run_forget_tape(PyObject *recording)
+{
+    return recording && recording != Py_None
+               ? PyObject_SetAttrString(recording, "_tape", Py_None)
+               : 0;
+}
+
+/* The first writes: after all that may fail but the run itself. */
+static int begin(run_job *j)
+{
+    PyArrayObject *const count = j->out[RUN_COUNT];
+    PyArrayObject *const first_spike = j->out[RUN_FIRST_SPIKE];
+
+    if (run_forget_tape(j->request->overwritten) < 0)
+        return -1;
+    if (count)
+        memset(PyArray_DATA(count), 0, (size_t)PyArray_NBYTES(count));
+    if (first_spike) /* -1 */
+        memset(PyArray_DATA(first_spike), 0xff, (size_t)PyArray_NBYTES(first_spike));
+    return 0;
+}
+
+/* Runs the core in pieces of some milliseconds, between which signals are checked. */
+static int execute(run_job *j)
+{
+    const size_t num_steps = (size_t)j->num_steps;
+    const size_t width = snnc_bits_width((size_t)j->n), rows = j->call.bits_rows;
+    parallel_job *const c = &j->parallel;
+
+    do {
+        size_t steps = steps_of_piece(j);
+        if (rows && steps > rows - c->t0 % rows)
+            steps = rows - c->t0 % rows;
+        c->t1 = c->t0 + steps;
+        if (parallel_run(c, c->t0 == 0) < 0)
+            return -1;
+        if (j->event_step && j->n > 0 &&
+            gather_events(j, j->call.bits + (rows ? c->t0 % rows : c->t0) * width) < 0)
+            return -1;
+        c->t0 = c->t1;
+    } while (c->t0 < num_steps);
+    return 0;
+}
+
+/* Hands an output over: the caller's array as it is, a 0-d one of ours as a scalar. */
+static int hand_over(PyArrayObject **array, int given, PyObject **result)
+{
+    PyArrayObject *a = *array;
+    *array = NULL;
+    *result = !a || given ? (PyObject *)a : PyArray_Return(a);
+    return a && !*result ? -1 : 0;
+}
+
+static int hand_over_events(run_job *j, PyObject **result)
+{
+    if (resize_events(j, j->num_events) < 0)
+        return -1;
+    *result = PyTuple_Pack(2, j->event_step, j->event_neuron);
+    return *result ? 0 : -1;
+}
+
+int run_call(const snnc_isa *isa, const run_request *request, run_result *result)
+{
+    int failed = -1;
+
+    memset(result, 0, sizeof *result);
+    run_job *j = PyMem_Malloc(sizeof *j);
+    if (!j) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(j, 0, offsetof(run_job, neurons));
+    j->parallel.run = run_range;
+    j->parallel.work = PARALLEL_CHUNK;
+    j->isa = isa;
+    j->request = request;
+    j->sequence = request->sequence;
+    j->cell = cell_get(request->cell);
+    if (!j->cell)
+        goto done;
+    Py_INCREF(request->cell);
+    j->capsule = request->cell;
+
+    if (take_operands(j) < 0 || take_num_steps(j) < 0 || find_neurons(j) < 0 ||
+        take_outputs(j) < 0 || separate(j) < 0 || take_starts(j) < 0 ||
+        describe(j) < 0 || share(j) < 0 || take_bits(j) < 0 || begin(j) < 0 ||
+        execute(j) < 0)
+        goto done;
+    result->num_steps = j->num_steps;
+    failed = j->event_step ? hand_over_events(j, &result->out[RUN_EVENTS]) : 0;
+    for (int o = 0; o < RUN_NUM_OUTPUTS && !failed; o++)
+        if (o != RUN_EVENTS)
+            failed = hand_over(&j->out[o], j->given[o], &result->out[o]);
+done:
+    if (failed)
+        run_clear(result);
+    release_job(j);
+    return failed ? -1 : 0;
+}
+
+void run_clear(run_result *result)
+{
+    for (int o = 0; o < RUN_NUM_OUTPUTS; o++)
+        Py_CLEAR(result->out[o]);
+}
+
+/* Counts events, or writes them where `step` isn't NULL, and looks for signals in
+ * between; -1 with an exception. */
+static npy_intp read_events(const uint8_t *bits, size_t num_steps, size_t num_neurons,
+                            int64_t first_step, int64_t *step, int64_t *neuron,
+                            size_t room)
+{
+    enum { PIECE_BYTES = 256 * 1024 }; /* some milliseconds */
+    const size_t width = snnc_bits_width(num_neurons);
+    const size_t piece = width ? 1 + PIECE_BYTES / width : 0;
+    size_t found = 0;
+
+    for (size_t t = 0; width && t < num_steps; t += piece) {
+        const size_t rest = num_steps - t;
+        found += snnc_events(bits + t * width, rest < piece ? rest : piece, num_neurons,
+                             first_step + (int64_t)t, step ? step + found : NULL,
+                             step ? neuron + found : NULL, step ? room - found : 0);
+        if (PyErr_CheckSignals() < 0)
+            return -1;
+    }
+    return (npy_intp)found;
+}
+
+PyObject *run_unpack_events(PyObject *packed, Py_ssize_t num_neurons,
+                            Py_ssize_t first_step)
+{
+    const npy_intp width = (npy_intp)snnc_bits_width((size_t)num_neurons);
+    PyArrayObject *bits =
+        (PyArrayObject *)PyArray_FROMANY(packed, NPY_UINT8, 2, 2, NPY_ARRAY_CARRAY_RO);
+    PyArrayObject *step = NULL, *neuron = NULL;
+    PyObject *events = NULL;
+
+    if (!bits)
+        return NULL;
+    if (PyArray_DIM(bits, 1) != width) {
+        PyErr_Format(PyExc_ValueError,
+                     "packed spikes of %zd neurons have %zd bytes a row", num_neurons,
+                     (Py_ssize_t)width);
+        goto done;
+    }
+    const size_t n = (size_t)num_neurons, num_steps = (size_t)PyArray_DIM(bits, 0);
+    const uint8_t *data = PyArray_DATA(bits);
+    npy_intp found = read_events(data, num_steps, n, 0, NULL, NULL, 0);
+    if (found < 0)
+        goto done;
+    step = (PyArrayObject *)PyArray_SimpleNew(1, &found, NPY_INT64);
+    neuron = (PyArrayObject *)PyArray_SimpleNew(1, &found, NPY_INT64);
+    if (step && neuron &&
+        read_events(data, num_steps, n, first_step, PyArray_DATA(step),
+                    PyArray_DATA(neuron), (size_t)found) >= 0)
+        events = PyTuple_Pack(2, step, neuron);
+done:
+    array_drop(step);
+    array_drop(neuron);
+    array_drop(bits);
+    return events;
+}
+
+PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *checkpoints,
+                      Py_ssize_t num_steps)
+{
+    PyObject *results = PyTuple_New(4), *count = PyLong_FromSsize_t(num_steps);
+    if (!results || !recorded || !final || !checkpoints || !count) {
+        Py_XDECREF(results);
+        Py_XDECREF(recorded);
+        Py_XDECREF(final);
+        Py_XDECREF(checkpoints);
+        Py_XDECREF(count);
+        return NULL;
+    }
+    PyTuple_SetItem(results, 0, recorded);
+    PyTuple_SetItem(results, 1, final);
+    PyTuple_SetItem(results, 2, count);
+    PyTuple_SetItem(results, 3, checkpoints);
+    return results;
+}

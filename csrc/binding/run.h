@@ -1,0 +1,76 @@
+/* A step or a run: from array-likes to recorded arrays. All that users may pass is
+ * checked here. Everything is converted, checked and allocated before the first write
+ * to an array of the caller's. */
+#ifndef SNNC_RUN_H
+#define SNNC_RUN_H
+
+#include "cell.h"
+
+/* What may come out of a call. MARSHAL_RECORD + k and MARSHAL_STATE + k: state k of the
+ * model, at each recorded step and after the last one; MARSHAL_CHECKPOINT + k: before
+ * every `interval`-th step. */
+enum {
+    RUN_SPK,
+    RUN_COUNT,
+    RUN_FIRST_SPIKE,
+    RUN_EVENTS, /* a tuple of two arrays, the others are arrays */
+    RUN_RECORD,
+    RUN_STATE = RUN_RECORD + SNNC_MAX_STATES,
+    RUN_CHECKPOINT = RUN_STATE + SNNC_MAX_STATES,
+    RUN_NUM_OUTPUTS = RUN_CHECKPOINT + SNNC_MAX_STATES
+};
+
+/* The names of those before the states. */
+extern const char *const run_records[RUN_RECORD];
+
+/* What a call asks for; all references are borrowed. */
+typedef struct {
+    PyObject *cell;       /* what marshal_cell returned */
+    int sequence;         /* a run: input and outputs have a time axis */
+    PyObject *input;      /* any array-like */
+    int type;             /* to compute in, NumPy's; -1: as the operands say */
+    int spk_type;         /* NumPy's, or MARSHAL_PACKED; -1: the computing type */
+    Py_ssize_t num_steps; /* -1: the input has a time axis */
+    Py_ssize_t time_axis;
+    PyObject *const *states; /* array-likes; None: at rest, or in a step an error */
+    int held;                /* the neuron's own states: they must fit as they are */
+    int wanted[RUN_STATE];   /* of the outputs; final states always are */
+    Py_ssize_t every, first_step, interval; /* 0: no checkpoints */
+    PyObject *neurons; /* whose states are recorded: None (all), a slice, or indices */
+    /* Arrays to fill. NULL or None: allocate; so do a scalar as a single neuron's state
+     * after a run, and checkpoints that don't fit. */
+    PyObject *out[RUN_NUM_OUTPUTS];
+    PyObject *overwritten; /* a Recording with arrays among `out`, NULL or None */
+    Py_ssize_t num_threads;
+} run_request;
+
+/* New references, NULL where nothing was asked for. A result without dimensions is a
+ * NumPy scalar, unless its array was given. */
+typedef struct {
+    PyObject *out[RUN_NUM_OUTPUTS];
+    Py_ssize_t num_steps;
+} run_result;
+
+/* Computes what is asked for: 0, or -1 with an exception and empty results. */
+int run_call(const snnc_isa *isa, const run_request *request, run_result *result);
+
+/* Drops the results that are there. */
+void run_clear(run_result *result);
+
+/* Takes the tape from a Recording (NULL, None: from none) that is about to be written
+ * into, as it wouldn't fit any longer: 0, or -1 with an exception. */
+int run_forget_tape(PyObject *recording);
+
+/* The events in packed spikes, as MARSHAL_EVENTS. */
+PyObject *run_unpack_events(PyObject *packed, Py_ssize_t num_neurons,
+                            Py_ssize_t first_step);
+
+/* How many rows of checkpoints a run keeps. */
+npy_intp run_checkpoint_rows(npy_intp num_steps, npy_intp interval);
+
+/* What _core.run returns, or NULL where an argument (stolen, as the arrays in it) is.
+ */
+PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *checkpoints,
+                      Py_ssize_t num_steps);
+
+#endif
