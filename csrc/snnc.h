@@ -36,7 +36,7 @@
  * every instruction set, splitting of the neurons or steps, and memory layout; of a NaN
  * only the position is promised, not sign or payload.
  *
- * GRADIENTS go back through these equations, reset signals held constant; that of a
+ * GRADIENTS are those of these equations, reset signals held constant; that of a
  * spike is passed on to mem times a surrogate's derivative at mem - thr. In the order
  * of operations of snnTorch's autograd, so that they are its bits: in doubles too what
  * an undelayed reset and the triangular surrogate pass back is rounded to float.
@@ -205,7 +205,7 @@ typedef struct {
     void *workspace; /* snnc_workspace_size(call) bytes */
 
     /* The states before every `interval`-th step, beginning with the first, in rows of
-     * num_neurons: what snnc_backward goes back from. Of an interval of 1 one row more,
+     * num_neurons: what snnc_backward starts from. Of an interval of 1 one row more,
      * after the last step: nothing need be done again then. 0: not wanted. */
     void *checkpoint[SNNC_MAX_STATES];
     size_t interval;
@@ -264,7 +264,8 @@ typedef struct {
      * on. */
     void *derivative;
 
-    /* What the loss says of each spike and of the states after each step. */
+    /* The gradients of the loss with respect to each spike and to the states after each
+     * step. */
     snnc_input grad_spk, grad_state[SNNC_MAX_STATES];
 
     /* Of the states: before, after step t1 - 1, but for what grad_state says of the

@@ -44,16 +44,16 @@ int shape_broadcast(shape *s, int ndim, const npy_intp *dims)
     return 0;
 }
 
-enum { PAGE_BYTES = 4096, PLACES = 16 };
+enum { PAGE_BYTES = 4096, NUM_PLACES = 16 };
 
 /* The place in a page that is furthest from those of `count` addresses. */
-static size_t furthest_place(const void *const *beside, int count)
+static size_t place_away_from(const void *const *others, int count)
 {
     size_t best = 0, furthest = 0;
-    for (size_t place = 0; place < PAGE_BYTES; place += PAGE_BYTES / PLACES) {
+    for (size_t place = 0; place < PAGE_BYTES; place += PAGE_BYTES / NUM_PLACES) {
         size_t nearest = PAGE_BYTES;
         for (int i = 0; i < count; i++) {
-            const size_t ahead = (place - (uintptr_t)beside[i]) % PAGE_BYTES;
+            const size_t ahead = (place - (uintptr_t)others[i]) % PAGE_BYTES;
             const size_t behind = (PAGE_BYTES - ahead) % PAGE_BYTES;
             const size_t distance = ahead < behind ? ahead : behind;
             nearest = distance < nearest ? distance : nearest;
@@ -66,7 +66,7 @@ static size_t furthest_place(const void *const *beside, int count)
     return best;
 }
 
-PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const *beside,
+PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const *others,
                     int count)
 {
     const npy_intp size = shape_product(ndim, dims);
@@ -85,7 +85,7 @@ PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const 
     char *const data = PyArray_DATA((PyArrayObject *)memory);
     PyObject *array = PyArray_SimpleNewFromData(
         ndim, dims, type,
-        data + (furthest_place(beside, count) - (uintptr_t)data) % PAGE_BYTES);
+        data + (place_away_from(others, count) - (uintptr_t)data) % PAGE_BYTES);
     if (!array)
         Py_DECREF(memory);
     else if (PyArray_SetBaseObject((PyArrayObject *)array, memory) < 0)
@@ -336,18 +336,18 @@ const ptrdiff_t *layout_strides(int ndim, const ptrdiff_t *strides)
     return ndim == 0 || (ndim == 1 && own[0] == 1) ? NULL : own;
 }
 
-enum { MOST_BESIDE = 16 }; /* of which array_empty takes account */
+enum { MAX_OTHERS = 16 }; /* of which array_empty takes account */
 
-PyObject *array_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *beside,
+PyObject *array_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *others,
                       Py_ssize_t count)
 {
-    const void *addresses[MOST_BESIDE];
+    const void *addresses[MAX_OTHERS];
     const npy_intp dims[1] = {size};
     int known = 0;
 
-    for (Py_ssize_t i = 0; i < count && known < MOST_BESIDE; i++)
-        if (PyArray_Check(beside[i]))
-            addresses[known++] = PyArray_DATA((PyArrayObject *)beside[i]);
+    for (Py_ssize_t i = 0; i < count && known < MAX_OTHERS; i++)
+        if (PyArray_Check(others[i]))
+            addresses[known++] = PyArray_DATA((PyArrayObject *)others[i]);
     const int type = array_dtype(dtype, "dtype", 0);
     if (type == -1)
         return PyErr_Format(PyExc_TypeError, "no dtype");

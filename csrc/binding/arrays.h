@@ -110,11 +110,11 @@ static inline npy_intp shape_product(int ndim, const npy_intp *dims)
 }
 
 /* A new array, to be written while arrays at `count` addresses are read or written
- * beside it. A large one begins with a cache line, and at a place in its page apart
- * from theirs: where addresses agree in their last 12 bits, processors take a load for
- * one of what was stored just before, and wait for it. Which may take thrice the time.
- */
-PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const *beside,
+ * too. A large one begins with a cache line, and at a place in its page away from
+ * theirs, because of 4K aliasing: where addresses agree in their last 12 bits,
+ * processors take a load for one of what was stored just before, and wait for it. That
+ * may take three times as long. */
+PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const *others,
                     int count);
 
 /* Whether an object is a masked array: -1 with an exception. */
@@ -155,9 +155,9 @@ int layout_merge(int ndim, const npy_intp *dims, int count,
  * one after the other. */
 const ptrdiff_t *layout_strides(int ndim, const ptrdiff_t *strides);
 
-/* A new line of `size` floats, to be written while `beside` are read; those of them
+/* A new line of `size` floats, to be written while `others` are read; those of them
  * that are no arrays don't matter. NULL with an exception. */
-PyObject *array_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *beside,
+PyObject *array_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *others,
                       Py_ssize_t count);
 
 /* A tuple of arrays (stolen), or NULL with an exception. */

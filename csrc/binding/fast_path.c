@@ -28,9 +28,9 @@ static int apart(extent a, extent b)
 
 /* One step, or a sequence (whose time axis is the first, and of which spikes and final
  * states are wanted), where nothing needs to be converted, checked at length or copied.
- * As marshal_run, but returns 1 if that was so and it is done, 0 if it was not and
- * nothing is (also where several threads would pay), -1 with an exception (then
- * `arrays` are of no use). `arrays` are the outputs, spikes and states: a NULL is
+ * As run_call, but returns 1 if that was so and it is done, 0 if it was not and
+ * nothing is (also where several threads would be worthwhile), -1 with an exception
+ * (then `arrays` are of no use). `arrays` are the outputs, spikes and states: a NULL is
  * replaced by a new array. spk_type, overwritten: as of a request. */
 static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
                      PyObject *const *states, int num_states, int sequence,
@@ -100,17 +100,17 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     for (int i = 0; i < 1 + num_states; i++) {
         if (arrays[i])
             continue;
-        const void *beside[2 * (1 + SNNC_MAX_STATES)];
+        const void *others[2 * (1 + SNNC_MAX_STATES)];
         const int large = n * num_steps * size >= SMALLEST_PLACED;
         int count = 0;
         for (int b = 0; large && b < 1 + num_states; b++) {
             if (read[b].data)
-                beside[count++] = read[b].data;
+                others[count++] = read[b].data;
             if (arrays[b])
-                beside[count++] = written[b].data;
+                others[count++] = written[b].data;
         }
         arrays[i] = array_new(i ? ndim : all, i ? dims : all_dims, i ? type : spk_type,
-                              beside, count);
+                              others, count);
         if (!arrays[i])
             goto done;
         allocated[num_allocated++] = arrays[i];

@@ -13,7 +13,7 @@ typedef struct {
     parallel_job parallel;
     const snnc_isa *isa;
     int excess;
-    size_t first; /* step of all pieces */
+    size_t first; /* step of all chunks */
     snnc_backward_call call;
     PyObject *capsule, *params;
     PyArrayObject *kept[4 + 4 * SNNC_MAX_STATES + SNNC_MAX_PARAMS]; /* owned */
@@ -30,7 +30,7 @@ static snnc_status run_back_range(const parallel_job *c, size_t i)
     snnc_backward_call call = j->call;
 
     call.workspace = c->workspace + i * c->workspace_size;
-    if (call.derivative) /* its first row is of the first step of all pieces */
+    if (call.derivative) /* its first row is of the first step of all chunks */
         call.derivative =
             (char *)call.derivative +
             (c->t0 - j->first) * call.call.num_neurons *
@@ -66,8 +66,8 @@ static void *back_array(gradients_job *j, PyObject *object, const char *name, in
     for (int d = 0; fits && d < neurons->ndim; d++)
         fits = PyArray_DIM(array, d + timed) == neurons->dims[d];
     if (!fits) {
-        PyErr_Format(PyExc_ValueError, "%s is not as a way back needs it: %R", name,
-                     object);
+        PyErr_Format(PyExc_ValueError,
+                     "%s has the wrong shape or dtype for backward: %R", name, object);
         return NULL;
     }
     if (strides) {
@@ -201,7 +201,7 @@ static int describe_back(gradients_job *j, const gradients_request *back)
     return 0;
 }
 
-/* The last pieces first. */
+/* The last chunks come first. */
 static int execute_back(gradients_job *j, const gradients_request *back)
 {
     const size_t n = j->call.call.num_neurons, interval = (size_t)back->interval;
@@ -219,8 +219,8 @@ static int execute_back(gradients_job *j, const gradients_request *back)
     c->work = PARALLEL_CHUNK / BACKWARD_COSTS;
     for (c->t1 = last; c->t1 > first; c->t1 = c->t0) {
         const size_t least = c->t1 - 1 - (c->t1 - 1) % interval; /* one segment */
-        const size_t piece = c->work / n;
-        c->t0 = piece > c->t1 - first ? first : c->t1 - piece;
+        const size_t chunk = c->work / n;
+        c->t0 = chunk > c->t1 - first ? first : c->t1 - chunk;
         c->t0 = c->t0 < least ? (c->t0 + interval - 1) / interval * interval : least;
         if (parallel_run(c, c->t1 == last) < 0)
             return -1;

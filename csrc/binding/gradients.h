@@ -5,7 +5,7 @@
 
 #include "cell.h"
 
-/* What a way back reads and writes; all references are borrowed. Arrays are of the
+/* What a backward pass reads and writes; all references are borrowed. Arrays are of the
  * computing type (x: any that the core reads; grad_params: double), of the neuron shape
  * with time before it (x held, grad_start, grad_params: without), of any strides but
  * for those that are only this function's: checkpoints, grad_start, grad_params and

@@ -87,10 +87,10 @@ static Py_ssize_t argument_size(PyObject *object, const char *name, Py_ssize_t l
 static Py_ssize_t argument_threads(PyObject *object)
 {
     const Py_ssize_t value = argument_size(object, "num_threads", 1);
-    if (value <= THREADS_MOST)
+    if (value <= MAX_THREADS)
         return value;
     PyErr_Format(PyExc_ValueError, "num_threads=%R; expected an integer from 1 to %d",
-                 object, (int)THREADS_MOST);
+                 object, (int)MAX_THREADS);
     return -1;
 }
 
@@ -497,7 +497,7 @@ static PyMethodDef methods[] = {
     {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,
      PyDoc_STR("surrogate(index, args, x, /)")},
     {"empty", (PyCFunction)(void (*)(void))core_empty, METH_FASTCALL,
-     PyDoc_STR("empty(size, dtype, /, *beside): a line that is fast to write beside")},
+     PyDoc_STR("empty(size, dtype, /, *others): a line that is fast to write beside")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
     {"is_masked", core_is_masked, METH_O,
@@ -631,7 +631,7 @@ static int core_exec(PyObject *module)
         add(module, "isas", isa_names()) < 0 ||
         add(module, "resets", tuple_of_names(reset_names, SNNC_NUM_RESETS)) < 0 ||
         add(module, "records", tuple_of_names(run_records, RUN_RECORD)) < 0 ||
-        add(module, "most_threads", PyLong_FromLong(THREADS_MOST)) < 0 ||
+        add(module, "most_threads", PyLong_FromLong(MAX_THREADS)) < 0 ||
         add(module, "surrogates", surrogate_table()) < 0 ||
         add(module, "models", model_table()) < 0) {
         if (!PyErr_Occurred()) /* which PyType_FromModuleAndSpec may leave out */

@@ -62,7 +62,7 @@ static void work(void *job, size_t i)
     c->ranges[i].status = c->run(c, i);
 }
 
-/* How many neuron-steps the next piece may have, after one of so many took so much of
+/* How many neuron-steps the next chunk may have, after one of so many took so much of
  * the processors' time. */
 static size_t next_work(size_t steps, clock_t taken, size_t threads)
 {

@@ -24,30 +24,30 @@ typedef struct {
 /* The first member of every job. */
 typedef struct parallel_job {
     snnc_status (*run)(const struct parallel_job *job,
-                       size_t i); /* range i of a piece */
+                       size_t i); /* range i of a chunk */
     range *ranges;                /* of neurons, for one thread each */
     size_t num_ranges;
     size_t unit;                 /* ranges and parts are cut at multiples of it */
-    size_t t0, t1;               /* the piece that the threads are at */
+    size_t t0, t1;               /* the chunk of steps that the threads are at */
     size_t part, num_parts;      /* of each range, where even a step takes too long */
-    size_t work;                 /* neuron-steps of a piece */
+    size_t work;                 /* neuron-steps of a chunk */
     char *allocated, *workspace; /* the latter aligned within the former */
     size_t workspace_size;       /* of each range */
 } parallel_job;
 
-/* How many threads, of those that there may be, pay for so many steps that cost so
- * much, of neurons that come in units. */
+/* How many threads, of those that there may be, are worthwhile for so many steps that
+ * cost so much, of neurons that come in units. */
 static inline size_t parallel_threads(Py_ssize_t threads, size_t n, size_t unit,
                                       size_t steps, size_t cost)
 {
-    const size_t most[] = {THREADS_MOST, n / unit, n / NEURONS_PER_THREAD,
+    const size_t most[] = {MAX_THREADS, n / unit, n / NEURONS_PER_THREAD,
                            n * steps * cost / STEPS_PER_THREAD};
-    size_t pays = (size_t)threads;
+    size_t worthwhile = (size_t)threads;
 
     for (size_t i = 0; i < sizeof most / sizeof *most; i++)
-        if (pays > most[i])
-            pays = most[i];
-    return pays > 1 ? pays : 1;
+        if (worthwhile > most[i])
+            worthwhile = most[i];
+    return worthwhile > 1 ? worthwhile : 1;
 }
 
 /* Cuts n neurons into ranges at multiples of `unit`, one for each thread. */
@@ -68,9 +68,9 @@ static inline int parallel_releases_gil(size_t neuron_steps)
 /* The core's error as an exception: NULL. */
 PyObject *parallel_fail(snnc_status status);
 
-/* All ranges of the piece at hand, without the GIL where that pays. A piece of one step
- * (back in time: of one segment) may be so long that it is done in parts. Signals are
- * checked before each but the first part of a call. */
+/* Runs all ranges of the chunk at hand, without the GIL where that is worthwhile. A
+ * chunk of one step (of a backward pass: of one segment) may be so long that it is done
+ * in parts. Signals are checked before each but the first part of a call. */
 int parallel_run(parallel_job *c, int first);
 
 #endif

@@ -257,15 +257,15 @@ static int take_output(run_job *j, int o, PyObject *given, const char *name, int
 {
     j->given[o] = given && given != Py_None;
     if (!j->given[o]) {
-        const void *beside[1 + RUN_NUM_OUTPUTS] = {PyArray_DATA(j->x)};
+        const void *others[1 + RUN_NUM_OUTPUTS] = {PyArray_DATA(j->x)};
         int count = 1;
         for (int i = 0; i < RUN_NUM_OUTPUTS; i++) {
             PyObject *const other =
                 j->out[i] ? (PyObject *)j->out[i] : j->request->out[i];
             if (other && PyArray_Check(other))
-                beside[count++] = PyArray_DATA((PyArrayObject *)other);
+                others[count++] = PyArray_DATA((PyArrayObject *)other);
         }
-        j->out[o] = (PyArrayObject *)array_new(s->ndim, s->dims, type, beside, count);
+        j->out[o] = (PyArrayObject *)array_new(s->ndim, s->dims, type, others, count);
         return j->out[o] ? 0 : -1;
     }
     if (!PyArray_Check(given)) {

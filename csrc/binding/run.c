@@ -179,7 +179,7 @@ static int resize_events(run_job *j, npy_intp length)
     return 0;
 }
 
-/* Appends the events of the piece at hand, whose first row of bits is given. */
+/* Appends the events of the chunk at hand, whose first row of bits is given. */
 static int gather_events(run_job *j, const uint8_t *bits)
 {
     const size_t n = (size_t)j->n, num_steps = j->parallel.t1 - j->parallel.t0;
@@ -199,20 +199,20 @@ static int gather_events(run_job *j, const uint8_t *bits)
     return 0;
 }
 
-/* Steps of the next piece of a run, from those that are left. */
-static size_t steps_of_piece(const run_job *j)
+/* Steps of the next chunk of a run, from those that are left. */
+static size_t steps_of_chunk(const run_job *j)
 {
     const size_t n = (size_t)j->n, left = (size_t)j->num_steps - j->parallel.t0;
-    const size_t piece = n && j->parallel.work < n ? 1
+    const size_t chunk = n && j->parallel.work < n ? 1
                          : n                       ? j->parallel.work / n
                                                    : left;
-    return piece < left ? piece : left;
+    return chunk < left ? chunk : left;
 }
 
 /* The bits that events are read from, where spikes aren't recorded as bits anyway. */
 static int take_bits(run_job *j)
 {
-    const size_t rows = steps_of_piece(j);
+    const size_t rows = steps_of_chunk(j);
 
     if (!j->event_step || j->packed || j->n == 0 || j->num_steps == 0)
         return 0;
@@ -248,7 +248,7 @@ static int begin(run_job *j)
     return 0;
 }
 
-/* Runs the core in pieces of some milliseconds, between which signals are checked. */
+/* Runs the core in chunks of some milliseconds, between which signals are checked. */
 static int execute(run_job *j)
 {
     const size_t num_steps = (size_t)j->num_steps;
@@ -256,7 +256,7 @@ static int execute(run_job *j)
     parallel_job *const c = &j->parallel;
 
     do {
-        size_t steps = steps_of_piece(j);
+        size_t steps = steps_of_chunk(j);
         if (rows && steps > rows - c->t0 % rows)
             steps = rows - c->t0 % rows;
         c->t1 = c->t0 + steps;
@@ -338,14 +338,14 @@ static npy_intp read_events(const uint8_t *bits, size_t num_steps, size_t num_ne
                             int64_t first_step, int64_t *step, int64_t *neuron,
                             size_t room)
 {
-    enum { PIECE_BYTES = 256 * 1024 }; /* some milliseconds */
+    enum { CHUNK_BYTES = 256 * 1024 }; /* some milliseconds */
     const size_t width = snnc_bits_width(num_neurons);
-    const size_t piece = width ? 1 + PIECE_BYTES / width : 0;
+    const size_t chunk = width ? 1 + CHUNK_BYTES / width : 0;
     size_t found = 0;
 
-    for (size_t t = 0; width && t < num_steps; t += piece) {
+    for (size_t t = 0; width && t < num_steps; t += chunk) {
         const size_t rest = num_steps - t;
-        found += snnc_events(bits + t * width, rest < piece ? rest : piece, num_neurons,
+        found += snnc_events(bits + t * width, rest < chunk ? rest : chunk, num_neurons,
                              first_step + (int64_t)t, step ? step + found : NULL,
                              step ? neuron + found : NULL, step ? room - found : 0);
         if (PyErr_CheckSignals() < 0)

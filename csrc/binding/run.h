@@ -6,8 +6,8 @@
 
 #include "cell.h"
 
-/* What may come out of a call. MARSHAL_RECORD + k and MARSHAL_STATE + k: state k of the
- * model, at each recorded step and after the last one; MARSHAL_CHECKPOINT + k: before
+/* What may come out of a call. RUN_RECORD + k and RUN_STATE + k: state k of the
+ * model, at each recorded step and after the last one; RUN_CHECKPOINT + k: before
  * every `interval`-th step. */
 enum {
     RUN_SPK,
@@ -25,11 +25,11 @@ extern const char *const run_records[RUN_RECORD];
 
 /* What a call asks for; all references are borrowed. */
 typedef struct {
-    PyObject *cell;       /* what marshal_cell returned */
+    PyObject *cell;       /* what cell_new returned */
     int sequence;         /* a run: input and outputs have a time axis */
     PyObject *input;      /* any array-like */
     int type;             /* to compute in, NumPy's; -1: as the operands say */
-    int spk_type;         /* NumPy's, or MARSHAL_PACKED; -1: the computing type */
+    int spk_type;         /* NumPy's, or ARRAY_PACKED; -1: the computing type */
     Py_ssize_t num_steps; /* -1: the input has a time axis */
     Py_ssize_t time_axis;
     PyObject *const *states; /* array-likes; None: at rest, or in a step an error */
@@ -61,7 +61,7 @@ void run_clear(run_result *result);
  * into, as it wouldn't fit any longer: 0, or -1 with an exception. */
 int run_forget_tape(PyObject *recording);
 
-/* The events in packed spikes, as MARSHAL_EVENTS. */
+/* The events in packed spikes, as RUN_EVENTS. */
 PyObject *run_unpack_events(PyObject *packed, Py_ssize_t num_neurons,
                             Py_ssize_t first_step);
 

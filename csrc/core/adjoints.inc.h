@@ -1,6 +1,6 @@
-/* A strip of neurons one step back: the loop over neurons of the way back, a template
- * over the cells' adjoints. Included after rows.inc.h, by the same stubs;
- * SNNC_MORE_SWEEPS: with rows that are fused with the default surrogate. */
+/* A strip of neurons, one step of the backward pass: the loop over neurons of the
+ * backward pass, a template over the cells' adjoints. Included after rows.inc.h, by the
+ * same stubs; SNNC_MORE_SWEEPS: with rows that are fused with the default surrogate. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -17,7 +17,7 @@ SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 }
 
 /* Whether the gradient of parameter k is wanted: of none (0), of those of the model's
- * dynamics only (1), or of the threshold and the worth of a spike too (2). */
+ * dynamics only (1), or of the threshold and the graded factor too (2). */
 SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
 {
     const int of_spikes = k == 0 || (model == SNNC_Leaky && k == 2);
@@ -26,8 +26,8 @@ SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
 
 /* One step back, or a sweep of several, the last first; `fused` with the default
  * surrogate, and with one value of each parameter for all neurons. All is read before
- * anything is written: what the loss says of a spike or state may be overwritten by the
- * gradient of the same step's input. */
+ * anything is written: the upstream gradient of a spike or state may be overwritten by
+ * the gradient of the same step's input. */
 SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                                      int num_states, int num_params, int reset,
                                      int parameters, int fused, int steps)
@@ -38,7 +38,7 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
         *given[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], *param[SNNC_MAX_PARAMS];
     const real *const grad_spike = row->grad_spike, *const tested = row->tested;
     const double args[2] = {row->args[0], row->args[1]};
-    const real worth = fused ? *(const real *)row->graded : 0;
+    const real graded_factor = fused ? *(const real *)row->graded : 0;
     real *grad_x[SNNC_SWEEP_STEPS], *grad_state[SNNC_MAX_STATES];
     real shared[SNNC_MAX_PARAMS];
     double *grad_param[SNNC_MAX_PARAMS];
@@ -61,7 +61,7 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
         shared[k] = fused ? param[k][0] : 0;
         grad_param[k] = row->grad_params[k];
     }
-    SNNC_INDEPENDENT
+    SNNC_IVDEP
     for (size_t i = 0; i < n; i++) {
         real input[SNNC_SWEEP_STEPS], mem[SNNC_SWEEP_STEPS], spk[SNNC_SWEEP_STEPS],
             found[SNNC_SWEEP_STEPS], before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
@@ -91,7 +91,7 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
             a.tested = mem[t];
             a.grad_spk = spk[t];
             a.grad_spike = fused ? NAME(atan)(mem[t] - shared[0], args[0], args[1]) *
-                                       (spk[t] * worth)
+                                       (spk[t] * graded_factor)
                                  : grad_spike[i];
             for (int k = 0; k < num_states; k++) {
                 a.state[k] = before[t * num_states + k];
@@ -122,7 +122,7 @@ SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, in
     double *const grad_threshold = row->grad_threshold, *const grad_graded =
                                                             row->grad_graded;
 
-    SNNC_INDEPENDENT
+    SNNC_IVDEP
     for (size_t i = 0; i < n; i++) {
         real spk = given[i];
         double thr = grad_threshold[i], g = grad_graded[i];
@@ -186,7 +186,7 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
                           *const spk = row->grad_spk, *const graded = row->graded; \
         real *const grad = row->grad_spike;                                        \
         const double a = row->args[0], b = row->args[1];                           \
-        SNNC_INDEPENDENT                                                           \
+        SNNC_IVDEP                                                                 \
         for (size_t i = 0; i < n; i++) {                                           \
             const real s = NAME(name)(mem[i] - threshold[i], a, b);                \
             const real upstream = spk[i] * graded[i];                              \

@@ -54,7 +54,7 @@ snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrog
     row.threshold = type == SNNC_F32 ? (void *)zero32 : zero64;
     row.graded = row.grad_spk = type == SNNC_F32 ? (void *)one32 : one64;
     for (size_t i = 0; i < n; i += N) {
-        row.n = snnc_least(N, n - i);
+        row.n = snnc_min_size(N, n - i);
         row.tested = (const char *)x + i * snnc_size_of(type);
         row.grad_spike = (char *)derivative + i * snnc_size_of(type);
         adjoint_fns(isa, type)->surrogate[surrogate](&row);
@@ -99,7 +99,7 @@ typedef struct {
     part_rows parts;
 } plan;
 
-static char *take(char **at, size_t rows, size_t bytes, part_rows *parts)
+static char *carve(char **at, size_t rows, size_t bytes, part_rows *parts)
 {
     char *const here = *at;
     if (here)
@@ -111,7 +111,7 @@ static char *take(char **at, size_t rows, size_t bytes, part_rows *parts)
 static void take_tile(stream *s, char **at, size_t steps, size_t bytes,
                       part_rows *parts)
 {
-    s->tile = s->sequence.tiled ? take(at, s->held ? 1 : steps, bytes, parts) : NULL;
+    s->tile = s->sequence.tiled ? carve(at, s->held ? 1 : steps, bytes, parts) : NULL;
 }
 
 /* Lays out the parts in rows of `bytes` from `at` on. */
@@ -123,21 +123,21 @@ static void lay_out(plan *p, char *at, size_t bytes)
 
     parts->rows = 0;
     for (int k = 0; k < f->num_states; k++)
-        parts->state[k] = p->stored ? NULL : take(&at, steps + 1, bytes, parts);
-    parts->tested = p->delayed ? take(&at, steps, bytes, parts) : NULL;
+        parts->state[k] = p->stored ? NULL : carve(&at, steps + 1, bytes, parts);
+    parts->tested = p->delayed ? carve(&at, steps, bytes, parts) : NULL;
     take_tile(&p->x, &at, steps, bytes, parts);
     take_tile(&p->grad_x, &at, steps, bytes, parts);
     take_tile(&p->grad_spk, &at, steps, bytes, parts);
     for (int k = 0; k < f->num_states; k++)
         take_tile(&p->grad_state[k], &at, steps, bytes, parts);
-    parts->grad_spike = take(&at, 1, bytes, parts);
-    parts->grad_undelayed = p->delayed ? take(&at, 1, bytes, parts) : NULL;
+    parts->grad_spike = carve(&at, 1, bytes, parts);
+    parts->grad_undelayed = p->delayed ? carve(&at, 1, bytes, parts) : NULL;
     for (int k = 0; k < f->num_params; k++)
-        parts->param[k] = f->period ? NULL : take(&at, 1, bytes, parts);
-    parts->zero = take(&at, 1, bytes, parts);
-    parts->minus_zero = take(&at, 1, bytes, parts);
-    parts->one = take(&at, 1, bytes, parts);
-    parts->sink = take(&at, sizeof(double) / f->size, bytes, parts);
+        parts->param[k] = f->period ? NULL : carve(&at, 1, bytes, parts);
+    parts->zero = carve(&at, 1, bytes, parts);
+    parts->minus_zero = carve(&at, 1, bytes, parts);
+    parts->one = carve(&at, 1, bytes, parts);
+    parts->sink = carve(&at, sizeof(double) / f->size, bytes, parts);
 }
 
 static void make_stream(plan *p, stream *s, const snnc_input *given, snnc_type type)
@@ -185,13 +185,13 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
         p->fused = p->rows->fused[call->model][call->reset][parameters];
     p->stored = call->interval == 1 && !p->delayed;
     p->steps =
-        snnc_least(call->interval == 1 ? SEGMENT : call->interval, call->num_steps);
+        snnc_min_size(call->interval == 1 ? SEGMENT : call->interval, call->num_steps);
     lay_out(p, NULL, 0);
-    const size_t row = snnc_times(p->parts.rows, f->size);
+    const size_t row = snnc_mul_saturating(p->parts.rows, f->size);
     p->strip = STRIP_BYTES / row / STRIP_UNIT * STRIP_UNIT;
     if (p->strip < STRIP_UNIT)
         p->strip = STRIP_UNIT;
-    p->strip = snnc_least(p->strip, call->num_neurons);
+    p->strip = snnc_min_size(p->strip, call->num_neurons);
 }
 
 size_t snnc_backward_workspace_size(const snnc_backward_call *b)
@@ -202,7 +202,7 @@ size_t snnc_backward_workspace_size(const snnc_backward_call *b)
     make_plan(&p, &snnc_isa_baseline, b, 0, b->call.num_steps);
     const size_t bytes =
         (p.strip * p.forward.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return snnc_times(p.parts.rows, bytes);
+    return snnc_mul_saturating(p.parts.rows, bytes);
 }
 
 /* Fills a row with one value of the type. */
@@ -210,7 +210,7 @@ static void fill(char *row, const void *value, size_t size, size_t n)
 {
     memcpy(row, value, size);
     for (size_t done = 1; done < n; done *= 2) /* what is there, once more */
-        memcpy(row + done * size, row, snnc_least(done, n - done) * size);
+        memcpy(row + done * size, row, snnc_min_size(done, n - done) * size);
 }
 
 /* Where mem - threshold, or the derivative there, is for step t. */
@@ -261,7 +261,7 @@ static char *row_at(const plan *p, const segment *s, const stream *of, size_t t,
 {
     if (of->tile)
         return of->tile + (of->held ? 0 : t - t0) * s->bytes;
-    return snnc_place(&p->forward, &of->sequence, of->held ? 0 : t, s->i);
+    return snnc_address_of(&p->forward, &of->sequence, of->held ? 0 : t, s->i);
 }
 
 /* A row of a stream, and how many bytes the next one is from it. */
@@ -431,7 +431,7 @@ static void write_excess(const plan *p, const segment *s)
     }
 }
 
-/* Adds what the loss says of the states after the last step. */
+/* Adds the upstream gradient of the states after the last step. */
 static void add_last(const plan *p, const segment *s)
 {
     const snnc_plan *f = &p->forward;

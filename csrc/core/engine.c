@@ -71,14 +71,15 @@ const char *snnc_strerror(snnc_status status)
 
 static size_t row_of_rivals(const snnc_call *call)
 {
-    return snnc_times(call->rivals, call->rival_stride ? call->rival_stride : 1);
+    return snnc_mul_saturating(call->rivals,
+                               call->rival_stride ? call->rival_stride : 1);
 }
 
 /* Tiles of the input, the spikes and every state, and the reset signals. */
 size_t snnc_workspace_size(const snnc_call *call)
 {
-    return snnc_times(row_of_rivals(call),
-                      (SNNC_MAX_STATES + 3) * snnc_size_of(call->type));
+    return snnc_mul_saturating(row_of_rivals(call),
+                               (SNNC_MAX_STATES + 3) * snnc_size_of(call->type));
 }
 
 /* Where neuron i is, in elements from the first; how many neurons from there on (itself
@@ -138,7 +139,7 @@ int snnc_is_shaped(const snnc_call *call)
     if (call->ndim < 0 || (call->ndim > 0 && !call->shape))
         return 0;
     for (int d = 0; d < call->ndim; d++)
-        product = snnc_times(product, call->shape[d]);
+        product = snnc_mul_saturating(product, call->shape[d]);
     return product == call->num_neurons;
 }
 
@@ -169,7 +170,8 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
         return SNNC_BAD_RESET;
     if (t0 > t1 || t1 > call->num_steps || n0 > n1 || n1 > n)
         return SNNC_BAD_RANGE;
-    if (snnc_times(snnc_times(call->num_steps, n), sizeof(double)) > PTRDIFF_MAX ||
+    if (snnc_mul_saturating(snnc_mul_saturating(call->num_steps, n), sizeof(double)) >
+            PTRDIFF_MAX ||
         call->first_step > PTRDIFF_MAX - call->num_steps)
         return SNNC_TOO_LARGE;
     if (has_strides(call) && !snnc_is_shaped(call))
@@ -231,7 +233,7 @@ static const void *param_named(const snnc_model_info *info, const void *const *p
     return NULL;
 }
 
-const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call)
+const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call)
 {
     /* Every model has this one, unless it is left out. */
     const snnc_row_fns *const fns =
@@ -251,24 +253,26 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
 /* Whether two sequences are at nearly the same place in their pages, in every row of
  * the first. A sweep that writes one of them and reads the other is slow then:
  * processors take a load for one of what has just been stored where addresses agree in
- * their last 12 bits. New arrays are placed LEAST apart or more (marshal.c). */
-static int is_beside(const snnc_sequence *a, const snnc_sequence *b)
+ * their last 12 bits. New arrays are placed MIN_DISTANCE apart or more
+ * (binding/arrays.c). */
+static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
 {
-    enum { PAGE = 4096, LEAST = 256 };
+    enum { PAGE = 4096, MIN_DISTANCE = 256 };
     if (a->tiled || b->tiled) /* as spikes that aren't wanted, of whatever type */
         return 0;
     const uintptr_t ahead = (uintptr_t)a->data - (uintptr_t)b->data;
     const uintptr_t step = (uintptr_t)a->step * snnc_size_of(a->type);
-    return step % PAGE == 0 && (ahead + LEAST) % PAGE < 2 * LEAST;
+    return step % PAGE == 0 && (ahead + MIN_DISTANCE) % PAGE < 2 * MIN_DISTANCE;
 }
 
 /* Whether rows->trace does what is wanted, and does it faster than single steps. */
 static int may_trace(const snnc_plan *p)
 {
-    int may = p->recording && !p->sampling && !p->period && !is_beside(&p->spk, &p->x);
+    int may =
+        p->recording && !p->sampling && !p->period && !may_alias_4k(&p->spk, &p->x);
     for (int k = 0; k < p->num_states && may; k++)
-        may = p->record[k].data && !is_beside(&p->record[k], &p->x) &&
-              !is_beside(&p->record[k], &p->spk);
+        may = p->record[k].data && !may_alias_4k(&p->record[k], &p->x) &&
+              !may_alias_4k(&p->record[k], &p->spk);
     return may;
 }
 
@@ -278,11 +282,11 @@ static int may_stream(const snnc_plan *p)
 {
     const snnc_call *call = p->call;
     const size_t read = call->x.held ? 0 : snnc_size_of(call->x_type);
-    const size_t moved = snnc_times(call->num_neurons, call->num_steps);
+    const size_t moved = snnc_mul_saturating(call->num_neurons, call->num_steps);
     return p->spikes == SNNC_REALS && !p->spk.tiled && !p->period && p->rows->stream &&
-           !is_beside(&p->spk, &p->x) &&
+           !may_alias_4k(&p->spk, &p->x) &&
            (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
-           snnc_times(moved, read + p->size) >= SNNC_STREAMED_BYTES;
+           snnc_mul_saturating(moved, read + p->size) >= SNNC_STREAMED_BYTES;
 }
 
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
@@ -291,7 +295,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     const snnc_model_info *info = &models[call->model];
     const size_t n = call->num_neurons, steps = t1 - t0;
 
-    isa = snnc_suitable(isa, call);
+    isa = snnc_table_for(isa, call);
     p->call = call;
     p->isa = isa;
     p->tiles = (isa->tiles[call->type] ? isa : isa->narrower)->tiles[call->type];
@@ -362,7 +366,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     else if (item) {
         const size_t room = SNNC_SCRATCH_BYTES / item;
         const size_t least_steps =
-            snnc_least(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
+            snnc_min_size(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
         const size_t widest = room / (least_steps ? least_steps : 1);
         if (p->strip > widest)
             p->strip = widest < STRIP_UNIT ? widest : widest - widest % STRIP_UNIT;
@@ -385,7 +389,7 @@ void snnc_move_tile(const snnc_plan *p, const snnc_sequence *s, enum snnc_move m
         const ptrdiff_t first = locate(p->call, s->strides, i + done, &run, &stride);
         char *const there = s->data + (first + (ptrdiff_t)t * s->step) * item;
         char *const here = tile + done * (move == SNNC_STORE_SPIKES ? 1 : p->size);
-        run = snnc_least(run, n - done);
+        run = snnc_min_size(run, n - done);
         if (move == SNNC_LOAD)
             p->tiles->load(here, width, there, s->type, s->step, stride, num_steps,
                            run);
@@ -508,7 +512,7 @@ static void copy_selected(const snnc_plan *p, char *dst, const char *held, size_
                held + (call->select[j] - i) * p->size, p->size);
 }
 
-/* Keeps the states before step t, from which a way back may start. */
+/* Keeps the states before step t, from which a backward pass may start. */
 static void keep_checkpoint(const snnc_plan *p, const snnc_row *row, size_t t, size_t i)
 {
     const snnc_call *call = p->call;
@@ -540,7 +544,7 @@ static void emit_spikes(const snnc_plan *p, char *tile, size_t t, size_t num_ste
                       (const uint8_t *)tile, num_steps, n);
 }
 
-char *snnc_place(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i)
+char *snnc_address_of(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i)
 {
     size_t run;
     ptrdiff_t stride;
@@ -575,11 +579,11 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
         scratch += tile_bytes;
     }
     else
-        row.x = snnc_place(p, &p->x, call->x.held ? 0 : t, i);
+        row.x = snnc_address_of(p, &p->x, call->x.held ? 0 : t, i);
 
     row.spk_step = p->spk.tiled ? (ptrdiff_t)n : p->spk.step;
     if (!p->spk.tiled)
-        row.spk = snnc_place(p, &p->spk, t, i);
+        row.spk = snnc_address_of(p, &p->spk, t, i);
 
     if (sampling && call->select) {
         j0 = selected_from(call, i);
@@ -604,7 +608,7 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
         if (p->record[k].data && !p->sampling) {
             const snnc_sequence *const s = &p->record[k];
             row.state_step[k] = s->tiled ? (ptrdiff_t)n : s->step;
-            row.state_out[k] = s->tiled ? tile[k] : snnc_place(p, s, t, i);
+            row.state_out[k] = s->tiled ? tile[k] : snnc_address_of(p, s, t, i);
             if (!s->tiled && t > p->t0)
                 row.state_in[k] = (char *)row.state_out[k] - s->step * (ptrdiff_t)size;
         }
@@ -625,9 +629,9 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     for (size_t s = 0, taken, sampled = 0; s < num_steps; s += taken) {
         taken = num_steps - s;
         if (sampling)
-            taken = snnc_least(taken, until_sampled(p, t + s));
+            taken = snnc_min_size(taken, until_sampled(p, t + s));
         if (call->interval && !p->stored)
-            taken = snnc_least(taken, call->interval - (t + s) % call->interval);
+            taken = snnc_min_size(taken, call->interval - (t + s) % call->interval);
         take_steps(p, &row, taken, signals);
         if (call->interval && !p->stored)
             keep_checkpoint(p, &row, t + s + taken, i);
@@ -636,11 +640,11 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
         for (int k = 0; k < p->num_states; k++) {
             const snnc_sequence *const record = &p->record[k];
             if (record->data && call->select)
-                copy_selected(p, snnc_place(p, record, row_at + sampled, 0),
+                copy_selected(p, snnc_address_of(p, record, row_at + sampled, 0),
                               row.state_in[k], i, j0, j1);
             else if (record->data)
                 memcpy(tile[k] ? tile[k] + sampled * n * size
-                               : snnc_place(p, record, row_at + sampled, i),
+                               : snnc_address_of(p, record, row_at + sampled, i),
                        row.state_in[k], n * size);
         }
         sampled++;
@@ -695,7 +699,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
             ((ptrdiff_t)t0 * row.x_step + (ptrdiff_t)n0) * size;
     row.spk = (char *)call->spk.data +
               ((ptrdiff_t)t0 * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
-    const snnc_row_fns *const rows = row_fns(snnc_suitable(isa, call), call);
+    const snnc_row_fns *const rows = row_fns(snnc_table_for(isa, call), call);
     const int spikes = bytes ? SNNC_BYTES : SNNC_REALS;
     (n == 1 ? rows->chain[spikes] : rows->step[spikes][per_neuron])(&row);
     return 1;
@@ -709,9 +713,9 @@ static size_t next_multiple(size_t i, size_t of)
 
 size_t snnc_strip_end(const snnc_plan *p, size_t i, size_t end, size_t strip)
 {
-    return snnc_least(
-        snnc_least(end, i + strip),
-        snnc_least(next_multiple(i, p->period), next_multiple(i, p->run)));
+    return snnc_min_size(
+        snnc_min_size(end, i + strip),
+        snnc_min_size(next_multiple(i, p->period), next_multiple(i, p->run)));
 }
 
 /* A checked call, tile by tile. */
@@ -725,9 +729,9 @@ static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, siz
     char *const scratch = p.inhibited ? call->workspace : stack;
     const size_t block = p.inhibited ? p.inhibited : BLOCK_BYTES / p.size;
     for (size_t i0 = n0, i1; i0 < n1; i0 = i1) {
-        i1 = snnc_least(n1, i0 + block);
+        i1 = snnc_min_size(n1, i0 + block);
         for (size_t t = t0; t < t1; t += p.tile_steps) {
-            const size_t num_steps = snnc_least(p.tile_steps, t1 - t);
+            const size_t num_steps = snnc_min_size(p.tile_steps, t1 - t);
             for (size_t i = i0, end; i < i1; i = end) {
                 end = snnc_strip_end(&p, i, i1, p.strip);
                 advance(&p, scratch, t, num_steps, i, end - i);

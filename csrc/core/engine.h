@@ -25,7 +25,7 @@ typedef struct {
     int num_states, num_params;
     int recording; /* any state */
     int sampling;  /* states are recorded not at every step, or not of every neuron */
-    int streamed;  /* what sweeps write goes past the caches */
+    int streamed;  /* what sweeps write bypasses the caches (non-temporal stores) */
     int traced;    /* by rows->trace */
     int stored;    /* checkpoints of every step are written as recordings are */
     size_t every;
@@ -45,20 +45,21 @@ static inline size_t snnc_size_of(snnc_type type)
     return sizes[type];
 }
 
-static inline size_t snnc_least(size_t a, size_t b)
+static inline size_t snnc_min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
 /* a * b, or SIZE_MAX if that is too large to count. */
-static inline size_t snnc_times(size_t a, size_t b)
+static inline size_t snnc_mul_saturating(size_t a, size_t b)
 {
     const size_t half = (size_t)1
                         << sizeof(size_t) * 4; /* so small ones don't divide */
     return (a | b) >= half && b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
 }
 
-/* Checks what a run and its way back have in common: all but states and outputs. */
+/* Checks what a run and its backward pass have in common: all but states and outputs.
+ */
 snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                        size_t n0, size_t n1);
 
@@ -66,7 +67,7 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
 int snnc_is_shaped(const snnc_call *call);
 
 /* The table for a call: short runs may be another one's. */
-const snnc_isa *snnc_suitable(const snnc_isa *isa, const snnc_call *call);
+const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call);
 
 /* How a checked call is cut into tiles. */
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
@@ -76,7 +77,7 @@ void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
                         ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);
 
 /* Where neuron i of step t of a sequence is that needs no tile. */
-char *snnc_place(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i);
+char *snnc_address_of(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i);
 
 /* Copies between a sequence and its tile (of rows of `width` values): num_steps rows,
  * from row t on, of the neurons [i, i + n). */

@@ -1,5 +1,18 @@
 /* What the row functions (rows.inc.h, compiled once per instruction set) and the engine
- * agree on, and what every file of the core needs from its compiler. */
+ * agree on, and what every file of the core needs from its compiler.
+ *
+ * block    neurons whose states stay in cache from one step to the next (engine.c)
+ * strip    neurons that one call of a row function takes, contiguous in memory
+ * tile     a strip of some steps of an array that is not contiguous, transposed or
+ *          converted in scratch memory
+ * step     a strip, one step
+ * sweep    a strip, several steps at a time, its states in registers
+ * trace    a sweep that also writes the states after each of its steps
+ * stream   a sweep whose spikes bypass the caches
+ * chain    one neuron, many steps
+ * segment  the steps from one checkpoint to the next, which the backward pass computes
+ *          once more
+ */
 #ifndef SNNC_ROWS_H
 #define SNNC_ROWS_H
 
@@ -37,24 +50,25 @@
 /* A condition that is rarely true: a branch, where a choice would make what follows
  * wait for it. */
 #if defined(__GNUC__)
-#define SNNC_RARELY(condition) __builtin_expect(condition, 0)
+#define SNNC_UNLIKELY(condition) __builtin_expect(condition, 0)
 #else
-#define SNNC_RARELY(condition) (condition)
+#define SNNC_UNLIKELY(condition) (condition)
 #endif
 
 /* The next loop's iterations are independent: a state's buffers are the same or apart.
  */
 #if defined(__clang__)
-#define SNNC_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define SNNC_IVDEP _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
-#define SNNC_INDEPENDENT _Pragma("GCC ivdep")
+#define SNNC_IVDEP _Pragma("GCC ivdep")
 #elif defined(_MSC_VER)
-#define SNNC_INDEPENDENT __pragma(loop(ivdep))
+#define SNNC_IVDEP __pragma(loop(ivdep))
 #else
-#define SNNC_INDEPENDENT
+#define SNNC_IVDEP
 #endif
 
-/* What a run reads and writes before it goes past the caches: more than they hold. */
+/* What a run reads and writes before it bypasses the caches (non-temporal stores): more
+ * than they hold. */
 #if !defined(SNNC_STREAMED_BYTES)
 #define SNNC_STREAMED_BYTES ((size_t)48 * 1024 * 1024)
 #endif
@@ -145,10 +159,10 @@ typedef struct {
     double args[2];
 } snnc_surrogate_row;
 
-/* The rows of the way back. */
+/* The rows of the backward pass. */
 typedef struct {
     /* By model, reset, and whether gradients are wanted of no parameters, of those of
-     * its dynamics, or of the threshold and the worth of a spike too; NULL: the model
+     * its dynamics, or of the threshold and the graded factor too; NULL: the model
      * has none. */
     void (*adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][3])(const snnc_adjoint_row *row);
     /* The first two of them as sweeps of SNNC_SWEEP_STEPS steps, with snnTorch's

@@ -52,7 +52,7 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
         params[k] = row->params[k];
         shared[k] = per_neuron ? (real)0 : params[k][0];
     }
-    SNNC_INDEPENDENT
+    SNNC_IVDEP
     for (size_t i = 0; i < n; i++) {
         real state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS], input[SNNC_SWEEP_STEPS];
         real after[SNNC_SWEEP_STEPS * SNNC_MAX_STATES];
@@ -92,9 +92,9 @@ SNNC_INLINE void NAME(begin_at)(snnc_row *part, const snnc_row *row, size_t i,
 }
 
 #if defined(SNNC_STREAMED)
-/* A sweep, or (`stored`) a trace, whose spikes go past the caches, a line at a time, as
- * do the states but the last ones, which are read next. What is not whole lines is an
- * ordinary sweep's. */
+/* A sweep, or (`stored`) a trace, whose spikes bypass the caches (non-temporal stores),
+ * a line at a time, as do the states but the last ones, which are read next. What is
+ * not whole lines is an ordinary sweep's. */
 SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int model,
                                 int num_states, int num_params, int reset, int stored)
 {
@@ -195,7 +195,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
         reals(&part);
         for (int t = 0; t < steps; t++) {
             uint8_t *const bytes = (uint8_t *)row->spk + t * row->spk_step + i;
-            SNNC_INDEPENDENT
+            SNNC_IVDEP
             for (size_t j = 0; j < n; j++)
                 bytes[j] = (uint8_t)(int)spk[(size_t)t * width + j];
         }

@@ -1,5 +1,5 @@
 /* What becomes of a tile of spikes, bytes of 0 and 1, where no array of them is wanted:
- * bits, counts, first spikes; and stores past the caches. Included by a stub once,
+ * bits, counts, first spikes; and non-temporal stores. Included by a stub once,
  * before store.h, with SNNC_VECTOR_BYTES set where there are the only intrinsics: they
  * do the whole vectors, and the loop after them (all there is elsewhere) the rest. */
 #include <string.h>
@@ -37,7 +37,7 @@ static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
 
 #if SNNC_VECTOR_BYTES == 64
 #define SNNC_STREAMED
-/* Writes a cache line to memory, past the caches if one begins there. */
+/* Writes a cache line by a non-temporal store if one begins there. */
 static inline void stream_line(void *dst, const void *src)
 {
     if ((uintptr_t)dst % 64)

@@ -1,5 +1,5 @@
-/* Whoever has nothing to do takes the next piece, so a worker that wakes up late is not
- * waited for. Workers look out for a while after their last piece before they sleep: to
+/* Whoever has nothing to do takes the next part, so a worker that wakes up late is not
+ * waited for. Workers spin for a while after their last part before they sleep: to
  * wake one up takes longer than many runs, and in virtual machines it may wait for
  * milliseconds behind the very thread that has woken it up. */
 #if !defined(_WIN32)
@@ -54,24 +54,24 @@ static int replace_if(atomic *a, uint64_t old, uint64_t value)
 }
 #endif
 
-#if !defined(THREADS_LOOKS) /* a test sets them */
-#define THREADS_LOOKS 2048  /* about 50 us */
-#define THREADS_YIELDS 8192 /* some ms */
+#if !defined(SPIN_COUNT) /* a test sets them */
+#define SPIN_COUNT 2048  /* about 50 us */
+#define YIELD_COUNT 8192 /* some ms */
 #endif
 
-/* Waits a moment for another thread, for the so-manyth time: at first it keeps the
+/* Waits a moment for another thread, for the n-th time: at first it keeps the
  * processor, later it lets others have it. 0: that's enough, it had better sleep. */
 static int wait_a_moment(int times)
 {
-    if (times >= THREADS_LOOKS + THREADS_YIELDS)
+    if (times >= SPIN_COUNT + YIELD_COUNT)
         return 0;
 #if defined(_WIN32)
-    if (times >= THREADS_LOOKS)
+    if (times >= SPIN_COUNT)
         SwitchToThread();
     else
         YieldProcessor();
 #else
-    if (times >= THREADS_LOOKS)
+    if (times >= SPIN_COUNT)
         sched_yield();
 #if defined(__x86_64__) || defined(__i386__)
     else
@@ -95,37 +95,37 @@ static threads_system sys;
 static struct {
     void *busy; /* held by the call that the workers are at */
     void *done; /* held; released when that call waits for it no longer */
-    worker workers[THREADS_MOST - 1];
+    worker workers[MAX_THREADS - 1];
     atomic num_workers;
 
-    /* The job. It can't change while a piece of it that has been taken isn't finished:
+    /* The job. It can't change while a part of it that has been taken isn't finished:
      * so whoever has taken one reads what belongs to it. */
-    void (*work)(void *job, size_t piece);
+    void (*work)(void *job, size_t part);
     void *job;
     fenv_t modes;    /* of its floating-point arithmetic */
-    uint64_t count;  /* of pieces */
-    atomic offer;    /* bit i: no one has taken piece i */
-    atomic finished; /* pieces */
+    uint64_t count;  /* of parts */
+    atomic offer;    /* bit i: no one has taken part i */
+    atomic finished; /* parts */
     atomic waiting;  /* whether the call sleeps until all are */
 } pool;
 
-/* Does a piece, if there is one: its own, which may be in its cache, or that of a
+/* Does a part, if there is one: its own, which may be in its cache, or that of a
  * thread that is late. */
-static int do_piece(size_t thread)
+static int do_part(size_t thread)
 {
     for (;;) {
         const uint64_t offer = load(&pool.offer);
-        size_t piece = thread;
+        size_t part = thread;
         if (!offer)
             return 0;
-        while (!(offer >> piece & 1))
-            piece = (piece + 1) % THREADS_MOST;
-        if (!replace_if(&pool.offer, offer, offer & ~((uint64_t)1 << piece)))
+        while (!(offer >> part & 1))
+            part = (part + 1) % MAX_THREADS;
+        if (!replace_if(&pool.offer, offer, offer & ~((uint64_t)1 << part)))
             continue;
         const uint64_t count = pool.count;
         if (thread > 0)
             fesetenv(&pool.modes);
-        pool.work(pool.job, piece);
+        pool.work(pool.job, part);
         if (add_one(&pool.finished) + 1 == count && exchange(&pool.waiting, 0))
             sys.release(pool.done);
         return 1;
@@ -156,7 +156,7 @@ static void run_worker(void *argument)
 #endif
     for (;;) {
         for (int times = 0; wait_a_moment(times); times++)
-            if (do_piece(w->number))
+            if (do_part(w->number))
                 times = -1;
         exchange(&w->asleep, 1);
         /* Something may have come before anybody knew. Who resets `asleep` first is
@@ -197,14 +197,14 @@ static void wait_until_finished(void)
         if (wait_a_moment(times))
             continue;
         exchange(&pool.waiting, 1);
-        /* As above; and who finished the last piece of an earlier job may wake this
+        /* As above; and who finished the last part of an earlier job may wake this
          * thread up too early. */
         if (load(&pool.finished) < pool.count || !exchange(&pool.waiting, 0))
             sys.acquire(pool.done, 1);
     }
 }
 
-void threads_share(void (*work)(void *job, size_t piece), void *job, size_t count)
+void threads_share(void (*work)(void *job, size_t part), void *job, size_t count)
 {
     size_t helpers = count - 1;
 
@@ -223,11 +223,11 @@ void threads_share(void (*work)(void *job, size_t piece), void *job, size_t coun
     pool.job = job;
     pool.count = count;
     exchange(&pool.finished, 0);
-    exchange(&pool.offer, ~(uint64_t)0 >> (THREADS_MOST - count));
+    exchange(&pool.offer, ~(uint64_t)0 >> (MAX_THREADS - count));
     for (size_t i = 0; i < helpers; i++)
         if (exchange(&pool.workers[i].asleep, 0))
             sys.release(pool.workers[i].wake);
-    while (do_piece(0))
+    while (do_part(0))
         ;
     wait_until_finished();
     sys.release(pool.busy);

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { THREADS_MOST = 64 }; /* the caller's among them */
+enum { MAX_THREADS = 64 }; /* the caller's among them */
 
 /* Locks and threads as the caller's system has them: those of Python's PyThread. */
 typedef struct {
@@ -17,10 +17,10 @@ typedef struct {
 /* Before all others: 0, or -1 without memory. */
 int threads_init(const threads_system *system);
 
-/* Calls work(job, piece) for every piece below count (THREADS_MOST at most), and
+/* Calls work(job, part) for every part below count (MAX_THREADS at most), and
  * returns when all have returned: on as many threads or fewer, this one among them.
  * Needs no GIL. */
-void threads_share(void (*work)(void *job, size_t piece), void *job, size_t count);
+void threads_share(void (*work)(void *job, size_t part), void *job, size_t count);
 
 /* How many threads have been started. */
 size_t threads_started(void);

@@ -59,7 +59,7 @@ enum {
     START = RECORD + 3,
     STATE = START + 3,
     PARAM = STATE + 3,
-    CHECKPOINT = PARAM + SNNC_MAX_PARAMS, /* and of the way back: */
+    CHECKPOINT = PARAM + SNNC_MAX_PARAMS, /* and of the backward pass: */
     GIVEN_SPK = CHECKPOINT + 3,
     GIVEN,
     GRAD_X = GIVEN + 3,
@@ -492,13 +492,13 @@ static void test_wrong_arguments(const snnc_isa *isa)
 
 /* ---- back in time ---- */
 
-/* What a way back finds. */
+/* What a backward pass computes. */
 typedef struct {
     char x[MAX_REALS * 8], start[3][LONGEST * 8];
     double params[SNNC_MAX_PARAMS][LONGEST];
 } gradients;
 
-/* The way back through a call, from random gradients; parameters' begin at 1. */
+/* The backward pass through a call, from random gradients; parameters' begin at 1. */
 static snnc_backward_call make_backward(const snnc_call *call, int at_end)
 {
     const snnc_model_info *info = snnc_model_at((int)call->model);
@@ -523,7 +523,7 @@ static snnc_backward_call make_backward(const snnc_call *call, int at_end)
     return b;
 }
 
-/* Goes back in pieces of steps and neurons, and copies what was found. */
+/* Runs the backward pass in ranges of steps and neurons, and copies its results. */
 static void go_back(const snnc_isa *isa, const snnc_backward_call *b, size_t steps,
                     size_t neurons, gradients *found)
 {

@@ -14,7 +14,7 @@ typedef struct {
     size_t count;
     pthread_t caller;
     int alive, mode;
-    int done[THREADS_MOST];
+    int done[MAX_THREADS];
 } test_job;
 
 static void fail(const char *what)
@@ -97,11 +97,11 @@ static unsigned draw(unsigned *seed)
     return *seed >> 8;
 }
 
-static void do_some(void *argument, size_t piece)
+static void do_some(void *argument, size_t part)
 {
     test_job *const job = argument;
-    if (!job->alive || piece >= job->count)
-        fail("a piece that isn't one");
+    if (!job->alive || part >= job->count)
+        fail("a part that isn't one");
     if (fegetround() != job->mode)
         fail("another mode of arithmetic");
     sigset_t blocked;
@@ -110,9 +110,9 @@ static void do_some(void *argument, size_t piece)
         fail("a fault that would not be seen");
     if (!pthread_equal(pthread_self(), job->caller) && !sigismember(&blocked, SIGINT))
         fail("a worker that takes the caller's signals");
-    for (volatile unsigned i = 0; i < piece * 50 % 700; i++)
+    for (volatile unsigned i = 0; i < part * 50 % 700; i++)
         ;
-    job->done[piece]++;
+    job->done[part]++;
 }
 
 static void *call(void *argument)
@@ -121,16 +121,16 @@ static void *call(void *argument)
     unsigned seed = (unsigned)(uintptr_t)argument;
 
     for (int i = 0; i < JOBS; i++) {
-        test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : THREADS_MOST),
+        test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : MAX_THREADS),
                         pthread_self(),
                         1,
                         modes[draw(&seed) % 2],
                         {0}};
         fesetround(job.mode);
         threads_share(do_some, &job, job.count);
-        for (size_t p = 0; p < THREADS_MOST; p++)
+        for (size_t p = 0; p < MAX_THREADS; p++)
             if (job.done[p] != (p < job.count))
-                fail("pieces that weren't done once");
+                fail("parts that weren't done once");
         job.alive = 0;
         if (draw(&seed) % 64 == 0)
             for (volatile unsigned k = 0; k < draw(&seed) % 100000; k++)
@@ -145,7 +145,7 @@ static void share(size_t count)
     threads_share(do_some, &job, count);
     for (size_t p = 0; p < count; p++)
         if (job.done[p] != 1)
-            fail("a piece that wasn't done once");
+            fail("a part that wasn't done once");
 }
 
 /* Where the system has no locks or threads to give, jobs are done by those there are.

@@ -21,7 +21,7 @@ SNNC_INLINE int NAME(LIF)(real x, real *state, const real *param, int reset,
         v = fired ? v_reset : v;
         ref = fired ? num_ref : ref;
     }
-    const int skips = SNNC_RARELY(ref > 0);
+    const int skips = SNNC_UNLIKELY(ref > 0);
     const real integrated = v + ((v_rest - v) + R * x) * k;
     v = skips ? v_reset : integrated;
     ref = skips ? ref - 1 : ref;

@@ -35,14 +35,14 @@ SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real graded, real r,
     return mem;
 }
 
-/* A step of one neuron, seen from behind. "Gradient" is that of the loss with respect
+/* The adjoint of a step of one neuron. "Gradient" is that of the loss with respect
  * to the thing named. Reset signals are constants, as in snnTorch. */
 typedef struct {
     /* What the step read, and the mem that its spike tested. */
     real x, state[SNNC_MAX_STATES], param[SNNC_MAX_PARAMS], tested;
     /* The gradients of the spike, of the tested mem by way of the spike (as the
      * surrogate has it), and of the states after the step (mem: before an undelayed
-     * reset); and what the loss says of the states before the step by itself. */
+     * reset); and the upstream gradient of the states before the step. */
     real grad_spk, grad_spike, after[SNNC_MAX_STATES], given[SNNC_MAX_STATES];
     /* To be found: the gradient of the input and of the states before the step (terms
      * are added to what is given one by one, as snnTorch does). To those of the
@@ -56,7 +56,7 @@ SNNC_INLINE void NAME(add)(double *sum, real term)
     *sum += (double)term;
 }
 
-/* The undelayed reset from behind, mem' = mem - d threshold or mem - d mem: from the
+/* The adjoint of the undelayed reset, mem' = mem - d threshold or mem - d mem: from the
  * gradient of mem' that of mem, and what is added to that of the spike. In doubles as
  * in snnTorch: spikes and their gradients are float32, and so is (`rounds`) the product
  * with a threshold without dimensions. */
