@@ -27,8 +27,7 @@ from snnc import spikestats, surrogate, utils
 from snnc._arguments import missing
 from snnc._config import show_config
 from snnc._threads import set_num_threads
-from snnc.lif import LIF
-from snnc.neurons import Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
+from snnc.neurons import LIF, Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
 from snnc.recording import Recording, unpack_spikes
 
 if TYPE_CHECKING:
@@ -97,4 +96,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("_"))})

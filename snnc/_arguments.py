@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
+
+    Floats = NDArray[Any]
 
 MOST_SHOWN = 8  # elements of an array
 
@@ -53,6 +55,33 @@ def shown(value: Any) -> str:
 def is_double(array: NDArray[Any]) -> bool:
     """Whether it is of float64, in either byte order."""
     return array.dtype.type is np.float64
+
+
+def real_array(name: str, value: Any) -> Floats:
+    """Copy a number or an array of real numbers: float32 as it is, others as float64."""
+    array = real_numbers(name, value)
+    return array.astype(np.float32 if array.dtype.type is np.float32 else np.float64)
+
+
+def frozen(array: Floats) -> Floats:
+    """Return a read-only view, which can't be made writeable: its base is read-only too."""
+    array.flags.writeable = False
+    return array.view()
+
+
+def cast(parameters: dict[str, Floats], dtype: DTypeLike) -> dict[str, Floats]:
+    return {name: np.asarray(array, dtype) for name, array in parameters.items()}
+
+
+def plain(array: Floats) -> Any:
+    """Return a number of Python's where it is one, else the array."""
+    return array.item() if array.ndim == 0 else array
+
+
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}={value!r}; expected True or False")
+    return bool(value)
 
 
 def index(name: str, value: Any, expected: str = "an integer") -> int:

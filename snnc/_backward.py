@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,15 +12,31 @@ from snnc._arguments import real_numbers
 from snnc.recording import Gradients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, ClassVar
 
     from numpy.typing import ArrayLike, NDArray
 
-    from snnc.neurons import TorchNeuron
     from snnc.recording import Recording, Tape
 
     Floats = NDArray[Any]
+
+
+class Differentiable(Protocol):
+    """What the backward pass asks of a neuron."""
+
+    states: ClassVar[tuple[str, ...]]
+    spike_grad: Callable[[Any], Any]
+    _name: ClassVar[str]
+    _start_names: ClassVar[tuple[str, ...]]
+
+    @property
+    def _options(self) -> dict[str, Any]: ...
+
+    def _parameter_gradients(
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]: ...
+
 
 _EXCESS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
 
@@ -129,7 +145,7 @@ def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str
     return names
 
 
-def _sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
+def sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
     """Sum over the axes along which something of this shape was broadcast."""
     if array.shape == shape:
         return array
@@ -160,7 +176,7 @@ def _separate(
 
 
 def backward(
-    neuron: TorchNeuron,
+    neuron: Differentiable,
     rec: Recording,
     spk: ArrayLike | None,
     states: Mapping[str, ArrayLike | None],
@@ -264,14 +280,14 @@ def backward(
         shape = np.broadcast_shapes(*shapes) if shapes else ()
         nothing = np.zeros(())
         with np.errstate(all="ignore"):
-            sums = {name: nothing if g is None else _sum_to(g, shape)
+            sums = {name: nothing if g is None else sum_to(g, shape)
                     for name, g in grad_constants.items()}  # fmt: skip
             full = neuron._parameter_gradients(learned, parameters, sums)
             for name in learned:
                 each = np.asarray(full[name])
                 if each.shape != shape:
                     each = np.broadcast_to(each, shape)
-                arrays[name] = _sum_to(each, parameters[name].shape).astype(run.dtype)
+                arrays[name] = sum_to(each, parameters[name].shape).astype(run.dtype)
     result = _gradients(arrays, known, names)
     if steps is not None and target is not steps:
         steps[...] = target

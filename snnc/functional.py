@@ -28,8 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc._arguments import real_numbers
-from snnc.neurons import _flag, _frozen, _real
+from snnc._arguments import flag, frozen, real_array, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +51,11 @@ __all__ = [
     "mse_membrane_loss",
     "mse_temporal_loss",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("_"))})
+
 
 # ---- arguments ----
 
@@ -83,7 +87,7 @@ def _cotangent(cot: ArrayLike | None, loss: Any) -> Floats:
     """Return the cotangent of a loss, in its type; by default ones."""
     if cot is None:
         return np.ones_like(loss)
-    array = _real("cot", cot)
+    array = real_array("cot", cot)
     if array.shape != loss.shape:
         raise ValueError(f"cot has shape {array.shape}; expected {loss.shape}, that of the loss")
     return array.astype(loss.dtype)
@@ -99,7 +103,7 @@ def _choice(*choices: str) -> Callable[[str, Any], str]:
 
 
 def _number(name: str, value: Any) -> Any:
-    array = _real(name, value)
+    array = real_array(name, value)
     if array.ndim or not np.isfinite(array):
         raise ValueError(f"{name}={value!r}; expected a finite number")
     return value
@@ -112,10 +116,10 @@ def _tolerance(name: str, value: Any) -> Any:
 
 
 def _vector(name: str, value: Any) -> Floats:
-    array = _real(name, value)
+    array = real_array(name, value)
     if array.ndim != 1 or not array.size:
         raise ValueError(f"{name} has shape {array.shape}; expected one dimension and not empty")
-    return _frozen(array)
+    return frozen(array)
 
 
 def _weight(name: str, value: Any) -> Floats | None:
@@ -123,7 +127,7 @@ def _weight(name: str, value: Any) -> Floats | None:
 
 
 def _check_population(population_code: Any, num_classes: Any) -> None:
-    if not _flag("population_code", population_code):
+    if not flag("population_code", population_code):
         return
     if isinstance(num_classes, (bool, np.bool_)) or not isinstance(num_classes, (int, np.integer)):
         raise TypeError(
@@ -138,9 +142,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "weight": _weight,
     "correct_rate": _number,
     "incorrect_rate": _number,
-    "time_var_targets": _flag,
-    "target_is_time": _flag,
-    "multi_spike": _flag,
+    "time_var_targets": flag,
+    "target_is_time": flag,
+    "multi_spike": flag,
     "tolerance": _tolerance,
     "inverse": _choice("negate", "reciprocal"),
 }

@@ -20,8 +20,9 @@ from snnc._arguments import (
     missing_names,
     real_numbers,
 )
-from snnc._backward import _sum_to
-from snnc.neurons import SpikingNeuron, TorchNeuron
+from snnc._backward import sum_to
+from snnc.neurons.base import SpikingNeuron
+from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -650,10 +651,10 @@ class Sequential:
 def _unbroadcast(grad: Floats, kept: _Pass) -> Floats:
     """Sum the gradient of what the layer above read to the shape of what this one gave."""
     if kept.held:  # the same at every step
-        return _sum_to(grad.sum(axis=0), kept.shape).astype(grad.dtype, copy=False)
+        return sum_to(grad.sum(axis=0), kept.shape).astype(grad.dtype, copy=False)
     steps, *own = kept.shape
     new = (1,) * (grad.ndim - len(kept.shape))  # axes that came after time
-    return _sum_to(grad, (steps, *new, *own)).reshape(kept.shape)
+    return sum_to(grad, (steps, *new, *own)).reshape(kept.shape)
 
 
 def _add(name: str, grad: Floats, spikes: ArrayLike | None, axis: int) -> Floats:

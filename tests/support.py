@@ -11,7 +11,7 @@ import numpy as np
 
 import snnc
 from snnc import _core
-from snnc.neurons import _columns
+from snnc.neurons.sequences import columns
 
 CLASSES = {name: getattr(snnc, name) for name in _core.models}
 TORCH = sorted(name for name in CLASSES if name != "LIF")  # snnTorch's models
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 class RecordedLIF(snnc.LIF):
     """A LIF neuron that records all its states unless it is told, as the other models do."""
 
-    _default = _columns(snnc.LIF.states, ("spk", *snnc.LIF.states))
+    _default = columns(snnc.LIF.states, ("spk", *snnc.LIF.states))
 
 
 def make(model, **arguments):

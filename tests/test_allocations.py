@@ -12,7 +12,8 @@ import pytest
 from support import CLASSES, TORCH, make
 
 import snnc
-from snnc import _backward, _core, neurons, nn, recording, surrogate
+from snnc import _backward, _core, nn, recording, surrogate
+from snnc.neurons import base, sequences, torch_neuron
 
 _testcapi = pytest.importorskip("_testcapi")  # a part of CPython's own tests
 
@@ -45,7 +46,7 @@ class Failing:
 @pytest.fixture
 def failing(monkeypatch):
     core = Failing()
-    for module in (neurons, _backward, recording, surrogate):
+    for module in (base, sequences, torch_neuron, _backward, recording, surrogate):
         monkeypatch.setattr(module, "_core", core)
     return core
 

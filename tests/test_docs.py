@@ -10,7 +10,7 @@ from support import CLASSES, ROOT
 
 import snnc
 
-MODULES = ["snnc", *(f"snnc.{m.name}" for m in pkgutil.iter_modules(snnc.__path__))]
+MODULES = ["snnc", *(m.name for m in pkgutil.walk_packages(snnc.__path__, "snnc."))]
 MODULES = [name for name in MODULES if not name.endswith(("_core", "__main__"))]
 
 

@@ -110,7 +110,7 @@ def test_held_states_move_on_when_nothing_can_fail_any_more(monkeypatch):
     def fail(*args, **kwargs):
         raise MemoryError
 
-    for owner, name in ((snnc.neurons, "Recording"), (nn, "Recordings")):
+    for owner, name in ((snnc.neurons.sequences, "Recording"), (nn, "Recordings")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, fail)
             for call in (lambda: lif.run(x), lambda: net.run(x),

@@ -1,12 +1,17 @@
 """What the design promises about the parts: who knows whom, and what an import costs."""
 
+import ast
+import pickle
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support import ROOT
+from support import CLASSES, ROOT
+
+import snnc
 
 CSRC = ROOT / "csrc"
 FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in (".c", ".h")]
@@ -144,3 +149,75 @@ def test_main(capsys):
     assert "133 173" in printed
     for name in main.WAYS:
         assert name in printed
+
+
+# ---- Python ----
+
+
+MODULES = {p.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): p
+           for p in (ROOT / "snnc").rglob("*.py") if p.name != "__main__.py"}  # fmt: skip
+MODULES = {name.removesuffix(".__init__"): path for name, path in MODULES.items()}
+
+
+def imports(path, lazy):
+    """The modules of snnc that a module imports, with the names it takes of each."""
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if lazy else tree.body
+    found = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "snnc":
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if whole in MODULES:
+                    found.setdefault(whole, set())
+                else:
+                    found.setdefault(node.module, set()).add(alias.name)
+    return found
+
+
+def test_imports_go_one_way():
+    graph = {name: set(imports(path, lazy=False)) - {"snnc"} for name, path in MODULES.items()}
+
+    def reached(name, seen):
+        for other in graph.get(name, ()):
+            if other not in seen:
+                seen.add(other)
+                reached(other, seen)
+        return seen
+
+    assert not [name for name in MODULES if name in reached(name, set())]
+
+
+def test_no_module_takes_anothers_private_names():
+    for name, path in MODULES.items():
+        for module, names in imports(path, lazy=True).items():
+            private = {n for n in names if n.startswith("_") and n != "_core"}
+            assert not private, (name, module, private)
+
+
+@pytest.mark.parametrize("module", [snnc, snnc.functional])
+def test_dir_shows_what_is_public(module):
+    public = {name for name in dir(module) if not name.startswith("_")}
+    assert public == set(module.__all__)
+
+
+def test_pickles_of_before_the_move_load():
+    """Of every class, made by version 0.1 while `snnc.neurons` and `snnc.lif` were files."""
+    found = pickle.loads((ROOT / "tests" / "golden" / "pickles_0_1.pickle").read_bytes())
+    assert found["neurons"].keys() == CLASSES.keys() == found["held"].keys()
+    x = np.full((6, 3), 0.4, np.float32)
+    for name, neuron in found["neurons"].items():
+        assert type(neuron) is CLASSES[name]
+        rec = neuron.run(x)
+        for array, old in zip(rec, found["recs"][name], strict=True):
+            np.testing.assert_array_equal(array, old)
+        assert type(found["recs"][name].state) is neuron.State
+        again = pickle.loads(pickle.dumps(neuron))
+        assert again == neuron
+        states = [getattr(found["held"][name], state) for state in neuron.states]
+        assert all(state.shape == (3,) for state in states)
+    assert found["net"].run(x[:, None])["lif"].spk.shape == (6, 1, 2)
+    assert repr(found["adam"]).startswith("Adam(")
+    assert found["grads"].x.shape == (6, 3)
+    assert [surrogate(np.zeros(2)).shape for surrogate in found["surrogates"]] == [(2,)] * 8
+    assert len(found["losses"]) == 2

@@ -2,8 +2,8 @@
 
 But for chains, which are one neuron's.
 
-A row function counts if it multiplies and compares whole vectors, and one of the backward pass if it
-stores them: of the width that the file's instruction set has on x86-64, of any width elsewhere.
+A row function counts if it multiplies and compares whole vectors, and one of the backward pass if
+it stores them: of the width that the file's instruction set has on x86-64, of any width elsewhere.
 The narrowing loop counts if it converts vectors of any width, and so does a row function that
 leaves its bytes to it.
 """

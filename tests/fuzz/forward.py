@@ -188,8 +188,8 @@ def compare(rec, expected, twin, options, steps, first_step=0):
 # ---- what is drawn ----
 
 
-# Neuron shapes and steps that threads pay for, or whose spikes bypass the caches (non-temporal stores); and those of
-# a run that is cut in pieces.
+# Neuron shapes and steps for which threads are worthwhile, or whose spikes bypass the caches; and
+# those of a run that is cut.
 LARGE = (((4096,), 70), ((2, 4100), 70), ((9001,), 70), *3 * (((90, 101), 70),), ((65536,), 100))
 HUGE = (((1 << 20,), 34), ((3, 350_003), 34))
 

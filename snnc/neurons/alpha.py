@@ -1,0 +1,181 @@
+"""Alpha: its equations, parameters and constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc._arguments import cast
+from snnc.neurons.base import SpikingNeuron
+from snnc.neurons.descriptors import Option, Parameter
+from snnc.neurons.torch_neuron import TorchNeuron, refuse_quantisation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    Floats = NDArray[Any]
+
+
+class Alpha(TorchNeuron):
+    """Spike response neuron with an alpha-shaped kernel: a difference of two exponentials.
+
+    .. code-block:: text
+
+        e   = alpha syn_exc + x
+        i   = beta syn_inh - x
+        v   = tau (e + i)         tau = log(alpha)/(log(beta) - log(alpha)) + 1
+        mem = v - v r             ("zero"; syn_exc = e - e r, syn_inh = i - i r)
+              v - (-syn_inh) r    ("subtract", with the incoming syn_inh;
+                                   syn_exc = e - threshold r, syn_inh = i - i r)
+              v                   ("none"; syn_exc = e, syn_inh = i)
+        spk = 1 if mem > threshold else 0
+
+    where r is 1 if the incoming mem is above the threshold, else 0.
+
+    Parameters
+    ----------
+    alpha : float or array_like
+        Decay rate of the excitatory exponential; clipped to [0, 1], in the constructor with a
+        warning. Must exceed `beta`.
+    beta : float or array_like
+        Decay rate of the inhibitory exponential; clipped likewise.
+    threshold : float or array_like, default 1.0
+        Membrane potential above which the neuron fires. An infinite one gives NaN with
+        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
+    init_hidden : bool, default False
+        Whether the neuron holds its states itself: calls neither take nor return them then.
+    inhibition : bool, default False
+        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
+    reset_mechanism : {"zero", "subtract", "none"}, default "zero"
+        What a spike does to its neuron, at the next step.
+    output : bool, default False
+        With `init_hidden`, whether calls return the states after all.
+    spike_grad : callable, optional
+        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
+    surrogate_disable : bool, default False
+        Whether spikes pass on no gradient at all.
+    learn_alpha, learn_beta, learn_threshold : bool, default False
+        Whether these are parameters that training changes.
+    state_quant : False
+        For the order of snnTorch's arguments; not supported at other than its default.
+
+    Raises
+    ------
+    ValueError
+        If any alpha, clipped, does not exceed its beta.
+
+    Notes
+    -----
+    Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
+    assigning to one takes effect at once.
+
+    References
+    ----------
+    .. [1] W. Gerstner, W. M. Kistler, R. Naud and L. Paninski, "Neuronal Dynamics", chapter 6,
+       Cambridge University Press (2014).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Alpha(alpha=0.8, beta=0.7, threshold=0.5)
+    >>> kernel = lif.run(np.float32([0, 0.85, 0, 0, 0, 0, 0])).mem
+    >>> print(np.round(kernel, 3))
+    [0.    0.    0.227 0.341 0.384 0.385 0.362]
+    """
+
+    alpha = Parameter("The decay rate of the excitatory exponential.")
+    beta = Parameter("The decay rate of the inhibitory exponential.")
+    learn_alpha = Option("Whether training changes alpha.")
+
+    def __init__(
+        self,
+        alpha: ArrayLike,
+        beta: ArrayLike,
+        threshold: ArrayLike = 1.0,
+        spike_grad: Callable[[Any], Any] | None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_alpha: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "zero",
+        state_quant: bool = False,
+        output: bool = False,
+    ) -> None:
+        refuse_quantisation(state_quant)
+        self._setup(
+            {"alpha": alpha, "beta": beta, "threshold": threshold},
+            init_hidden=init_hidden,
+            inhibition=inhibition,
+            reset_mechanism=reset_mechanism,
+            output=output,
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_alpha=learn_alpha,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+        )
+
+    def _complete(
+        self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]
+    ) -> dict[str, Floats]:
+        alpha, beta = parameters["alpha"], parameters["beta"]
+        for dtype in (np.float64, np.float32):  # a neuron computes in either
+            a, b = (np.clip(p.astype(dtype), 0, 1) for p in (alpha, beta))
+            if np.any(a <= b):
+                raise ValueError(
+                    f"alpha={alpha} must exceed beta={beta}, both clipped to [0, 1] and as "
+                    f"{np.dtype(dtype)}"
+                )
+        return parameters
+
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        p = cast(parameters, dtype)
+        # Logarithms in double, rounded, then the type's own arithmetic: as near to torch's
+        # float32 tau as can be (mostly the same bits).
+        alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
+        log_alpha = np.log(alpha, dtype=np.float64).astype(alpha.dtype)
+        log_beta = np.log(beta, dtype=np.float64).astype(beta.dtype)
+        tau = log_alpha / (log_beta - log_alpha) + 1
+        return {**p, "alpha": alpha, "beta": beta, "tau": tau}
+
+    def _parameter_gradients(
+        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+    ) -> dict[str, Floats]:
+        p = cast(parameters, np.float64)
+        alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)
+        log_alpha, difference = np.log(alpha), np.log(beta) - np.log(alpha)
+        by_alpha = (1 / difference + log_alpha / difference**2) / alpha  # of tau
+        by_beta = -log_alpha / (difference**2 * beta)
+        through_tau = {
+            **gradients,
+            "alpha": gradients["alpha"] + gradients["tau"] * by_alpha,
+            "beta": gradients["beta"] + gradients["tau"] * by_beta,
+        }
+        return super()._parameter_gradients(names, parameters, through_tau)
+
+    init_alpha = SpikingNeuron.reset_mem
+    _example = "0.9, 0.8"
+
+    def _call(
+        self,
+        input_: ArrayLike,
+        syn_exc: ArrayLike | None = None,
+        syn_inh: ArrayLike | None = None,
+        mem: ArrayLike | None = None,
+        *,
+        out: tuple[Floats | None, ...] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        return self._step(input_, (syn_exc, syn_inh, mem), out, dtype)
+
+    if TYPE_CHECKING:
+        __call__ = _call

@@ -1,0 +1,148 @@
+"""Leaky: its equations, parameters and constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc._arguments import cast
+from snnc.neurons.base import SpikingNeuron
+from snnc.neurons.descriptors import Option, Parameter
+from snnc.neurons.torch_neuron import OF_LEAKY, OF_LIF, TorchNeuron, refuse_quantisation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ClassVar
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    Floats = NDArray[Any]
+
+
+class Leaky(TorchNeuron):
+    """First-order leaky integrate-and-fire neuron.
+
+    .. code-block:: text
+
+        mem = (beta mem + x) - r threshold   ("subtract")
+              beta ((1 - r) mem) + x         ("zero": the input survives the reset)
+              beta mem + x                   ("none")
+        spk = graded_spikes_factor if mem > threshold else 0
+
+    where r is 1 if the incoming mem is above the threshold, else 0.
+
+    Parameters
+    ----------
+    beta : float or array_like
+        Decay rate of the membrane, exp(-dt/tau_mem); clipped to [0, 1], in the constructor with a
+        warning.
+    threshold : float or array_like, default 1.0
+        Membrane potential above which the neuron fires. An infinite one gives NaN with
+        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
+    init_hidden : bool, default False
+        Whether the neuron holds its states itself: calls neither take nor return them then.
+    inhibition : bool, default False
+        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
+    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
+        What a spike does to its neuron.
+    output : bool, default False
+        With `init_hidden`, whether calls return the states after all.
+    graded_spikes_factor : float or array_like, default 1.0
+        The value of a spike.
+    reset_delay : bool, default True
+        Whether a spike resets its neuron at the next step, not within its own.
+    spike_grad : callable, optional
+        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
+    surrogate_disable : bool, default False
+        Whether spikes pass on no gradient at all.
+    learn_beta, learn_threshold, learn_graded_spikes_factor : bool, default False
+        Whether these are parameters that training changes.
+    state_quant : False
+        For the order of snnTorch's arguments; not supported at other than its default.
+
+    Notes
+    -----
+    Parameters broadcast to the neuron shape, are copied, and are read-only arrays when read;
+    assigning to one takes effect at once.
+
+    References
+    ----------
+    .. [1] J. K. Eshraghian et al., "Training spiking neural networks using lessons from deep
+       learning", Proc. IEEE 111, 1016-1054 (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> lif = snnc.Leaky(beta=0.8)
+    >>> mem = lif.init_leaky()
+    >>> for step in range(3):
+    ...     spk, mem = lif(np.float32(0.5), mem)
+    ...     print(spk, mem)
+    0.0 0.5
+    0.0 0.9
+    1.0 1.22
+    """
+
+    beta = Parameter("The decay rate of the membrane.")
+    graded_spikes_factor = Parameter("The value of a spike.")
+    reset_delay = Option("Whether a spike resets its neuron at the next step.")
+    learn_graded_spikes_factor = Option("Whether training changes graded_spikes_factor.")
+
+    _instead: ClassVar = {**OF_LIF, **OF_LEAKY}
+
+    def __init__(
+        self,
+        beta: ArrayLike,
+        threshold: ArrayLike = 1.0,
+        spike_grad: Callable[[Any], Any] | None = None,
+        surrogate_disable: bool = False,
+        init_hidden: bool = False,
+        inhibition: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_mechanism: str = "subtract",
+        state_quant: bool = False,
+        output: bool = False,
+        graded_spikes_factor: ArrayLike = 1.0,
+        learn_graded_spikes_factor: bool = False,
+        reset_delay: bool = True,
+    ) -> None:
+        refuse_quantisation(state_quant)
+        self._setup(
+            {"beta": beta, "threshold": threshold, "graded_spikes_factor": graded_spikes_factor},
+            init_hidden=init_hidden,
+            inhibition=inhibition,
+            reset_mechanism=reset_mechanism,
+            output=output,
+            spike_grad=spike_grad,
+            surrogate_disable=surrogate_disable,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            learn_graded_spikes_factor=learn_graded_spikes_factor,
+            reset_delay=reset_delay,
+        )
+
+    def _constants(
+        self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
+    ) -> dict[str, Floats]:
+        p = cast(parameters, dtype)
+        return {**p, "beta": np.clip(p["beta"], 0, 1)}
+
+    init_leaky = SpikingNeuron.reset_mem
+    _example = "0.9"
+
+    def _call(
+        self,
+        input_: ArrayLike,
+        mem: ArrayLike | None = None,
+        *,
+        out: tuple[Floats | None, ...] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        return self._step(input_, (mem,), out, dtype)
+
+    if TYPE_CHECKING:
+        __call__ = _call
