@@ -447,7 +447,7 @@ def verdicts(rows: Sequence[Row]) -> str:
         if "note" in found
     ]
     text = table(["snnc", "against", "wins", "ties", "LOSSES"], lines)
-    text += "\n\nCells that snnc loses:\n" + ("\n".join(losses) or "- none")
+    text += "\n\nBenchmark cases that snnc loses:\n" + ("\n".join(losses) or "- none")
     return text + ("\n\nNot timed, or wrong:\n" + "\n".join(wrong) if wrong else "")
 
 

@@ -188,8 +188,8 @@ def backward(
     tape = getattr(rec, "_tape", None)
     if tape is None:
         raise ValueError(
-            "rec holds nothing to go back from: it must be a Recording of run(..., grad=True), "
-            "not a copy of one, nor one that another run was written into"
+            "rec holds nothing for a backward pass: it must be a Recording of "
+            "run(..., grad=True), not a copy of one, nor one that another run was written into"
         )
     if tape.model != neuron._name:
         raise ValueError(f"rec is of a {tape.model}; this is a {neuron._name}")

@@ -616,7 +616,7 @@ class mse_membrane_loss(_Loss):
 
 @dataclass(frozen=True, eq=False)
 class mse_temporal_loss(_Loss):
-    """Squared error of the first spikes' times, in parts of the number of steps.
+    """Squared error of the first spikes' times, as a fraction of num_steps.
 
     Parameters
     ----------

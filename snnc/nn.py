@@ -165,7 +165,7 @@ class Linear:
         return f"Linear({m}, {n}{'' if self.bias is not None else ', bias=False'})"
 
     def __call__(self, x: ArrayLike) -> Floats:
-        """Return the sums of x (..., in_features): float64 if x is, else float32."""
+        """Apply the layer to x (..., in_features): float64 if x is, else float32."""
         x = _features(x, self.weight.shape[1])
         weight = self.weight.astype(x.dtype, copy=False)
         y: Floats = _rows(x) @ weight.T
@@ -257,7 +257,8 @@ class Recordings:
         if isinstance(key, str):
             if key in self._layers:
                 return self._layers[key]
-            raise KeyError(f"{key!r} is none of {', '.join(self._layers)}")
+            available = ", ".join(map(repr, self._layers))
+            raise KeyError(f"no neuron layer {key!r}; available: {available}")
         return list(self._layers.values())[key]
 
     def __len__(self) -> int:
@@ -276,7 +277,7 @@ class Recordings:
 
 
 class Sequential:
-    """Layers one after the other: linear ones and neurons, of which the last ones are neurons.
+    """Layers one after the other: linear ones and spiking neurons; the last must be a neuron.
 
     Parameters
     ----------
@@ -290,7 +291,7 @@ class Sequential:
     TypeError
         If a layer is something else.
     ValueError
-        If there is none, the last is not one of neurons, or neurons that hold their states
+        If there is none, the last is not a spiking neuron, or neurons that hold their states
         (``init_hidden=True``) are in two places.
 
     Examples
@@ -319,7 +320,7 @@ class Sequential:
             if not isinstance(layer, (Linear, SpikingNeuron)):
                 raise TypeError(f"layer {name!r} is {layer!r}; expected a Linear or a neuron")
         if not self.layers or not isinstance(layer, SpikingNeuron):
-            raise ValueError("expected layers of which the last is one of neurons")
+            raise ValueError("the last layer must be a spiking neuron")
         self._check_places()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -435,8 +436,8 @@ class Sequential:
         for argument, names in (("record", wanted), ("states", states)):
             if unknown := names.keys() - neurons.keys():
                 raise ValueError(
-                    f"{argument}: {', '.join(map(repr, unknown))} is none of the layers of "
-                    f"neurons, {', '.join(neurons)}"
+                    f"{argument}: no neuron layer {', '.join(map(repr, unknown))}; available: "
+                    f"{', '.join(map(repr, neurons))}"
                 )
         held_before = {name: neuron._held for name, neuron in neurons.items()}
         layers: dict[str, Recording] = {}
@@ -534,7 +535,10 @@ class Sequential:
         for name, value in (("spk", spk), *states.items()):
             for layer, cotangent in _by_layer(value, last).items():
                 if layer not in neurons:
-                    raise ValueError(f"{name}: {layer!r} is none of {', '.join(neurons)}")
+                    raise ValueError(
+                        f"{name}: no neuron layer {layer!r}; available: "
+                        f"{', '.join(map(repr, neurons))}"
+                    )
                 given[layer][name] = cotangent
         names = list(self.layers)
         trained = [k for k, name in enumerate(names) if self._trained(name, recs)]

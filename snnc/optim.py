@@ -102,7 +102,7 @@ class SGD(_Optimizer):
     lr : float, default 1e-3
         The learning rate.
     momentum : float, default 0
-        How much of the last change goes on.
+        Momentum factor.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class SGD(_Optimizer):
 
 
 class Adam(_Optimizer):
-    """Adam: steps of each parameter's own size.
+    """The Adam optimizer.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Adam(_Optimizer):
     lr : float, default 1e-3
         The learning rate.
     betas : tuple of float, default (0.9, 0.999)
-        How much of the averages of gradients and of their squares goes on.
+        Decay rates of the running averages of gradients and of their squares.
     eps : float, default 1e-8
         Added to the denominator.
 

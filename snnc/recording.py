@@ -20,7 +20,7 @@ __all__ = ["Gradients", "Recording", "unpack_spikes"]
 
 
 class Tape(NamedTuple):
-    """What a run with ``grad=True`` keeps for the way back."""
+    """What a run with ``grad=True`` keeps for the backward pass."""
 
     model: str
     cell: Any
@@ -53,7 +53,7 @@ class Recording:
     num_steps : int
         How many steps were run.
     dt : float or ndarray
-        The duration of a step: Lapicque's ``time_step``, else 1.
+        The duration of a step: Lapicque's ``time_step``, LIF's ``dt``, else 1.
 
     Examples
     --------

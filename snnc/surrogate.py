@@ -240,7 +240,7 @@ class SFS(_Surrogate):
     slope : float, default 25
         As of `fast_sigmoid`.
     B : float, default 1
-        Where it begins.
+        Zero up to this x.
 
     References
     ----------

@@ -60,7 +60,7 @@ def surrogate(y, upstream, spike_grad):
 # ---- models: of one step ----
 #
 # Each takes the step's input, the states before it, the parameters, the reset signals r, the
-# gradients of the states after the step and, by themselves, what the loss says of the states
+# gradients of the states after the step and, by themselves, the upstream gradients of the states
 # before it (`given`). It returns the gradients of x and of the states before, and adds to sums.
 
 
@@ -161,10 +161,10 @@ def undelayed_adjoint(grad_mem, u, p, graded, r, reset, spk, sums, rounds):
 
 
 def backward(model, x, start, constants, spk, cotangents, last, *, reset, reset_delay, spike_grad):
-    """Go back through all steps of x (T, *neuron shape) from whole start states.
+    """Do the backward pass through all steps of x (T, *neuron shape) from whole start states.
 
-    `spk` and `cotangents` are what the loss says of spikes and states, (T, *neuron shape) each, or
-    None; `last` what it says of the states after the last step alone. Returns the gradient of x,
+    `spk` and `cotangents` are upstream gradients of spikes and states, (T, *neuron shape) each, or
+    None; `last` those of the states after the last step alone. Returns the gradient of x,
     those of the start states, and the sums of each constant, by name, for each neuron.
     """
     dtype, shape = x.dtype, x.shape[1:]

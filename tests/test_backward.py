@@ -210,7 +210,7 @@ def test_equals_the_complex_step(model, reset, delay, each):
         return loss(model, x.astype(complex), [s.astype(complex) for s in start], constants,
                     cotangents, reset, delay)  # fmt: skip
 
-    # In doubles too the way back through an undelayed reset has snnTorch's float32 in it.
+    # In doubles too the backward pass through an undelayed reset has snnTorch's float32 in it.
     tolerance = 1e-12 if delay or reset == "none" else 1e-6
     check_close(grads.x, complex_step(lambda z: of(x=z), x), tolerance)
     for k, name in enumerate(neuron.states):

@@ -62,7 +62,7 @@ def test_run():
     assert "Recordings(lif1=Recording(spk=float32 (20, 7, 5), mem=" in repr(recs)
     with pytest.raises(AttributeError):
         _ = recs["lif2"].spk
-    with pytest.raises(KeyError, match="'fc1' is none of lif1, lif2, lif3"):
+    with pytest.raises(KeyError, match="no neuron layer 'fc1'; available: 'lif1', 'lif2', 'lif3'"):
         _ = recs["fc1"]
 
 
@@ -266,7 +266,7 @@ def test_refusals():
     with pytest.raises(TypeError, match="layer '1' is <.*>; expected a Linear or a neuron"):
         nn.Sequential(nn.Linear(2, 2), abs)
     for layers in ((), (snnc.Leaky(0.9), nn.Linear(2, 2))):
-        with pytest.raises(ValueError, match="the last is one of neurons"):
+        with pytest.raises(ValueError, match="the last layer must be a spiking neuron"):
             nn.Sequential(*layers)
     net = a_net()
     x = np.zeros((3, 6), np.float32)
@@ -284,7 +284,9 @@ def test_refusals():
         net.backward(recs, mem=np.zeros((3, 3)))
     with pytest.raises(TypeError, match="expected what run returned"):
         net.backward(recs[-1])
-    with pytest.raises(ValueError, match="spk: 'fc1' is none of lif1, lif2, lif3"):
+    with pytest.raises(
+        ValueError, match="spk: no neuron layer 'fc1'; available: 'lif1', 'lif2', 'lif3'"
+    ):
         net.backward(recs, spk={"fc1": x})
     other = nn.Sequential(lif=snnc.Leaky(0.9))
     with pytest.raises(ValueError, match="recs is of lif1, lif2, lif3; expected layers lif"):

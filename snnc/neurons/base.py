@@ -57,7 +57,7 @@ _CALL_DOC = """
         be its output: then it is updated in place.
     dtype : {{float32, float64}}, optional
         The dtype to compute in; by default float64 if the input or a state is, else float32.
-        Python's own numbers and the parameters have no say in it.
+        Python's own numbers and the parameters do not affect it.
 
     It returns spikes (0 or 1) and the states after this step, as arrays of the neuron shape, or
     as NumPy scalars where that is (); of a neuron that holds its states the spikes only, unless

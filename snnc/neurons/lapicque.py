@@ -56,16 +56,16 @@ class Lapicque(TorchNeuron):
     reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
         What a spike does to its neuron, at the next step.
     output : bool, default False
-        With `init_hidden`, whether calls return the states after all.
+        With `init_hidden`, whether calls also return the states.
     spike_grad : callable, optional
-        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or
         any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
     surrogate_disable : bool, default False
-        Whether spikes pass on no gradient at all.
+        If True, block gradients through spikes.
     learn_beta, learn_threshold : bool, default False
         Whether these are parameters that training changes.
     state_quant : False
-        For the order of snnTorch's arguments; not supported at other than its default.
+        For the order of snnTorch's arguments; must be False.
 
     Notes
     -----

@@ -47,20 +47,20 @@ class Leaky(TorchNeuron):
     reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
         What a spike does to its neuron.
     output : bool, default False
-        With `init_hidden`, whether calls return the states after all.
+        With `init_hidden`, whether calls also return the states.
     graded_spikes_factor : float or array_like, default 1.0
         The value of a spike.
     reset_delay : bool, default True
         Whether a spike resets its neuron at the next step, not within its own.
     spike_grad : callable, optional
-        What stands in for the derivative of a spike on the way back: one of `snnc.surrogate`, or
+        The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or
         any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
     surrogate_disable : bool, default False
-        Whether spikes pass on no gradient at all.
+        If True, block gradients through spikes.
     learn_beta, learn_threshold, learn_graded_spikes_factor : bool, default False
         Whether these are parameters that training changes.
     state_quant : False
-        For the order of snnTorch's arguments; not supported at other than its default.
+        For the order of snnTorch's arguments; must be False.
 
     Notes
     -----

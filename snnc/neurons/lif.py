@@ -125,7 +125,7 @@ class LIF(SpikingNeuron):
     init_hidden : bool, default False
         Whether the neuron holds its states itself: calls neither take nor return them then.
     output : bool, default False
-        With `init_hidden`, whether calls return the states after all.
+        With `init_hidden`, whether calls also return the states.
 
     Raises
     ------

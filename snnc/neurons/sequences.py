@@ -110,8 +110,8 @@ class Sequences:
             Whether to keep what `backward` needs: the states every `checkpoint` steps, and `x`
             itself, which must not be changed before then.
         checkpoint : int, default 16
-            With `grad`: the larger, the less is kept, but the more steps are done again at a time
-            on the way back (of some neurons: its workspace grows). More than 65536 count as that
+            With `grad`: states are kept every so many steps. Larger values save memory but
+            recompute more steps in backward, whose workspace grows. More than 65536 count as that
             many. 1 keeps the states of all
             steps, and does none again: the faster way where memory is fast. Gradients are the
             same bits for every value.
@@ -124,7 +124,7 @@ class Sequences:
             cost more than the computing: where runs are repeated, hand the last one over.
         dtype : {float32, float64}, optional
             The dtype to compute in; by default float64 if `x` or a state is, else float32.
-            Python's own numbers and the parameters have no say in it.
+            Python's own numbers and the parameters do not affect it.
         num_threads : int, optional
             How many threads may share the run; by default what `snnc.set_num_threads` says.
         rng : numpy.random.Generator or int, optional

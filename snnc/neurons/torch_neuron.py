@@ -52,7 +52,7 @@ class TorchNeuron(SpikingNeuron):
     inhibition = Option("Whether only one neuron of a row (axis 1) may fire in a step.")
     reset_mechanism = Option('What a spike does to its neuron: "subtract", "zero", "none".')
 
-    surrogate_disable = Option("Whether spikes pass on no gradient at all.")
+    surrogate_disable = Option("If True, block gradients through spikes.")
     learn_beta = Option("Whether training changes beta.")
     learn_threshold = Option("Whether training changes threshold.")
 
@@ -97,7 +97,7 @@ class TorchNeuron(SpikingNeuron):
         num_threads: int | None = None,
         **named_states: ArrayLike | None,
     ) -> Gradients:
-        """Backpropagate through a run: the gradients of a loss, from what it says of the run.
+        """Backpropagate through a run, from the upstream gradients of its spikes and states.
 
         Parameters
         ----------

@@ -39,7 +39,7 @@ def surrogates(draw):
 
 
 def check(draw: Draw):
-    """One run with `grad=True`, and one or two ways back through it."""
+    """One run with `grad=True`, and one or two backward pass through it."""
     make = surrogates(draw)
     size = draw.choice(LARGE) if draw.maybe(0.02) else None
     case = Case(draw, support.TORCH, size, spike_grad=make(), surrogate_disable=draw.maybe(0.1))

@@ -552,7 +552,7 @@ static void choose_spikes(void)
     }
 }
 
-/* A valid call; `to_go_back`: one that there is a way back through. */
+/* A valid call; `to_go_back`: one that has a backward pass. */
 static void choose_run(int to_go_back)
 {
     snnc_call *const c = &run.call;
@@ -875,7 +875,7 @@ static void attack_run(void)
         attack_events();
 }
 
-/* ---- the way back ---- */
+/* ---- the backward pass ---- */
 
 static void *new_workspace(const snnc_backward_call *b)
 {
@@ -887,7 +887,7 @@ static void *new_workspace(const snnc_backward_call *b)
     return workspace;
 }
 
-/* Of a call that was run, leaves nothing but what a way back uses. */
+/* Of a call that was run, leaves nothing but what a backward pass uses. */
 static void scramble(snnc_call *c)
 {
     void *const nowhere = (void *)8;
@@ -907,7 +907,7 @@ static void scramble(snnc_call *c)
     c->workspace = nowhere;
 }
 
-/* A way back through the run, valid too. */
+/* A backward pass through the run, valid too. */
 static void choose_back(void)
 {
     const snnc_call *c = &run.call;
@@ -974,8 +974,8 @@ static const void *plain_rows(char *rows, const sequence *s)
     return s->values ? rows : NULL;
 }
 
-/* All steps of the way back, one by one, from every state. What the loss says of the
- * last ones is added here. */
+/* All steps of the backward pass, one by one, from every state. The upstream gradients
+ * of the last ones is added here. */
 static void compute_back(void)
 {
     const snnc_call *c = &run.call;
@@ -1128,8 +1128,8 @@ static void spoil_shape(snnc_call *c, const ptrdiff_t **strides)
     c->shape = c->ndim < 0 || below(2) ? shape : NULL;
 }
 
-/* Makes one thing of a call wrong that a run and a way back check alike, and says what
- * has to be answered: SNNC_OK if it doesn't become wrong. */
+/* Makes one thing of a call wrong that a run and a backward pass check alike, and says
+ * what has to be answered: SNNC_OK if it doesn't become wrong. */
 static snnc_status spoil_call(snnc_call *c, range *r)
 {
     const size_t room = PTRDIFF_MAX / sizeof(double);
@@ -1234,7 +1234,7 @@ static snnc_status spoil_run(snnc_call *c, range *r)
     }
 }
 
-/* The same of what else a way back checks. */
+/* The same of what else a backward pass checks. */
 static snnc_status spoil_back(snnc_backward_call *b, range *r)
 {
     snnc_call *const c = &b->call;
