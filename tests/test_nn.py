@@ -271,9 +271,7 @@ def test_refusals():
     net = a_net()
     x = np.zeros((3, 6), np.float32)
     for argument in ("record", "states"):
-        with pytest.raises(
-            ValueError, match=f"{argument}: no neuron layer 'fc1'"
-        ):
+        with pytest.raises(ValueError, match=f"{argument}: no neuron layer 'fc1'"):
             net.run(x, time_axis=0, **{argument: {"fc1": ()}})
     with pytest.raises(ValueError, match="x of shape .3, 5.; expected 6 on its last axis"):
         net.run(x[:, :5], time_axis=0)
