@@ -60,7 +60,7 @@ enum { SNNC_MAX_STATES = 3, SNNC_MAX_PARAMS = 6 };
 
 /* The models, in the order of models.def. */
 typedef enum {
-#define SNNC_MODEL(name, states, params, undelayed, hard) SNNC_##name,
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) SNNC_##name,
 #include "models.def"
 #undef SNNC_MODEL
     SNNC_NUM_MODELS
@@ -100,6 +100,11 @@ typedef enum {
     SNNC_NUM_STATUSES
 } snnc_status;
 
+/* 4K aliasing: a load waits for an earlier store whose address agrees with its own in
+ * the bits below SNNC_ALIAS_BYTES. Arrays that a call reads and writes are best placed
+ * SNNC_ALIAS_DISTANCE bytes or more apart, modulo SNNC_ALIAS_BYTES. */
+enum { SNNC_ALIAS_BYTES = 4096, SNNC_ALIAS_DISTANCE = 256 };
+
 /* What a status means, in words; never NULL. */
 const char *snnc_strerror(snnc_status status);
 
@@ -109,6 +114,7 @@ typedef struct {
     int num_states, num_params;
     const char *states[SNNC_MAX_STATES + 1];
     const char *params[SNNC_MAX_PARAMS + 1];
+    int graded;    /* the parameter that is the value of a spike; 0: spikes are 1 */
     int undelayed; /* whether the reset may follow its spike within the step */
     int hard;      /* whether SNNC_ZERO is the only reset, and there is no inhibition */
 } snnc_model_info;

@@ -581,3 +581,12 @@ def test_plain_steps_equal_general_ones():
                 assert neuron(x, *held, out=out) is out
                 for a, b in zip(out, long, strict=True):
                     assert_same(a, b)
+
+
+@pytest.mark.parametrize("name", ["num_steps", "every", "num_threads", "time_axis", "checkpoint"])
+def test_bools_are_no_integers(name):
+    lif, x = snnc.Leaky(0.9), np.zeros((4, 5), np.float32)
+    with pytest.raises(TypeError, match=f"{name}=True; expected an integer"):
+        lif.run(x, grad=name == "checkpoint", **{name: True})
+    with pytest.raises(TypeError, match="n=True; expected an integer"):
+        snnc.set_num_threads(True)

@@ -44,17 +44,15 @@ int shape_broadcast(shape *s, int ndim, const npy_intp *dims)
     return 0;
 }
 
-enum { PAGE_BYTES = 4096, NUM_PLACES = 16 };
-
 /* The place in a page that is furthest from those of `count` addresses. */
 static size_t place_away_from(const void *const *others, int count)
 {
     size_t best = 0, furthest = 0;
-    for (size_t place = 0; place < PAGE_BYTES; place += PAGE_BYTES / NUM_PLACES) {
-        size_t nearest = PAGE_BYTES;
+    for (size_t place = 0; place < SNNC_ALIAS_BYTES; place += SNNC_ALIAS_DISTANCE) {
+        size_t nearest = SNNC_ALIAS_BYTES;
         for (int i = 0; i < count; i++) {
-            const size_t ahead = (place - (uintptr_t)others[i]) % PAGE_BYTES;
-            const size_t behind = (PAGE_BYTES - ahead) % PAGE_BYTES;
+            const size_t ahead = (place - (uintptr_t)others[i]) % SNNC_ALIAS_BYTES;
+            const size_t behind = (SNNC_ALIAS_BYTES - ahead) % SNNC_ALIAS_BYTES;
             const size_t distance = ahead < behind ? ahead : behind;
             nearest = distance < nearest ? distance : nearest;
         }
@@ -74,9 +72,9 @@ PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const 
                           : type == NPY_UINT8 || type == NPY_BOOL ? 1
                                                                   : 8;
 
-    if (size < SMALLEST_PLACED / item || size > NPY_MAX_INTP / 8 - PAGE_BYTES)
+    if (size < SMALLEST_PLACED / item || size > NPY_MAX_INTP / 8 - SNNC_ALIAS_BYTES)
         return PyArray_SimpleNew(ndim, (npy_intp *)dims, type); /* or its error */
-    const npy_intp bytes = size * item + PAGE_BYTES - 1;
+    const npy_intp bytes = size * item + SNNC_ALIAS_BYTES - 1;
     PyObject *memory = PyArray_SimpleNew(1, (npy_intp *)&bytes, NPY_UINT8);
     if (!memory) {
         PyErr_Clear();
@@ -85,7 +83,7 @@ PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const 
     char *const data = PyArray_DATA((PyArrayObject *)memory);
     PyObject *array = PyArray_SimpleNewFromData(
         ndim, dims, type,
-        data + (place_away_from(others, count) - (uintptr_t)data) % PAGE_BYTES);
+        data + (place_away_from(others, count) - (uintptr_t)data) % SNNC_ALIAS_BYTES);
     if (!array)
         Py_DECREF(memory);
     else if (PyArray_SetBaseObject((PyArrayObject *)array, memory) < 0)
@@ -270,26 +268,28 @@ int array_dtype(PyObject *object, const char *name, int narrow)
     return -2;
 }
 
+/* The bytes that an array spans; of no elements none. */
+static extent span(PyArrayObject *array)
+{
+    char *low = PyArray_BYTES(array), *high = low + PyArray_ITEMSIZE(array);
+
+    for (int d = 0; d < PyArray_NDIM(array); d++) {
+        const npy_intp length = PyArray_DIM(array, d);
+        const npy_intp reach = (length - 1) * PyArray_STRIDE(array, d);
+        if (length == 0)
+            return (extent){low, 0};
+        if (reach < 0)
+            low += reach;
+        else
+            high += reach;
+    }
+    return (extent){low, (size_t)(high - low)};
+}
+
 int array_overlap(PyArrayObject *a, PyArrayObject *b)
 {
-    const char *low[2], *high[2];
-    PyArrayObject *const arrays[2] = {a, b};
-
-    for (int i = 0; i < 2; i++) {
-        low[i] = PyArray_BYTES(arrays[i]);
-        high[i] = low[i] + PyArray_ITEMSIZE(arrays[i]);
-        for (int d = 0; d < PyArray_NDIM(arrays[i]); d++) {
-            const npy_intp length = PyArray_DIM(arrays[i], d);
-            const npy_intp reach = (length - 1) * PyArray_STRIDE(arrays[i], d);
-            if (length == 0)
-                return 0;
-            if (reach < 0)
-                low[i] += reach;
-            else
-                high[i] += reach;
-        }
-    }
-    return low[0] < high[1] && low[1] < high[0];
+    const extent first = span(a), second = span(b);
+    return first.size && second.size && !extents_are_apart(first, second);
 }
 
 int array_core_type(PyArrayObject *array)

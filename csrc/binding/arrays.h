@@ -26,6 +26,12 @@
 /* SNNC_F32 and SNNC_F64 in NumPy's types. */
 extern const int array_types[2];
 
+/* NumPy's float32 or float64 as the core's type. */
+static inline snnc_type array_real_type(int type)
+{
+    return type == NPY_FLOAT ? SNNC_F32 : SNNC_F64;
+}
+
 /* From so many bytes on array_new places arrays apart from others. */
 enum { SMALLEST_PLACED = 32 * 1024 };
 
@@ -140,7 +146,18 @@ int array_is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *dim
 
 int array_dtype(PyObject *object, const char *name, int narrow);
 
-/* Whether two arrays may share bytes, by the ranges that they span. */
+/* Some bytes of memory. */
+typedef struct {
+    char *data;
+    size_t size;
+} extent;
+
+static inline int extents_are_apart(extent a, extent b)
+{
+    return a.data + a.size <= b.data || b.data + b.size <= a.data;
+}
+
+/* Whether two arrays may share bytes, by the extents that they span. */
 int array_overlap(PyArrayObject *a, PyArrayObject *b);
 
 /* The core's type for arrays that it reads as they are, or -1. */

@@ -109,15 +109,11 @@ PyObject *cell_new(int model, int reset, int undelayed, int inhibition,
         }
     }
     c->uniform = shape_product(c->shape.ndim, c->shape.dims) == 1;
-    for (int k = 0; k < c->info->num_params; k++)
-        if (strcmp(c->info->params[k], "graded_spikes_factor") == 0) {
-            c->graded = weighs_spikes(
-                (PyArrayObject *)PyTuple_GetItem(c->constants[SNNC_F64], k));
-            if (c->graded < 0) {
-                Py_DECREF(capsule);
-                return NULL;
-            }
-        }
+    if (c->info->graded)
+        c->graded = weighs_spikes(
+            (PyArrayObject *)PyTuple_GetItem(c->constants[SNNC_F64], c->info->graded));
+    if (c->graded < 0)
+        Py_CLEAR(capsule);
     return capsule;
 }
 

@@ -15,17 +15,6 @@ static int is_ready(PyObject *object, int type, int flags)
            PyArray_CHKFLAGS(array, flags) && !PyArray_ISBYTESWAPPED(array);
 }
 
-/* Some bytes of memory. */
-typedef struct {
-    char *data;
-    size_t size;
-} extent;
-
-static int apart(extent a, extent b)
-{
-    return a.data + a.size <= b.data || b.data + b.size <= a.data;
-}
-
 /* One step, or a sequence (whose time axis is the first, and of which spikes and final
  * states are wanted), where nothing needs to be converted, checked at length or copied.
  * As run_call, but returns 1 if that was so and it is done, 0 if it was not and
@@ -91,8 +80,8 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         written[i].data = PyArray_DATA((PyArrayObject *)arrays[i]);
         written[i].size = i ? n * size : n * num_steps * spk_size;
         for (int b = 0; b < 1 + num_states; b++)
-            if ((b < i && arrays[b] && !apart(written[i], written[b])) ||
-                (!apart(written[i], read[b]) &&
+            if ((b < i && arrays[b] && !extents_are_apart(written[i], written[b])) ||
+                (!extents_are_apart(written[i], read[b]) &&
                  !(b == i && i > 0 && written[i].data == read[b].data)))
                 return 0;
     }
@@ -117,7 +106,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         written[i].data = PyArray_DATA((PyArrayObject *)arrays[i]);
     }
     snnc_call call = SNNC_CALL_INIT;
-    cell_describe(c, type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, &call);
+    cell_describe(c, array_real_type(type), &call);
     if (!c->uniform) {
         params = cell_describe_params(c, capsule, ndim, dims, &call);
         if (!params)

@@ -125,7 +125,7 @@ static int describe_back(gradients_job *j, const gradients_request *back)
         return -1;
     }
 
-    cell_describe(c, type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, call);
+    cell_describe(c, array_real_type(type), call);
     call->num_steps = (size_t)steps;
     call->num_neurons = (size_t)n;
     call->interval = (size_t)back->interval;
@@ -258,9 +258,9 @@ PyObject *gradients_surrogate(const snnc_isa *isa, int surrogate, const double *
     if (!array)
         return NULL;
     const snnc_status status = snnc_surrogate_derivative(
-        isa, (snnc_surrogate)surrogate, args,
-        PyArray_TYPE(from) == NPY_FLOAT ? SNNC_F32 : SNNC_F64, PyArray_DATA(from),
-        PyArray_DATA((PyArrayObject *)array), (size_t)PyArray_SIZE(from));
+        isa, (snnc_surrogate)surrogate, args, array_real_type(PyArray_TYPE(from)),
+        PyArray_DATA(from), PyArray_DATA((PyArrayObject *)array),
+        (size_t)PyArray_SIZE(from));
     if (status == SNNC_OK)
         return array;
     Py_DECREF(array);

@@ -52,7 +52,7 @@ static int argument_integer(PyObject *object, const char *name, Py_ssize_t *valu
 {
     PyObject *index;
 
-    if (!PyIndex_Check(object)) {
+    if (!PyIndex_Check(object) || PyBool_Check(object)) {
         PyErr_Format(PyExc_TypeError, "%s=%R; expected an integer", name, object);
         return -1;
     }

@@ -69,7 +69,7 @@ static int describe(run_job *j)
     snnc_call *call = &j->call;
 
     memset(call, 0, sizeof *call);
-    cell_describe(c, j->type == NPY_FLOAT ? SNNC_F32 : SNNC_F64, call);
+    cell_describe(c, array_real_type(j->type), call);
     call->num_steps = (size_t)j->num_steps;
     call->num_neurons = (size_t)j->n;
     call->every = (size_t)j->request->every;
@@ -85,9 +85,8 @@ static int describe(run_job *j)
     }
     else if (out[RUN_SPK]) {
         call->spk.data = PyArray_DATA(out[RUN_SPK]);
-        call->spk_type = j->spk_type == NPY_FLOAT    ? SNNC_F32
-                         : j->spk_type == NPY_DOUBLE ? SNNC_F64
-                                                     : SNNC_U8;
+        const int real = j->spk_type == NPY_FLOAT || j->spk_type == NPY_DOUBLE;
+        call->spk_type = real ? array_real_type(j->spk_type) : SNNC_U8;
     }
     if (out[RUN_COUNT])
         call->count = PyArray_DATA(out[RUN_COUNT]);

@@ -8,7 +8,7 @@ SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 #define ADJOINT_0(name) \
     case SNNC_##name: NAME(name##_adjoint)(a, reset); break;
 #define ADJOINT_1(name)
-#define SNNC_MODEL(name, states, params, undelayed, hard) ADJOINT_##hard(name)
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) ADJOINT_##hard(name)
 #include "models.def"
 #undef SNNC_MODEL
 #undef ADJOINT_1
@@ -20,7 +20,12 @@ SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
  * dynamics only (1), or of the threshold and the graded factor too (2). */
 SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
 {
-    const int of_spikes = k == 0 || (model == SNNC_Leaky && k == 2);
+    static const int factors[SNNC_NUM_MODELS] = {
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) graded,
+#include "models.def"
+#undef SNNC_MODEL
+    };
+    const int of_spikes = k == 0 || k == factors[model];
     return parameters > of_spikes;
 }
 
@@ -172,8 +177,8 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
     ROW(adjoint, name, states, params, reset, 1, 0, 1) \
     ROW(adjoint, name, states, params, reset, 2, 0, 1) \
     FUSED_ROWS(name, states, params, reset)
-#define SNNC_MODEL(name, states, params, undelayed, hard)     \
-    ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS( \
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
+    ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS(     \
         name, states, params, ZERO) ROWS(name, states, params, NONE))
 #include "models.def"
 #undef SNNC_MODEL
@@ -206,7 +211,7 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
 static const snnc_adjoint_fns NAME(adjoint_fns) = {
     .adjoint =
         {
-#define SNNC_MODEL(name, states, params, undelayed, hard)                             \
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard)                     \
     ADJOINT_##hard([SNNC_##name] = {ROW_NAMES(name, SUBTRACT), ROW_NAMES(name, ZERO), \
                                     ROW_NAMES(name, NONE)}, )
 #include "models.def"
@@ -215,9 +220,9 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #if defined(SNNC_MORE_SWEEPS)
     .fused =
         {
-#define SNNC_MODEL(name, states, params, undelayed, hard)        \
-    ADJOINT_##hard([SNNC_##name] = {FUSED_NAMES(name, SUBTRACT), \
-                                    FUSED_NAMES(name, ZERO),     \
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
+    ADJOINT_##hard([SNNC_##name] = {FUSED_NAMES(name, SUBTRACT),  \
+                                    FUSED_NAMES(name, ZERO),      \
                                     FUSED_NAMES(name, NONE)}, )
 #include "models.def"
 #undef SNNC_MODEL

@@ -166,8 +166,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
     int parameters = 0; /* of which gradients are wanted: see snnc_adjoint_fns */
     p->graded = -1;
     for (int k = 0; k < f->num_params; k++) {
-        const int graded =
-            strcmp(snnc_model_at(call->model)->params[k], "graded_spikes_factor") == 0;
+        const int graded = k > 0 && k == snnc_model_at(call->model)->graded;
         if (graded)
             p->graded = k;
         if (b->grad_params[k] && (graded || k == 0))

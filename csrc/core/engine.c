@@ -27,8 +27,9 @@ enum {
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
 #define SNNC_LIST(...) {__VA_ARGS__}
 #define SNNC_COUNT(...) (int)(sizeof((const char *const[])__VA_ARGS__) / sizeof(char *))
-#define SNNC_MODEL(name, states, params, undelayed, hard) \
-    {#name, SNNC_COUNT(states), SNNC_COUNT(params), states, params, undelayed, hard},
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard)                      \
+    {#name, SNNC_COUNT(states), SNNC_COUNT(params), states, params, graded, undelayed, \
+     hard},
 #include "models.def"
 #undef SNNC_MODEL
 #undef SNNC_COUNT
@@ -223,16 +224,6 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     return SNNC_OK;
 }
 
-/* The parameter of that name among a model's, or NULL. */
-static const void *param_named(const snnc_model_info *info, const void *const *params,
-                               const char *name)
-{
-    for (int k = 0; k < info->num_params; k++)
-        if (strcmp(info->params[k], name) == 0)
-            return params[k];
-    return NULL;
-}
-
 const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call)
 {
     /* Every model has this one, unless it is left out. */
@@ -251,18 +242,16 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
 }
 
 /* Whether two sequences are at nearly the same place in their pages, in every row of
- * the first. A sweep that writes one of them and reads the other is slow then:
- * processors take a load for one of what has just been stored where addresses agree in
- * their last 12 bits. New arrays are placed MIN_DISTANCE apart or more
- * (binding/arrays.c). */
+ * the first: a sweep that writes one of them and reads the other is slow then. New
+ * arrays are placed apart (binding/arrays.c). */
 static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
 {
-    enum { PAGE = 4096, MIN_DISTANCE = 256 };
     if (a->tiled || b->tiled) /* as spikes that aren't wanted, of whatever type */
         return 0;
     const uintptr_t ahead = (uintptr_t)a->data - (uintptr_t)b->data;
     const uintptr_t step = (uintptr_t)a->step * snnc_size_of(a->type);
-    return step % PAGE == 0 && (ahead + MIN_DISTANCE) % PAGE < 2 * MIN_DISTANCE;
+    return step % SNNC_ALIAS_BYTES == 0 &&
+           (ahead + SNNC_ALIAS_DISTANCE) % SNNC_ALIAS_BYTES < 2 * SNNC_ALIAS_DISTANCE;
 }
 
 /* Whether rows->trace does what is wanted, and does it faster than single steps. */
@@ -318,7 +307,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
                        call->spk_type);
     p->weight = NULL;
     if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
-        p->weight = param_named(info, call->params, "graded_spikes_factor");
+        p->weight = info->graded ? call->params[info->graded] : NULL;
     int transposed = (p->x.tiled && p->x.strides) || (p->spk.tiled && p->spk.strides);
     /* Rows write spikes themselves where they can; else bytes to a tile. */
     if (p->spk.type == SNNC_U8 && !p->spk.strides)
@@ -413,8 +402,8 @@ static void step_inhibited(const snnc_plan *p, const snnc_row *row, char *r)
     const int mem = p->num_states - 1, per_neuron = p->period > 0;
     const size_t stride = call->rival_stride ? call->rival_stride : 1;
     const snnc_model_info *info = &models[call->model];
-    const void *threshold = param_named(info, row->params, "threshold");
-    const void *graded = param_named(info, row->params, "graded_spikes_factor");
+    const void *threshold = row->params[0];
+    const void *graded = info->graded ? row->params[info->graded] : NULL;
 
     if (!call->undelayed)
         r = NULL;

@@ -15,7 +15,7 @@ SNNC_INLINE int NAME(cell)(int model, real x, real *state, const real *param, in
                            int undelayed)
 {
     switch (model) {
-#define SNNC_MODEL(name, states, params, has_undelayed, hard) \
+#define SNNC_MODEL(name, states, params, graded, has_undelayed, hard) \
     case SNNC_##name: return NAME(name)(x, state, param, reset, undelayed);
 #include "models.def"
 #undef SNNC_MODEL
@@ -301,7 +301,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
     ROWS_WRITING(BYTES, name, states, params, reset, undelayed) \
     SWEEPS_##hard(name, states, params, reset, undelayed)       \
         TRACES_##undelayed##hard(name, states, params, reset)
-#define SNNC_MODEL(name, states, params, has_undelayed, hard)                         \
+#define SNNC_MODEL(name, states, params, graded, has_undelayed, hard)                 \
     ROW_BUILT_##hard(                                                                 \
         ROWS(name, states, params, ZERO, 0,                                           \
              hard) ROW_IF_##has_undelayed(ROWS(name, states, params, ZERO, 1, hard))  \
@@ -325,7 +325,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
         }                                                       \
     }
 static const snnc_row_table NAME(row_table) = {
-#define SNNC_MODEL(name, states, params, has_undelayed, hard)                        \
+#define SNNC_MODEL(name, states, params, graded, has_undelayed, hard)                \
     ROW_BUILT_##hard(                                                                \
         [SNNC_##name] = {                                                            \
             [SNNC_ZERO] = {ROW_NAMES(name, ZERO, 0, hard),                           \
