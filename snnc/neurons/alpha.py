@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from snnc.neurons.torch_neuron import Reset
+
     Floats = NDArray[Any]
 
 
@@ -37,36 +39,14 @@ class Alpha(TorchNeuron):
 
     Parameters
     ----------
-    alpha : float or array_like
-        Decay rate of the excitatory exponential; clipped to [0, 1], in the constructor with a
-        warning. Must exceed `beta`.
-    beta : float or array_like
-        Decay rate of the inhibitory exponential; clipped likewise.
-    threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires. An infinite one gives NaN with
-        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
-    init_hidden : bool, default False
-        Whether the neuron holds its states itself: calls neither take nor return them then.
-    inhibition : bool, default False
-        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
-    reset_mechanism : {"zero", "subtract", "none"}, default "zero"
-        What a spike does to its neuron, at the next step.
-    output : bool, default False
-        With `init_hidden`, whether calls also return the states.
-    spike_grad : callable, optional
-        The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or
-        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
-    surrogate_disable : bool, default False
-        If True, block gradients through spikes.
-    learn_alpha, learn_beta, learn_threshold : bool, default False
-        Whether these are parameters that training changes.
-    state_quant : False
-        For the order of snnTorch's arguments; must be False.
+    {parameters}
 
     Raises
     ------
     ValueError
         If any alpha, clipped, does not exceed its beta.
+
+    {calls}
 
     Notes
     -----
@@ -88,8 +68,11 @@ class Alpha(TorchNeuron):
     [0.    0.    0.227 0.341 0.384 0.385 0.362]
     """
 
-    alpha = Parameter("The decay rate of the excitatory exponential.")
-    beta = Parameter("The decay rate of the inhibitory exponential.")
+    alpha = Parameter(
+        "Decay rate of the excitatory exponential; clipped to [0, 1], in the constructor "
+        "with a warning. Must exceed `beta`."
+    )
+    beta = Parameter("Decay rate of the inhibitory exponential; clipped likewise.")
     learn_alpha = Option("Whether training changes alpha.")
 
     def __init__(
@@ -104,7 +87,7 @@ class Alpha(TorchNeuron):
         learn_alpha: bool = False,
         learn_beta: bool = False,
         learn_threshold: bool = False,
-        reset_mechanism: str = "zero",
+        reset_mechanism: Reset = "zero",
         state_quant: bool = False,
         output: bool = False,
     ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc import _core, surrogate
 from snnc._arguments import MOST_SHOWN, flag, frozen, missing, real_array, shown
+from snnc.neurons import docs
 from snnc.neurons.descriptors import Option, StateDescriptor, holds_none
 from snnc.neurons.sequences import Sequences, columns
 
@@ -39,38 +40,6 @@ _OF_MODULES = {
     "requires_grad_": "gradients are asked for by run(..., grad=True)",
     "zero_grad": "backward returns gradients, none are kept",
 }
-
-_CALL_DOC = """
-    Calls
-    -----
-    ``spk, {states} = neuron(input_, {states})`` does one step.
-
-    input_ : array_like
-        The weighted input of this step. It, the states and the parameters broadcast to the
-        neuron shape.
-    {states} : array_like
-        The states after the last step; at first those of ``reset_mem()``. A neuron that holds
-        its states (``init_hidden=True``) takes none.
-    out : tuple of (ndarray or None), optional
-        Arrays to fill, in the order of what is returned; None allocates. They must have exactly
-        the neuron shape and the computing dtype and be C-contiguous. A state's own array may
-        be its output: then it is updated in place.
-    dtype : {{float32, float64}}, optional
-        The dtype to compute in; by default float64 if the input or a state is, else float32.
-        Python's own numbers and the parameters do not affect it.
-
-    It returns spikes (0 or 1) and the states after this step, as arrays of the neuron shape, or
-    as NumPy scalars where that is (); of a neuron that holds its states the spikes only, unless
-    ``output=True``. A missing state, a state given to a neuron that holds its own, and an operand
-    that is not an array of real numbers are a TypeError; shapes that don't broadcast, and an
-    `out` that is not as described, a ValueError.
-
-    >>> lif = snnc.{example}
-    >>> {states} = lif.reset_mem()
-    >>> spk, {states} = lif(np.zeros(3, np.float32), {states})
-    >>> spk
-    array([0., 0., 0.], dtype=float32)
-    """
 
 
 def _check_shapes(parameters: dict[str, Floats]) -> None:
@@ -128,8 +97,10 @@ class SpikingNeuron(Sequences, _core.Neuron):
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
 
-    init_hidden = Option("Whether the neuron holds its states itself.")
-    output = Option("Whether a call returns the states too if the neuron holds them.")
+    init_hidden = Option(
+        "Whether the neuron holds its states itself: calls neither take nor return them then."
+    )
+    output = Option("With `init_hidden`, whether calls also return the states.")
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
     __signature__ = _Signature()
@@ -165,8 +136,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
             cls._call.__name__ = "__call__"  # as errors name it
             cls._call.__qualname__ = f"{cls.__qualname__}.__call__"
             if cls.__doc__:  # there is none under python -OO
-                example = f"{cls.__name__}({cls._example})"
-                cls.__doc__ += _CALL_DOC.format(states=", ".join(cls.states), example=example)
+                cls.__doc__ = docs.assembled(cls)
 
     def _missing(self, name: str) -> Any:
         """Say what to write instead of an attribute that is not there."""

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 class Parameter:
-    """A parameter: read as a read-only array, set with validation and at once in effect."""
+    """A parameter: read as a read-only array, set with validation and at once in effect.
+
+    Its paragraph stands in the docstring of the class, too.
+    """
+
+    kind = "float or array_like"
 
     def __init__(self, doc: str) -> None:
         self.__doc__ = doc
@@ -32,6 +37,8 @@ class Parameter:
 
 class Option:
     """An option: a flag, or the name of a reset mechanism."""
+
+    kind = "bool"
 
     def __init__(self, doc: str) -> None:
         self.__doc__ = doc

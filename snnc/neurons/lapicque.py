@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from snnc.neurons.torch_neuron import Reset
+
     Floats = NDArray[Any]
 
 
@@ -35,37 +37,9 @@ class Lapicque(TorchNeuron):
 
     Parameters
     ----------
-    beta : float or array_like, optional
-        The decay rate of the membrane, exp(-dt/(R C)). With `beta` alone R is 1 and C follows;
-        with one of `R` and `C` the other follows. All three are a ValueError. As the
-        membrane is integrated by Euler's method, it decays by 1 + log(beta) a step.
-    R : float or array_like, optional
-        Resistance of the membrane, in ohm.
-    C : float or array_like, optional
-        Capacitance of the membrane, in farad.
-    time_step : float or array_like, default 1
-        Duration of a step, in seconds.
-    threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires, in volt (inputs are in ampere). An
-        infinite one gives NaN with "subtract" (0 times inf, as in snnTorch): a readout that is not
-        to fire resets by "none".
-    init_hidden : bool, default False
-        Whether the neuron holds its states itself: calls neither take nor return them then.
-    inhibition : bool, default False
-        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
-    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
-        What a spike does to its neuron, at the next step.
-    output : bool, default False
-        With `init_hidden`, whether calls also return the states.
-    spike_grad : callable, optional
-        The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or
-        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
-    surrogate_disable : bool, default False
-        If True, block gradients through spikes.
-    learn_beta, learn_threshold : bool, default False
-        Whether these are parameters that training changes.
-    state_quant : False
-        For the order of snnTorch's arguments; must be False.
+    {parameters}
+
+    {calls}
 
     Notes
     -----
@@ -88,10 +62,19 @@ class Lapicque(TorchNeuron):
     array([26, 53, 81])
     """
 
-    beta = Parameter("The decay rate of the membrane, exp(-time_step/(R C)).")
-    R = Parameter("The resistance of the membrane.")
-    C = Parameter("The capacitance of the membrane.")
-    time_step = Parameter("The duration of a step.")
+    threshold = Parameter(
+        "Membrane potential above which the neuron fires, in volt (inputs are in ampere). "
+        'An infinite one gives NaN with "subtract" (0 times inf, as in snnTorch): a readout '
+        'that is not to fire resets by "none".'
+    )
+    beta = Parameter(
+        "Decay rate of the membrane, exp(-time_step/(R C)). With `beta` alone R is 1 and C "
+        "follows; with one of `R` and `C` the other follows. All three are a ValueError. As the "
+        "membrane is integrated by Euler's method, it decays by 1 + log(beta) a step."
+    )
+    R = Parameter("Resistance of the membrane, in ohm.")
+    C = Parameter("Capacitance of the membrane, in farad.")
+    time_step = Parameter("Duration of a step, in seconds.")
 
     _clipped: ClassVar = ()
     _instead: ClassVar = {**OF_LEAKY, **OF_OTHERS, "dt": "write time_step"}
@@ -109,7 +92,7 @@ class Lapicque(TorchNeuron):
         inhibition: bool = False,
         learn_beta: bool = False,
         learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
+        reset_mechanism: Reset = "subtract",
         state_quant: bool = False,
         output: bool = False,
     ) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from snnc.neurons.torch_neuron import Reset
+
     Floats = NDArray[Any]
 
 
@@ -34,33 +36,9 @@ class Leaky(TorchNeuron):
 
     Parameters
     ----------
-    beta : float or array_like
-        Decay rate of the membrane, exp(-dt/tau_mem); clipped to [0, 1], in the constructor with a
-        warning.
-    threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires. An infinite one gives NaN with
-        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
-    init_hidden : bool, default False
-        Whether the neuron holds its states itself: calls neither take nor return them then.
-    inhibition : bool, default False
-        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
-    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
-        What a spike does to its neuron.
-    output : bool, default False
-        With `init_hidden`, whether calls also return the states.
-    graded_spikes_factor : float or array_like, default 1.0
-        The value of a spike.
-    reset_delay : bool, default True
-        Whether a spike resets its neuron at the next step, not within its own.
-    spike_grad : callable, optional
-        The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or
-        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
-    surrogate_disable : bool, default False
-        If True, block gradients through spikes.
-    learn_beta, learn_threshold, learn_graded_spikes_factor : bool, default False
-        Whether these are parameters that training changes.
-    state_quant : False
-        For the order of snnTorch's arguments; must be False.
+    {parameters}
+
+    {calls}
 
     Notes
     -----
@@ -86,9 +64,12 @@ class Leaky(TorchNeuron):
     1.0 1.22
     """
 
-    beta = Parameter("The decay rate of the membrane.")
+    beta = Parameter(
+        "Decay rate of the membrane, exp(-dt/tau_mem); clipped to [0, 1], in the "
+        "constructor with a warning."
+    )
     graded_spikes_factor = Parameter("The value of a spike.")
-    reset_delay = Option("Whether a spike resets its neuron at the next step.")
+    reset_delay = Option("Whether a spike resets its neuron at the next step, not within its own.")
     learn_graded_spikes_factor = Option("Whether training changes graded_spikes_factor.")
 
     _instead: ClassVar = {**OF_LIF, **OF_LEAKY}
@@ -103,7 +84,7 @@ class Leaky(TorchNeuron):
         inhibition: bool = False,
         learn_beta: bool = False,
         learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
+        reset_mechanism: Reset = "subtract",
         state_quant: bool = False,
         output: bool = False,
         graded_spikes_factor: ArrayLike = 1.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -97,41 +97,15 @@ class LIF(SpikingNeuron):
 
     Parameters
     ----------
-    tau_m : float or array_like
-        Membrane time constant, in the unit of time of `dt` and `t_ref`, whichever it is.
-    dt : float or array_like
-        Duration of a step.
-    v_threshold : float or array_like
-        Membrane potential at which the neuron fires, in the unit of `v_rest` and `v_reset`.
-    R : float or array_like, default 1.0
-        Membrane resistance: R times the input is a voltage.
-    v_rest : float or array_like, default 0.0
-        Resting potential.
-    v_reset : float or array_like, optional
-        Potential after a spike, below `v_threshold`; by default `v_rest`.
-    t_ref : float or array_like, default 0.0
-        Refractory time: after a reset, round(t_ref/dt) integrations (halves to even) are
-        skipped, v held at `v_reset`. To mean n steps pass ``t_ref=n*dt``. With
-        ``spike_test="before"`` the integration of the spike's own step is the first.
-    method : {"euler", "exact"}, default "euler"
-        Forward Euler, or the solution for an input that is constant over the step.
-    spike_test : {"after", "before"}, default "after"
-        Whether a step tests after integrating or before.
-    fire_at_threshold : bool, default True
-        Whether v equal to `v_threshold` fires (``>=``), or only v above it (``>``).
-    sigma : float or array_like, default 0.0
-        White noise: an integration adds ``sigma*sqrt(dt)`` times a standard normal number to v.
-        Calls and `run` need `rng` then.
-    init_hidden : bool, default False
-        Whether the neuron holds its states itself: calls neither take nor return them then.
-    output : bool, default False
-        With `init_hidden`, whether calls also return the states.
+    {parameters}
 
     Raises
     ------
     ValueError
         If `tau_m` or `dt` is not positive, `t_ref` or `sigma` is negative, `v_reset` is not
         below `v_threshold`, or `dt` exceeds `tau_m` with ``method="euler"``.
+
+    {calls}
 
     Notes
     -----
@@ -157,16 +131,29 @@ class LIF(SpikingNeuron):
     array([-50., -70.])
     """
 
-    tau_m = Parameter("The membrane time constant.")
-    dt = Parameter("The duration of a step.")
-    v_threshold = Parameter("The membrane potential at which the neuron fires.")
-    R = Parameter("The membrane resistance.")
-    v_rest = Parameter("The resting potential.")
-    t_ref = Parameter("The refractory time.")
-    sigma = Parameter("The standard deviation of the noise, per square root of time.")
-    method = Option('How it is integrated: "euler" or "exact".')
-    spike_test = Option('Whether a step tests "after" integrating or "before".')
-    fire_at_threshold = Option("Whether v equal to the threshold fires.")
+    tau_m = Parameter(
+        "Membrane time constant, in the unit of time of `dt` and `t_ref`, whichever it is."
+    )
+    dt = Parameter("Duration of a step.")
+    v_threshold = Parameter(
+        "Membrane potential at which the neuron fires, in the unit of `v_rest` and `v_reset`."
+    )
+    R = Parameter("Membrane resistance: R times the input is a voltage.")
+    v_rest = Parameter("Resting potential.")
+    t_ref = Parameter(
+        "Refractory time: after a reset, round(t_ref/dt) integrations (halves to even) are "
+        "skipped, v held at `v_reset`. To mean n steps pass ``t_ref=n*dt``. With "
+        '``spike_test="before"`` the integration of the spike\'s own step is the first.'
+    )
+    sigma = Parameter(
+        "White noise: an integration adds ``sigma*sqrt(dt)`` times a standard normal number "
+        "to v. Calls and `run` need `rng` then."
+    )
+    method = Option("Forward Euler, or the solution for an input that is constant over the step.")
+    spike_test = Option("Whether a step tests after integrating or before.")
+    fire_at_threshold = Option(
+        "Whether v equal to `v_threshold` fires (``>=``), or only v above it (``>``)."
+    )
 
     _prepares = True
     _instead: ClassVar = {
@@ -203,8 +190,8 @@ class LIF(SpikingNeuron):
         v_rest: ArrayLike = 0.0,
         v_reset: ArrayLike | None = None,
         t_ref: ArrayLike = 0.0,
-        method: str = "euler",
-        spike_test: str = "after",
+        method: Literal["euler", "exact"] = "euler",
+        spike_test: Literal["after", "before"] = "after",
         fire_at_threshold: bool = True,
         sigma: ArrayLike = 0.0,
         init_hidden: bool = False,
@@ -230,7 +217,7 @@ class LIF(SpikingNeuron):
 
     @property
     def v_reset(self) -> Any:
-        """The potential after a spike; assign None to follow `v_rest`."""
+        """Potential after a spike, below `v_threshold`; by default (None) `v_rest`."""
         return self._parameters.get("v_reset", self._parameters["v_rest"])
 
     @v_reset.setter

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from snnc.neurons.torch_neuron import Reset
+
     Floats = NDArray[Any]
 
 
@@ -35,33 +37,9 @@ class Synaptic(TorchNeuron):
 
     Parameters
     ----------
-    alpha : float or array_like
-        Decay rate of the synaptic current, exp(-dt/tau_syn); clipped to [0, 1], in the constructor
-        with a warning.
-    beta : float or array_like
-        Decay rate of the membrane, exp(-dt/tau_mem); clipped likewise.
-    threshold : float or array_like, default 1.0
-        Membrane potential above which the neuron fires. An infinite one gives NaN with
-        "subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by "none".
-    init_hidden : bool, default False
-        Whether the neuron holds its states itself: calls neither take nor return them then.
-    inhibition : bool, default False
-        Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire.
-    reset_mechanism : {"subtract", "zero", "none"}, default "subtract"
-        What a spike does to its neuron.
-    output : bool, default False
-        With `init_hidden`, whether calls also return the states.
-    reset_delay : bool, default True
-        Whether a spike resets its neuron at the next step, not within its own.
-    spike_grad : callable, optional
-        The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or
-        any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``.
-    surrogate_disable : bool, default False
-        If True, block gradients through spikes.
-    learn_alpha, learn_beta, learn_threshold : bool, default False
-        Whether these are parameters that training changes.
-    state_quant : False
-        For the order of snnTorch's arguments; must be False.
+    {parameters}
+
+    {calls}
 
     Notes
     -----
@@ -83,9 +61,12 @@ class Synaptic(TorchNeuron):
     array([ 23,  41,  53,  71,  83, 101, 113, 131, 143, 161, 173, 191])
     """
 
-    alpha = Parameter("The decay rate of the synaptic current.")
-    beta = Parameter("The decay rate of the membrane.")
-    reset_delay = Option("Whether a spike resets its neuron at the next step.")
+    alpha = Parameter(
+        "Decay rate of the synaptic current, exp(-dt/tau_syn); clipped to [0, 1], in the "
+        "constructor with a warning."
+    )
+    beta = Parameter("Decay rate of the membrane, exp(-dt/tau_mem); clipped likewise.")
+    reset_delay = Option("Whether a spike resets its neuron at the next step, not within its own.")
     learn_alpha = Option("Whether training changes alpha.")
 
     def __init__(
@@ -100,7 +81,7 @@ class Synaptic(TorchNeuron):
         learn_alpha: bool = False,
         learn_beta: bool = False,
         learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
+        reset_mechanism: Reset = "subtract",
         state_quant: bool = False,
         output: bool = False,
         reset_delay: bool = True,

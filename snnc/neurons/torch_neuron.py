@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LONGEST_INTERVAL = 1 << 16  # steps: what an interrupt waits for in the backward pass
 _DEFAULT_SURROGATE = surrogate.atan(alpha=2.0)
 ZERO = np.zeros(())
+
+Reset = Literal["subtract", "zero", "none"]
 
 OF_LIF = {
     "tau_m": "write beta=exp(-dt/tau_m), or use snnc.LIF",
@@ -48,9 +50,18 @@ def refuse_quantisation(state_quant: Any) -> None:
 class TorchNeuron(SpikingNeuron):
     """The base class of snnTorch's models: their common parameter and options."""
 
-    threshold = Parameter("The membrane potential above which a neuron fires.")
-    inhibition = Option("Whether only one neuron of a row (axis 1) may fire in a step.")
-    reset_mechanism = Option('What a spike does to its neuron: "subtract", "zero", "none".')
+    threshold = Parameter(
+        "Membrane potential above which the neuron fires. An infinite one gives NaN with "
+        '"subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by '
+        '"none".'
+    )
+    inhibition = Option(
+        "Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire."
+    )
+    reset_mechanism = Option(
+        "What a spike does to its neuron: in the step after it, or with "
+        "`reset_delay=False`, where there is one, within its own."
+    )
 
     surrogate_disable = Option("If True, block gradients through spikes.")
     learn_beta = Option("Whether training changes beta.")
@@ -69,7 +80,11 @@ class TorchNeuron(SpikingNeuron):
 
     @property
     def spike_grad(self) -> Callable[[Any], Any]:
-        """What stands in for the derivative of a spike, a callable on mem - threshold."""
+        """The surrogate derivative of a spike in the backward pass.
+
+        One of `snnc.surrogate`, or any callable on an array of mem - threshold; by default
+        ``surrogate.atan(alpha=2.0)``.
+        """
         return self._options["spike_grad"] or _DEFAULT_SURROGATE
 
     @spike_grad.setter
