@@ -8,8 +8,8 @@ import numpy as np
 
 from snnc._arguments import cast
 from snnc.neurons.base import SpikingNeuron
-from snnc.neurons.descriptors import Option, Parameter
-from snnc.neurons.torch_neuron import TorchNeuron, refuse_quantisation
+from snnc.neurons.descriptors import Flag, Parameter, StateDescriptor
+from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,7 +73,10 @@ class Alpha(TorchNeuron):
         "with a warning. Must exceed `beta`."
     )
     beta = Parameter("Decay rate of the inhibitory exponential; clipped likewise.")
-    learn_alpha = Option("Whether training changes alpha.")
+    learn_alpha = Flag("Whether training changes alpha.")
+    syn_exc = StateDescriptor()
+    syn_inh = StateDescriptor()
+    mem = StateDescriptor()
 
     def __init__(
         self,
@@ -91,19 +94,7 @@ class Alpha(TorchNeuron):
         state_quant: bool = False,
         output: bool = False,
     ) -> None:
-        refuse_quantisation(state_quant)
-        self._setup(
-            {"alpha": alpha, "beta": beta, "threshold": threshold},
-            init_hidden=init_hidden,
-            inhibition=inhibition,
-            reset_mechanism=reset_mechanism,
-            output=output,
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_alpha=learn_alpha,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-        )
+        self._setup(locals())
 
     def _complete(
         self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]

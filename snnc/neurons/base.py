@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from snnc import _core, surrogate
-from snnc._arguments import MOST_SHOWN, flag, frozen, missing, real_array, shown
+from snnc._arguments import MOST_SHOWN, frozen, missing, real_array, shown
 from snnc.neurons import docs
-from snnc.neurons.descriptors import Option, StateDescriptor, holds_none
+from snnc.neurons.descriptors import Flag, Option, Parameter, holds_none
 from snnc.neurons.sequences import Sequences, columns
 
 if TYPE_CHECKING:
@@ -89,18 +89,17 @@ class SpikingNeuron(Sequences, _core.Neuron):
     _start_names: ClassVar[tuple[str, ...]]  # of gradients: mem0, ...
 
     _example: ClassVar[str]  # the arguments of a constructor, for the docstring
-    _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # of options that aren't flags
-    _optional: ClassVar[frozenset[str]] = frozenset()  # parameters that may be None
+    _described: ClassVar[Mapping[str, Parameter | Option[Any]]]  # parameters and options
     _instead: ClassVar[Mapping[str, str]] = {}  # of names of other models: what to write here
     _wide: ClassVar[str] = ""  # kinds of dtypes that compute in float64, beside float64
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
 
-    init_hidden = Option(
+    init_hidden = Flag(
         "Whether the neuron holds its states itself: calls neither take nor return them then."
     )
-    output = Option("With `init_hidden`, whether calls also return the states.")
+    output = Flag("With `init_hidden`, whether calls also return the states.")
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
     __signature__ = _Signature()
@@ -126,8 +125,12 @@ class SpikingNeuron(Sequences, _core.Neuron):
             cls._name = cls.__name__
             cls.states = _core.models[cls.__name__][0]
             cls._start_names = tuple(f"{name}0" for name in cls.states)
-            for index, name in enumerate(cls.states):
-                setattr(cls, name, StateDescriptor(name, index))
+            cls._described = {
+                name: descriptor
+                for base in cls.__mro__
+                for name, descriptor in vars(base).items()
+                if isinstance(descriptor, (Parameter, Option))
+            }
             state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
             cls.State = state
             cls._default = columns(cls.states, ("spk", *cls._recorded()))
@@ -179,27 +182,25 @@ class SpikingNeuron(Sequences, _core.Neuron):
     def _options(self) -> dict[str, Any]:
         return self._configuration.options
 
-    def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
-        """Set all parameters and options; what constructors do."""
+    def _setup(self, arguments: Mapping[str, Any]) -> None:
+        """Set all parameters and options from a constructor's arguments (`locals()`)."""
+        parameters: dict[str, Any] = {}
+        options: dict[str, Any] = {}
+        for name, value in arguments.items():
+            if name != "self":
+                is_parameter = isinstance(self._described[name], Parameter)
+                (parameters if is_parameter else options)[name] = value
         self._set(Configuration({}, {}, None, None), None, False, None)
         self._configure(parameters, options)
 
     def _configure(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         """Set some, with everything that follows from them, or raise and change nothing."""
-        all_options = {**self._options}
-        for name, value in options.items():
-            choices = self._choices.get(name)
-            if name == "spike_grad":
-                if value is not None and (not callable(value) or isinstance(value, type)):
-                    raise TypeError(f"{name}={value!r}; expected a callable, or None")
-                all_options[name] = value
-            elif not choices:
-                all_options[name] = flag(name, value)
-            elif isinstance(value, str) and value in choices:
-                all_options[name] = value
-            else:
-                raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
-        unset = {n for n, value in parameters.items() if value is None and n in self._optional}
+        described: Mapping[str, Any] = self._described
+        all_options = {
+            **self._options,
+            **{n: described[n].checked(value) for n, value in options.items()},
+        }
+        unset = {n for n, value in parameters.items() if value is None and described[n].default}
         new = {n: real_array(n, value) for n, value in parameters.items() if n not in unset}
         kept = {n: array for n, array in self._parameters.items() if n not in unset}
         _check_shapes({**kept, **new})

@@ -8,8 +8,8 @@ import numpy as np
 
 from snnc._arguments import cast, plain
 from snnc.neurons.base import Configuration, SpikingNeuron
-from snnc.neurons.descriptors import Parameter
-from snnc.neurons.torch_neuron import OF_LEAKY, OF_OTHERS, TorchNeuron, refuse_quantisation
+from snnc.neurons.descriptors import Parameter, StateDescriptor
+from snnc.neurons.torch_neuron import OF_LEAKY, OF_OTHERS, TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -75,6 +75,7 @@ class Lapicque(TorchNeuron):
     R = Parameter("Resistance of the membrane, in ohm.")
     C = Parameter("Capacitance of the membrane, in farad.")
     time_step = Parameter("Duration of a step, in seconds.")
+    mem = StateDescriptor()
 
     _clipped: ClassVar = ()
     _instead: ClassVar = {**OF_LEAKY, **OF_OTHERS, "dt": "write time_step"}
@@ -96,24 +97,13 @@ class Lapicque(TorchNeuron):
         state_quant: bool = False,
         output: bool = False,
     ) -> None:
-        refuse_quantisation(state_quant)
-        given = {"beta": beta, "R": R, "C": C}
-        given = {name: value for name, value in given.items() if value is not False}
-        if len(given) == 3:
+        arguments = {**locals()}
+        missing = {name for name in ("beta", "R", "C") if arguments[name] is False}
+        if not missing:
             raise ValueError("beta, R and C were all given; any two of them determine the third")
-        if not given or given.keys() in ({"R"}, {"C"}):
+        if "beta" in missing and len(missing) > 1:
             raise ValueError("expected beta, or R and C, or beta and one of them")
-        self._setup(
-            {**given, "time_step": time_step, "threshold": threshold},
-            init_hidden=init_hidden,
-            inhibition=inhibition,
-            reset_mechanism=reset_mechanism,
-            output=output,
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-        )
+        self._setup({n: value for n, value in arguments.items() if n not in missing})
 
     def _complete(
         self, parameters: dict[str, Floats], new: dict[str, Floats], options: dict[str, Any]

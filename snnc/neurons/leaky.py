@@ -8,8 +8,8 @@ import numpy as np
 
 from snnc._arguments import cast
 from snnc.neurons.base import SpikingNeuron
-from snnc.neurons.descriptors import Option, Parameter
-from snnc.neurons.torch_neuron import OF_LEAKY, OF_LIF, TorchNeuron, refuse_quantisation
+from snnc.neurons.descriptors import Flag, Parameter, StateDescriptor
+from snnc.neurons.torch_neuron import OF_LEAKY, OF_LIF, TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +69,9 @@ class Leaky(TorchNeuron):
         "constructor with a warning."
     )
     graded_spikes_factor = Parameter("The value of a spike.")
-    reset_delay = Option("Whether a spike resets its neuron at the next step, not within its own.")
-    learn_graded_spikes_factor = Option("Whether training changes graded_spikes_factor.")
+    reset_delay = Flag("Whether a spike resets its neuron at the next step, not within its own.")
+    learn_graded_spikes_factor = Flag("Whether training changes graded_spikes_factor.")
+    mem = StateDescriptor()
 
     _instead: ClassVar = {**OF_LIF, **OF_LEAKY}
 
@@ -91,20 +92,7 @@ class Leaky(TorchNeuron):
         learn_graded_spikes_factor: bool = False,
         reset_delay: bool = True,
     ) -> None:
-        refuse_quantisation(state_quant)
-        self._setup(
-            {"beta": beta, "threshold": threshold, "graded_spikes_factor": graded_spikes_factor},
-            init_hidden=init_hidden,
-            inhibition=inhibition,
-            reset_mechanism=reset_mechanism,
-            output=output,
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            learn_graded_spikes_factor=learn_graded_spikes_factor,
-            reset_delay=reset_delay,
-        )
+        self._setup(locals())
 
     def _constants(
         self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike

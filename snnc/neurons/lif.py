@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from snnc._arguments import index, plain, real_numbers, shown
 from snnc.neurons.base import Configuration, SpikingNeuron
-from snnc.neurons.descriptors import Option, Parameter
+from snnc.neurons.descriptors import Choice, Flag, Parameter, StateDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,9 @@ __all__ = ["LIF"]
 
 
 MOST_SKIPPED = 2**24
+
+Method = Literal["euler", "exact"]
+SpikeTest = Literal["after", "before"]
 
 
 class _Derived(NamedTuple):
@@ -140,6 +143,10 @@ class LIF(SpikingNeuron):
     )
     R = Parameter("Membrane resistance: R times the input is a voltage.")
     v_rest = Parameter("Resting potential.")
+    v_reset = Parameter(
+        "Potential after a spike, below `v_threshold`; by default (None) `v_rest`.",
+        default="v_rest",
+    )
     t_ref = Parameter(
         "Refractory time: after a reset, round(t_ref/dt) integrations (halves to even) are "
         "skipped, v held at `v_reset`. To mean n steps pass ``t_ref=n*dt``. With "
@@ -149,11 +156,18 @@ class LIF(SpikingNeuron):
         "White noise: an integration adds ``sigma*sqrt(dt)`` times a standard normal number "
         "to v. Calls and `run` need `rng` then."
     )
-    method = Option("Forward Euler, or the solution for an input that is constant over the step.")
-    spike_test = Option("Whether a step tests after integrating or before.")
-    fire_at_threshold = Option(
+    method = Choice[Method](
+        "Forward Euler, or the solution for an input that is constant over the step.",
+        get_args(Method),
+    )
+    spike_test = Choice[SpikeTest](
+        "Whether a step tests after integrating or before.", get_args(SpikeTest)
+    )
+    fire_at_threshold = Flag(
         "Whether v equal to `v_threshold` fires (``>=``), or only v above it (``>``)."
     )
+    v = StateDescriptor()
+    ref = StateDescriptor()
 
     _prepares = True
     _instead: ClassVar = {
@@ -176,8 +190,6 @@ class LIF(SpikingNeuron):
         "learned": "there is no gradient of this model",
         "inhibition": "snnTorch's models have it",
     }
-    _choices: ClassVar = {"method": ("euler", "exact"), "spike_test": ("after", "before")}
-    _optional = frozenset({"v_reset"})
     _example = "20.0, dt=0.1, v_threshold=15.0"
 
     def __init__(
@@ -190,39 +202,14 @@ class LIF(SpikingNeuron):
         v_rest: ArrayLike = 0.0,
         v_reset: ArrayLike | None = None,
         t_ref: ArrayLike = 0.0,
-        method: Literal["euler", "exact"] = "euler",
-        spike_test: Literal["after", "before"] = "after",
+        method: Method = "euler",
+        spike_test: SpikeTest = "after",
         fire_at_threshold: bool = True,
         sigma: ArrayLike = 0.0,
         init_hidden: bool = False,
         output: bool = False,
     ) -> None:
-        self._setup(
-            {
-                "tau_m": tau_m,
-                "dt": dt,
-                "v_threshold": v_threshold,
-                "R": R,
-                "v_rest": v_rest,
-                "v_reset": v_reset,
-                "t_ref": t_ref,
-                "sigma": sigma,
-            },
-            method=method,
-            spike_test=spike_test,
-            fire_at_threshold=fire_at_threshold,
-            init_hidden=init_hidden,
-            output=output,
-        )
-
-    @property
-    def v_reset(self) -> Any:
-        """Potential after a spike, below `v_threshold`; by default (None) `v_rest`."""
-        return self._parameters.get("v_reset", self._parameters["v_rest"])
-
-    @v_reset.setter
-    def v_reset(self, value: ArrayLike | None) -> None:
-        self._configure({"v_reset": value}, {})
+        self._setup(locals())
 
     @classmethod
     def _recorded(cls) -> tuple[str, ...]:

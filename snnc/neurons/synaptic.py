@@ -8,8 +8,8 @@ import numpy as np
 
 from snnc._arguments import cast
 from snnc.neurons.base import SpikingNeuron
-from snnc.neurons.descriptors import Option, Parameter
-from snnc.neurons.torch_neuron import TorchNeuron, refuse_quantisation
+from snnc.neurons.descriptors import Flag, Parameter, StateDescriptor
+from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,10 @@ class Synaptic(TorchNeuron):
         "constructor with a warning."
     )
     beta = Parameter("Decay rate of the membrane, exp(-dt/tau_mem); clipped likewise.")
-    reset_delay = Option("Whether a spike resets its neuron at the next step, not within its own.")
-    learn_alpha = Option("Whether training changes alpha.")
+    reset_delay = Flag("Whether a spike resets its neuron at the next step, not within its own.")
+    learn_alpha = Flag("Whether training changes alpha.")
+    syn = StateDescriptor()
+    mem = StateDescriptor()
 
     def __init__(
         self,
@@ -86,20 +88,7 @@ class Synaptic(TorchNeuron):
         output: bool = False,
         reset_delay: bool = True,
     ) -> None:
-        refuse_quantisation(state_quant)
-        self._setup(
-            {"alpha": alpha, "beta": beta, "threshold": threshold},
-            init_hidden=init_hidden,
-            inhibition=inhibition,
-            reset_mechanism=reset_mechanism,
-            output=output,
-            spike_grad=spike_grad,
-            surrogate_disable=surrogate_disable,
-            learn_alpha=learn_alpha,
-            learn_beta=learn_beta,
-            learn_threshold=learn_threshold,
-            reset_delay=reset_delay,
-        )
+        self._setup(locals())
 
     def _constants(
         self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike

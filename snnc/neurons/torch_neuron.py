@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from snnc import _backward, _core, surrogate
+from snnc import _backward, _core
 from snnc._arguments import at_least_one, flag, shown
 from snnc.neurons.base import Configuration, SpikingNeuron
-from snnc.neurons.descriptors import Option, Parameter
+from snnc.neurons.descriptors import Choice, Flag, Parameter, SpikeGrad
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
     from typing import ClassVar
 
     from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 _LONGEST_INTERVAL = 1 << 16  # steps: what an interrupt waits for in the backward pass
-_DEFAULT_SURROGATE = surrogate.atan(alpha=2.0)
 ZERO = np.zeros(())
 
 Reset = Literal["subtract", "zero", "none"]
@@ -38,15 +37,6 @@ OF_LEAKY = {"alpha": "snnc.Synaptic has a synaptic current, which decays by alph
 OF_OTHERS = {**OF_LIF, "graded_spikes_factor": "only snnc.Leaky has one"}
 
 
-def refuse_quantisation(state_quant: Any) -> None:
-    """Refuse what snnTorch's constructors take and this package does not have."""
-    if state_quant is not False:
-        raise ValueError(
-            f"state_quant={state_quant!r} is not supported, only False: snnc does not quantise "
-            "states"
-        )
-
-
 class TorchNeuron(SpikingNeuron):
     """The base class of snnTorch's models: their common parameter and options."""
 
@@ -55,41 +45,38 @@ class TorchNeuron(SpikingNeuron):
         '"subtract" (0 times inf, as in snnTorch): a readout that is not to fire resets by '
         '"none".'
     )
-    inhibition = Option(
+    spike_grad = SpikeGrad(
+        "The surrogate derivative of a spike in the backward pass: one of `snnc.surrogate`, or "
+        "any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``."
+    )
+    inhibition = Flag(
         "Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire."
     )
-    reset_mechanism = Option(
+    reset_mechanism = Choice[Reset](
         "What a spike does to its neuron: in the step after it, or with "
-        "`reset_delay=False`, where there is one, within its own."
+        "`reset_delay=False`, where there is one, within its own.",
+        _core.resets,
     )
+    surrogate_disable = Flag("If True, block gradients through spikes.")
+    learn_beta = Flag("Whether training changes beta.")
+    learn_threshold = Flag("Whether training changes threshold.")
 
-    surrogate_disable = Option("If True, block gradients through spikes.")
-    learn_beta = Option("Whether training changes beta.")
-    learn_threshold = Option("Whether training changes threshold.")
-
-    _choices: ClassVar = {"reset_mechanism": _core.resets}
     _clipped: ClassVar[tuple[str, ...]] = ("alpha", "beta")  # parameters, to [0, 1]
     _instead: ClassVar = OF_OTHERS
 
-    def _setup(self, parameters: dict[str, Any], **options: Any) -> None:
-        super()._setup(parameters, **options)
+    def _setup(self, arguments: Mapping[str, Any]) -> None:
+        arguments = {**arguments}
+        state_quant = arguments.pop("state_quant")
+        if state_quant is not False:  # which snnTorch's constructors take
+            raise ValueError(
+                f"state_quant={state_quant!r} is not supported, only False: snnc does not "
+                "quantise states"
+            )
+        super()._setup(arguments)
         for name in self._clipped:
             value = self._parameters.get(name, ZERO)
             if np.any((value < 0) | (value > 1)):
                 warnings.warn(f"{name} is clipped to [0, 1]: {name}={shown(value)}", stacklevel=3)
-
-    @property
-    def spike_grad(self) -> Callable[[Any], Any]:
-        """The surrogate derivative of a spike in the backward pass.
-
-        One of `snnc.surrogate`, or any callable on an array of mem - threshold; by default
-        ``surrogate.atan(alpha=2.0)``.
-        """
-        return self._options["spike_grad"] or _DEFAULT_SURROGATE
-
-    @spike_grad.setter
-    def spike_grad(self, value: Callable[[Any], Any] | None) -> None:
-        self._configure({}, {"spike_grad": value})
 
     @property
     def learned(self) -> tuple[str, ...]:
