@@ -26,13 +26,14 @@ from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
 
     from snnc.recording import Recording
 
     Floats = NDArray[Any]
+    Layer: TypeAlias = "Linear | SpikingNeuron"
 
 __all__ = ["Linear", "Sequential", "batches"]
 
@@ -311,8 +312,8 @@ class Sequential:
     ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
     """
 
-    def __init__(self, *layers: Any, **named_layers: Any) -> None:
-        self.layers: dict[str, Any] = dict(zip(map(str, range(len(layers))), layers, strict=True))
+    def __init__(self, *layers: Layer, **named_layers: Layer) -> None:
+        self.layers: dict[str, Layer] = {str(i): layer for i, layer in enumerate(layers)}
         if twice := self.layers.keys() & named_layers.keys():
             raise ValueError(f"layers: {', '.join(twice)} is given by position and by name")
         self.layers |= named_layers
@@ -342,13 +343,13 @@ class Sequential:
             _refuse_unknown(self, Sequential, name)
         super().__setattr__(name, value)
 
-    def __getitem__(self, key: str | int) -> Any:
+    def __getitem__(self, key: str | int) -> Layer:
         return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
 
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
 
     def __repr__(self) -> str:
@@ -533,19 +534,20 @@ class Sequential:
         axis, first = recs._time_axis, self._first_places()
         given: dict[str, dict[str, Any]] = {name: {} for name in neurons}
         for name, value in (("spk", spk), *states.items()):
-            for layer, cotangent in _by_layer(value, last).items():
-                if layer not in neurons:
+            for key, cotangent in _by_layer(value, last).items():
+                if key not in neurons:
                     raise ValueError(
-                        f"{name}: no neuron layer {layer!r}; available: "
+                        f"{name}: no neuron layer {key!r}; available: "
                         f"{', '.join(map(repr, neurons))}"
                     )
-                given[layer][name] = cotangent
+                given[key][name] = cotangent
         names = list(self.layers)
         trained = [k for k, name in enumerate(names) if self._trained(name, recs)]
         found: dict[str, Floats] = {}
         grad: Any = None  # of what the layer above read, time first
         for k in range(len(names) - 1, min(trained, default=len(names)) - 1, -1):
-            name, layer, wrt_x = names[k], self.layers[names[k]], k > trained[0]
+            name, wrt_x = names[k], k > trained[0]
+            layer: Any = self.layers[name]
             if grad is not None:
                 grad = _unbroadcast(grad, recs._tape[name])
             if isinstance(layer, Linear):

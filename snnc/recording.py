@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[Any]
+
+    class State(tuple[Floats, ...]):
+        """A named tuple of a model's states: of those here, the ones that it has."""
+
+        _fields: tuple[str, ...]
+
+        mem: Floats
+        syn: Floats
+        syn_exc: Floats
+        syn_inh: Floats
+        v: Floats
+        ref: Floats
+
+
 __all__ = ["Gradients", "Recording", "unpack_spikes"]
 
 
@@ -70,14 +85,25 @@ class Recording:
     array([ 4, 10, 16])
     """
 
-    state: Any
+    if TYPE_CHECKING:  # of these, the ones that were recorded
+        spk: Floats
+        mem: Floats
+        syn: Floats
+        syn_exc: Floats
+        syn_inh: Floats
+        v: Floats
+        ref: Floats
+        count: NDArray[np.int64]
+        first_spike: NDArray[np.int64]
+
+    state: State
     dt: Any
     _tape: Tape | None = None
 
     def __init__(
         self,
         arrays: dict[str, Any],
-        state: tuple[Any, ...],
+        state: Any,
         num_steps: int,
         time_axis: int,
         dt: Any,
@@ -105,26 +131,28 @@ class Recording:
         start = first + every - 1 - first % every
         return np.arange(start, first + self.num_steps, every, dtype=np.int64)
 
-    def __getattr__(self, name: str) -> Any:
-        arrays = self.__dict__.get("_arrays", {})
-        if name in arrays:
-            return arrays[name]
-        known = (*_core.records, *getattr(self.__dict__.get("state"), "_fields", ()))
-        if name in known:
-            recorded = ", ".join(map(repr, arrays)) or "nothing"
-            raise AttributeError(
-                f"{name!r} was not recorded (only {recorded}): pass a record= with {name!r} "
-                "to run",
-                name=name,
-                obj=self,
-            )
-        listed = ", ".join(arrays)
-        raise missing("a Recording", name, f"recorded are {listed}" if listed else None, self)
+    if not TYPE_CHECKING:  # where there are only those above
+
+        def __getattr__(self, name: str) -> Any:
+            arrays = self.__dict__.get("_arrays", {})
+            if name in arrays:
+                return arrays[name]
+            known = (*_core.records, *getattr(self.__dict__.get("state"), "_fields", ()))
+            if name in known:
+                recorded = ", ".join(map(repr, arrays)) or "nothing"
+                raise AttributeError(
+                    f"{name!r} was not recorded (only {recorded}): pass a record= with {name!r} "
+                    "to run",
+                    name=name,
+                    obj=self,
+                )
+            listed = ", ".join(arrays)
+            raise missing("a Recording", name, f"recorded are {listed}" if listed else None, self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._arrays})
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Floats]:
         return iter(self._arrays.values())
 
     def __repr__(self) -> str:
@@ -212,22 +240,40 @@ class Gradients:
     (array([0.25, 0.5 , 1.  ], dtype=float32), array([0.125, 0.125], dtype=float32))
     """
 
+    if TYPE_CHECKING:  # of these, the ones that were computed
+        x: Floats
+        mem0: Floats
+        syn0: Floats
+        syn_exc0: Floats
+        syn_inh0: Floats
+        alpha: Floats
+        beta: Floats
+        threshold: Floats
+        graded_spikes_factor: Floats
+        R: Floats
+        C: Floats
+        time_step: Floats
+
     def __init__(self, arrays: dict[str, Any], known: tuple[str, ...]) -> None:
         self._arrays = arrays
         self._known = known
 
-    def __getattr__(self, name: str) -> Any:
-        arrays = self.__dict__.get("_arrays", {})
-        if name in arrays:
-            return arrays[name]
-        if name in self.__dict__.get("_known", ()):
+    if not TYPE_CHECKING:  # where there are only those above
+
+        def __getattr__(self, name: str) -> Any:
+            arrays = self.__dict__.get("_arrays", {})
+            if name in arrays:
+                return arrays[name]
+            if name in self.__dict__.get("_known", ()):
+                raise AttributeError(
+                    f"the gradient of {name!r} was not computed (only of {', '.join(arrays)}): "
+                    f"pass a wrt= with {name!r} to backward",
+                    name=name,
+                    obj=self,
+                )
             raise AttributeError(
-                f"the gradient of {name!r} was not computed (only of {', '.join(arrays)}): pass a "
-                f"wrt= with {name!r} to backward",
-                name=name,
-                obj=self,
+                f"'Gradients' object has no attribute {name!r}", name=name, obj=self
             )
-        raise AttributeError(f"'Gradients' object has no attribute {name!r}", name=name, obj=self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._arrays})

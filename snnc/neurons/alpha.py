@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -14,11 +14,10 @@ from snnc.neurons.torch_neuron import TorchNeuron
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
+    from snnc.neurons.base import Floats, Out
     from snnc.neurons.torch_neuron import Reset
-
-    Floats = NDArray[Any]
 
 
 class Alpha(TorchNeuron):
@@ -139,6 +138,26 @@ class Alpha(TorchNeuron):
     init_alpha = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(
+            self,
+            input_: ArrayLike,
+            syn_exc: ArrayLike,
+            syn_inh: ArrayLike,
+            mem: ArrayLike,
+            *,
+            out: Out = ...,
+            dtype: DTypeLike | None = ...,
+        ) -> tuple[Floats, Floats, Floats, Floats]: ...
+        @overload
+        def __call__(
+            self, input_: ArrayLike, *, out: Out = ..., dtype: DTypeLike | None = ...
+        ) -> Floats | Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Do one step: see the docstring of the class."""
+
     def _call(
         self,
         input_: ArrayLike,
@@ -146,10 +165,7 @@ class Alpha(TorchNeuron):
         syn_inh: ArrayLike | None = None,
         mem: ArrayLike | None = None,
         *,
-        out: tuple[Floats | None, ...] | None = None,
+        out: Out = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
         return self._step(input_, (syn_exc, syn_inh, mem), out, dtype)
-
-    if TYPE_CHECKING:
-        __call__ = _call

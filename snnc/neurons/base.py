@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     Floats = NDArray[Any]
+    Out = tuple[Floats | None, ...] | None  # of a call
 
 _STATES = {name for states, *_ in _core.models.values() for name in states}
 

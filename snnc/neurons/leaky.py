@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import ClassVar
 
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
+    from snnc.neurons.base import Floats, Out
     from snnc.neurons.torch_neuron import Reset
-
-    Floats = NDArray[Any]
 
 
 class Leaky(TorchNeuron):
@@ -103,15 +102,30 @@ class Leaky(TorchNeuron):
     init_leaky = SpikingNeuron.reset_mem
     _example = "0.9"
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(
+            self,
+            input_: ArrayLike,
+            mem: ArrayLike,
+            *,
+            out: Out = ...,
+            dtype: DTypeLike | None = ...,
+        ) -> tuple[Floats, Floats]: ...
+        @overload
+        def __call__(
+            self, input_: ArrayLike, *, out: Out = ..., dtype: DTypeLike | None = ...
+        ) -> Floats | Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Do one step: see the docstring of the class."""
+
     def _call(
         self,
         input_: ArrayLike,
         mem: ArrayLike | None = None,
         *,
-        out: tuple[Floats | None, ...] | None = None,
+        out: Out = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
         return self._step(input_, (mem,), out, dtype)
-
-    if TYPE_CHECKING:
-        __call__ = _call

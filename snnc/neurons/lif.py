@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import ClassVar
 
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
+    from snnc.neurons.base import Floats, Out
+
+    Rng = np.random.Generator | None
     from snnc.recording import Recording
-
-    Floats = NDArray[Any]
 
 __all__ = ["LIF"]
 
@@ -355,13 +356,38 @@ class LIF(SpikingNeuron):
 
     # ---- calls ----
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(
+            self,
+            input_: ArrayLike,
+            v: ArrayLike,
+            ref: ArrayLike,
+            *,
+            out: Out = ...,
+            dtype: DTypeLike | None = ...,
+            rng: Rng = ...,
+        ) -> tuple[Floats, Floats, Floats]: ...
+        @overload
+        def __call__(
+            self,
+            input_: ArrayLike,
+            *,
+            out: Out = ...,
+            dtype: DTypeLike | None = ...,
+            rng: Rng = ...,
+        ) -> Floats | Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Do one step: see the docstring of the class."""
+
     def _call(
         self,
         input_: ArrayLike,
         v: ArrayLike | None = None,
         ref: ArrayLike | None = None,
         *,
-        out: tuple[Floats | None, ...] | None = None,
+        out: Out = None,
         dtype: DTypeLike | None = None,
         rng: np.random.Generator | None = None,
     ) -> Any:
@@ -395,9 +421,6 @@ class LIF(SpikingNeuron):
         except BaseException:
             rng.bit_generator.state = drawn_from
             raise
-
-    if TYPE_CHECKING:
-        __call__ = _call
 
     def _run(self, x: Any, *arguments: Any) -> Recording:
         rng = arguments[-1]

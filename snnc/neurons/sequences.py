@@ -14,11 +14,22 @@ from snnc.recording import Recording, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import ClassVar
+    from typing import ClassVar, TypedDict, Unpack
 
     from numpy.typing import ArrayLike, DTypeLike
 
     from snnc.neurons.base import Configuration
+
+    class NamedStates(TypedDict, total=False):
+        """The states of all models, as keywords."""
+
+        mem: ArrayLike | None
+        syn: ArrayLike | None
+        syn_exc: ArrayLike | None
+        syn_inh: ArrayLike | None
+        v: ArrayLike | None
+        ref: ArrayLike | None
+
 
 _INTS = {int, bool}
 
@@ -73,7 +84,7 @@ class Sequences:
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
         rng: np.random.Generator | int | None = None,
-        **named_states: ArrayLike | None,
+        **named_states: Unpack[NamedStates],
     ) -> Recording:
         """Run a whole sequence in one call: the same bits as one call a step.
 
@@ -185,7 +196,7 @@ class Sequences:
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
         rng: np.random.Generator | int | None = None,
-        **named_states: ArrayLike | None,
+        **named_states: Unpack[NamedStates],
     ) -> Iterator[Recording]:
         """Run a sequence that comes in chunks: the same bits as one run over the whole.
 
@@ -253,7 +264,7 @@ dtype, num_threads, rng, **named_states
         self,
         held: tuple[Any, ...] | None,
         states: tuple[ArrayLike | None, ...],
-        named_states: dict[str, ArrayLike | None],
+        named_states: Mapping[str, Any],
         method: str,
     ) -> tuple[Any, ...]:
         """Sort out the states to start from."""
@@ -277,16 +288,16 @@ dtype, num_threads, rng, **named_states
     def _name_states(
         self,
         states: tuple[ArrayLike | None, ...],
-        named_states: dict[str, ArrayLike | None],
+        named_states: Mapping[str, Any],
         method: str,
-    ) -> dict[str, ArrayLike | None]:
+    ) -> dict[str, Any]:
         """Name what was given for states, by position or by keyword."""
         if len(states) > len(self.states):
             raise TypeError(
                 f"{method} takes at most {len(self.states)} states ({', '.join(self.states)}), "
                 f"{len(states)} were given"
             )
-        given = dict(zip(self.states, states, strict=False))
+        given: dict[str, Any] = dict(zip(self.states, states, strict=False))
         for name, state in named_states.items():
             if name not in self.states:
                 raise TypeError(
@@ -419,6 +430,7 @@ dtype, num_threads, rng, **named_states
         With them the recording that holds them, whose tape goes with the first write.
         """
         arrays: Mapping[str, Any]
+        state: Any
         checkpoints: tuple[Any, ...] = self._nothing
         if isinstance(out, Recording):
             arrays, state = out._arrays, out.state

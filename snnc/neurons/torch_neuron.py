@@ -14,10 +14,11 @@ from snnc.neurons.descriptors import Choice, Flag, Parameter, SpikeGrad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import ClassVar
+    from typing import ClassVar, Unpack
 
     from numpy.typing import ArrayLike, NDArray
 
+    from snnc.neurons.sequences import NamedStates
     from snnc.recording import Gradients, Recording
 
     Floats = NDArray[Any]
@@ -97,7 +98,7 @@ class TorchNeuron(SpikingNeuron):
         wrt: str | Iterable[str] | None = None,
         out: Floats | None = None,
         num_threads: int | None = None,
-        **named_states: ArrayLike | None,
+        **named_states: Unpack[NamedStates],
     ) -> Gradients:
         """Backpropagate through a run, from the upstream gradients of its spikes and states.
 
