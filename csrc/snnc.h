@@ -68,9 +68,9 @@ typedef enum {
 
 typedef enum { SNNC_SUBTRACT, SNNC_ZERO, SNNC_NONE, SNNC_NUM_RESETS } snnc_reset;
 
-/* SNNC_F32 and SNNC_F64 are types of computing. Inputs may be stored as SNNC_U8,
- * SNNC_F16 (IEEE half precision) and SNNC_BOOL (a byte that is 1 unless it is 0) too,
- * spikes as SNNC_U8 (1 where a neuron spiked, else 0). */
+/* SNNC_F32 and SNNC_F64 are types of computing. Inputs may be SNNC_U8, SNNC_F16 (IEEE
+ * half precision) and SNNC_BOOL (a byte that is 1 unless it is 0) too, spikes as
+ * SNNC_U8 (1 where a neuron spiked, else 0). */
 typedef enum {
     SNNC_F32,
     SNNC_F64,
@@ -146,7 +146,7 @@ typedef struct {
     const void *data;
     ptrdiff_t step; /* as above */
     const ptrdiff_t *strides;
-    int held; /* nonzero: the same input at every step, `step` is not used */
+    int constant; /* nonzero: the same input at every step, `step` is not used */
 } snnc_input;
 
 /* Every field zero: C++ takes no {0} where the first one is an enum. */
@@ -183,14 +183,17 @@ typedef struct {
 
     snnc_output spk;
     snnc_type spk_type;
-    int graded; /* nonzero: spikes are worth graded_spikes_factor; 0: it must be 1 */
+    int graded; /* nonzero: spikes are multiplied by graded_spikes_factor; 0: it must be
+                   1 */
     /* Spikes as rows of snnc_bits_width bytes: neuron i is bit i % 8 (1, 2, 4,
      * ...) of byte i / 8. NULL: not wanted. If bits_rows isn't 0, there are so many
      * rows only, and step t goes to row t % bits_rows. */
     uint8_t *bits;
     size_t bits_rows;
-    int64_t *count;       /* one per neuron: its spikes are added; NULL: not wanted */
-    int64_t *first_spike; /* one per neuron: where negative, its first spike is put */
+    int64_t *count; /* one per neuron: incremented by its number of spikes; NULL: not
+                       wanted */
+    int64_t *first_spike; /* one per neuron: where negative, set to the step of its
+                             first spike */
 
     /* The states after every `every`-th step (0: each one), beginning with step every -
      * 1, in rows one after the other. A call that goes on from earlier ones says in
@@ -203,16 +206,18 @@ typedef struct {
     const size_t *select, *select_at;
     size_t num_selected;
 
-    /* Inhibition: of `rivals` neurons only one may fire in a step, the one with the
-     * largest mem - thr (the first of several; a NaN is largest). 0: none. Rivals are
-     * `rival_stride` neurons apart (0: 1), so rows of rivals * rival_stride neurons are
-     * independent; spikes are 0 or 1, whatever the graded_spikes_factor. */
+    /* Lateral inhibition (winner-take-all): in each group of `rivals` neurons, which
+     * are `rival_stride` neurons apart (0: 1), only one may fire in a step, the one
+     * with the largest mem - thr (the first of several; a NaN is largest). 0: none.
+     * Blocks of rivals * rival_stride neurons are independent; spikes are 0 or 1,
+     * whatever the graded_spikes_factor. */
     size_t rivals, rival_stride;
     void *workspace; /* snnc_workspace_size(call) bytes */
 
     /* The states before every `interval`-th step, beginning with the first, in rows of
-     * num_neurons: what snnc_backward starts from. Of an interval of 1 one row more,
-     * after the last step: nothing need be done again then. 0: not wanted. */
+     * num_neurons: what snnc_backward starts from. With an interval of 1 there is one
+     * more row, the states after the last step, and the backward pass recomputes
+     * nothing. 0: not wanted. */
     void *checkpoint[SNNC_MAX_STATES];
     size_t interval;
 } snnc_call;
@@ -252,30 +257,32 @@ typedef struct {
 /* NULL where there is no such surrogate. */
 const snnc_surrogate_info *snnc_surrogate_at(int surrogate);
 
-/* A run back in time. "Gradient" is that of the loss with respect to the thing named;
- * a strided one is as the run's input. NULL input gradients are zero, NULL output
- * gradients are not computed; only grad_start, which is both, must be given. */
+/* The backward pass through a run. "Gradient" is that of the loss with respect to the
+ * thing named; a strided one is as the run's input. NULL input gradients are zero, NULL
+ * output gradients are not computed; only grad_start, input and output at once, must be
+ * given. */
 typedef struct {
-    /* The run, with its parameters, its input and its checkpoints; not what else it
-     * read and wrote. A model with hard resets only, and inhibition, have no gradient.
-     */
+    /* The run: its sizes, parameters, input and checkpoints; its states and its other
+     * outputs are not used. A model with hard resets only, and inhibition, have no
+     * gradient. */
     snnc_call call;
 
     snnc_surrogate surrogate;
     double surrogate_args[2];
     /* Nonzero: in doubles the undelayed reset's product with the threshold is rounded
      * to float, as snnTorch does for a threshold without dimensions. */
-    int rounds;
-    /* If not NULL: the derivatives themselves, in rows of num_neurons, from step t0
-     * on. */
+    int round_to_float;
+    /* If not NULL: the derivative at each spike, computed by the caller, in rows of
+     * num_neurons from step t0 on; `surrogate` is not used then, but must be valid. */
     void *derivative;
 
     /* The gradients of the loss with respect to each spike and to the states after each
      * step. */
     snnc_input grad_spk, grad_state[SNNC_MAX_STATES];
 
-    /* Of the states: before, after step t1 - 1, but for what grad_state says of the
-     * last step of the run; afterwards, before step t0. */
+    /* In and out. On entry the gradient of the states after step t1 - 1, but for the
+     * upstream gradient grad_state of the run's last step, which the call adds; on
+     * return that of the states before step t0. */
     void *grad_start[SNNC_MAX_STATES];
     /* May be the very array of grad_spk or a grad_state. */
     snnc_output grad_x;
@@ -290,16 +297,16 @@ typedef struct {
 size_t snnc_backward_workspace_size(const snnc_backward_call *backward);
 
 /* Goes back through steps t1 - 1, ..., t0 of neurons [n0, n1). They may be cut as those
- * of snnc_run, at multiples of the interval, but later steps come first (with a
- * workspace for each that is at work). Segments of `interval` steps are done once more,
- * strip by strip. */
+ * of snnc_run, at multiples of the interval, but in descending order of steps;
+ * concurrent calls need a workspace each. Segments of `interval` steps are recomputed
+ * from their checkpoints, strip by strip (of an interval of 1 nothing is). */
 snnc_status snnc_backward(const snnc_isa *isa, const snnc_backward_call *backward,
                           size_t t0, size_t t1, size_t n0, size_t n1);
 
 /* Instead writes the mem - threshold that each spike tested to `derivative`, for a
  * surrogate that is the caller's own. */
-snnc_status snnc_excess(const snnc_isa *isa, const snnc_backward_call *backward,
-                        size_t t0, size_t t1, size_t n0, size_t n1);
+snnc_status snnc_mem_shift(const snnc_isa *isa, const snnc_backward_call *backward,
+                           size_t t0, size_t t1, size_t n0, size_t n1);
 
 /* The derivative of n spikes at x = mem - threshold, of the type. `args` are two
  * numbers for every surrogate. */

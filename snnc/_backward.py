@@ -38,7 +38,7 @@ class Differentiable(Protocol):
     ) -> dict[str, Floats]: ...
 
 
-_EXCESS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
+_MAX_SHIFTS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
 
 
 def _is_read(array: Floats) -> bool:
@@ -262,16 +262,16 @@ def backward(
             return found
     elif math.prod(run.shape):  # a function of Python's, of mem - threshold, the last steps first
         size = math.prod(run.shape)
-        segments = max(1, _EXCESS // max(1, size * tape.interval))
+        segments = max(1, _MAX_SHIFTS // max(1, size * tape.interval))
         t1 = tape.num_steps
         while t1 > 0:
             last = (t1 - 1) // tape.interval
             t0 = max(0, last + 1 - segments) * tape.interval
-            excess = np.empty((t1 - t0, *run.shape), run.dtype)
-            call(_core.excess, disabled, excess, t0, t1)
+            shifts = np.empty((t1 - t0, *run.shape), run.dtype)
+            call(_core.mem_shift, disabled, shifts, t0, t1)
             for t in range(t1 - t0 - 1, -1, -1):  # so that random ones don't depend on the cut
-                excess[t] = surrogate.evaluate(spike_grad, excess[t, ...].copy())
-            call(_core.backward, disabled, excess, t0, t1)
+                shifts[t] = surrogate.evaluate(spike_grad, shifts[t, ...].copy())
+            call(_core.backward, disabled, shifts, t0, t1)
             t1 = t0
 
     if learned:

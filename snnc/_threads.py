@@ -67,4 +67,4 @@ def set_num_threads(n: int) -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_core.forget_threads)
+    os.register_at_fork(after_in_child=_core.reset_threads)

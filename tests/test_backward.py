@@ -594,12 +594,12 @@ def test_surrogates_of_pythons_own(monkeypatch):
         neuron.spike_grad = own
         import snnc._backward as module
 
-        for size in (module._EXCESS, 1, 1000):
-            module._EXCESS, whole = size, module._EXCESS
+        for size in (module._MAX_SHIFTS, 1, 1000):
+            module._MAX_SHIFTS, whole = size, module._MAX_SHIFTS
             try:
                 grads = neuron.backward(rec, *cotangents)
             finally:
-                module._EXCESS = whole
+                module._MAX_SHIFTS = whole
             assert_equal_gradients(grads, expected)
     own = type("Own", (surrogate.fast_sigmoid,), {})(slope=3)
     other = type("Own", (surrogate.atan,), {"__call__": lambda self, x: np.ones_like(x)})()
@@ -633,7 +633,7 @@ def test_surrogates_of_pythons_own(monkeypatch):
     steps = itertools.count()
     neuron.spike_grad = lambda y: np.ones_like(y) if next(steps) < len(x) - 1 else 1 / 0
     out = cotangents[0].copy()  # in place, but not before nothing can fail
-    monkeypatch.setattr(module, "_EXCESS", 1)  # a segment at a time
+    monkeypatch.setattr(module, "_MAX_SHIFTS", 1)  # a segment at a time
     with pytest.raises(ZeroDivisionError):
         neuron.backward(rec, out, *cotangents[1:], out=out)
     assert_same(out, cotangents[0])

@@ -270,7 +270,7 @@ def test_private_functions_check_their_arguments():
         lambda: _core.cell("Synaptic", "zero", False, False, constants,
                            (np.ones(3), np.ones(2), 1.0), ()),
         lambda: _core.backward(),
-        lambda: _core.excess(None, *way_back()[1:]),
+        lambda: _core.mem_shift(None, *way_back()[1:]),
         *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
                                                  for j, a in enumerate(way_back())))
           for i, bad in enumerate(WRONG_WAYS_BACK) if bad is not GOOD),

@@ -14,6 +14,7 @@ from support import CLASSES, ROOT
 import snnc
 
 CSRC = ROOT / "csrc"
+PACKAGE = Path(snnc.__file__).parent  # maybe that of a wheel
 FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in (".c", ".h")]
 
 
@@ -68,8 +69,8 @@ def test_cells_know_nothing():
 
 
 def test_no_file_is_too_long():
-    for folder, most in (("csrc/binding", 700), ("snnc/neurons", 600)):
-        for path in (ROOT / folder).iterdir():
+    for folder, most in ((CSRC / "binding", 700), (PACKAGE / "neurons", 600)):
+        for path in folder.iterdir():
             if path.suffix in (".c", ".h", ".py"):
                 assert len(path.read_text().splitlines()) <= most, path
 
@@ -154,8 +155,8 @@ def test_main(capsys):
 # ---- Python ----
 
 
-MODULES = {p.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): p
-           for p in (ROOT / "snnc").rglob("*.py") if p.name != "__main__.py"}  # fmt: skip
+MODULES = {p.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", "."): p
+           for p in PACKAGE.rglob("*.py") if p.name != "__main__.py"}  # fmt: skip
 MODULES = {name.removesuffix(".__init__"): path for name, path in MODULES.items()}
 
 

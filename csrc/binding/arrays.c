@@ -72,7 +72,7 @@ PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const 
                           : type == NPY_UINT8 || type == NPY_BOOL ? 1
                                                                   : 8;
 
-    if (size < SMALLEST_PLACED / item || size > NPY_MAX_INTP / 8 - SNNC_ALIAS_BYTES)
+    if (size < MIN_PLACED_BYTES / item || size > NPY_MAX_INTP / 8 - SNNC_ALIAS_BYTES)
         return PyArray_SimpleNew(ndim, (npy_intp *)dims, type); /* or its error */
     const npy_intp bytes = size * item + SNNC_ALIAS_BYTES - 1;
     PyObject *memory = PyArray_SimpleNew(1, (npy_intp *)&bytes, NPY_UINT8);
@@ -170,7 +170,7 @@ PyArrayObject *array_operand(PyObject *object, const char *name, int *weak)
 
     *weak = 0;
     if (PyArray_CheckExact(object)) {
-        array = array_keep((PyArrayObject *)object);
+        array = array_incref((PyArrayObject *)object);
     }
     else if (PyFloat_CheckExact(object) || PyLong_CheckExact(object) ||
              PyBool_Check(object)) {
@@ -203,7 +203,7 @@ PyArrayObject *array_operand(PyObject *object, const char *name, int *weak)
                      "%s has dtype %S; expected float32, float64, float16, integers or "
                      "bool",
                      name, PyArray_DESCR(array));
-        array_drop(array);
+        array_xdecref(array);
         return NULL;
     }
     return array;
@@ -224,7 +224,7 @@ PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy)
 {
     const int regular = is_regular(array);
     if (PyArray_TYPE(array) == type && regular && !copy)
-        return array_keep(array);
+        return array_incref(array);
     PyArray_Descr *descr = PyArray_DescrFromType(type);
     return descr ? (PyArrayObject *)PyArray_FromArray(
                        array, descr,
@@ -239,18 +239,18 @@ int array_is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *dim
            PyArray_ISBEHAVED_RO(array) && array_has_shape(array, ndim, dims);
 }
 
-int array_dtype(PyObject *object, const char *name, int narrow)
+int array_dtype(PyObject *object, const char *name, int for_spikes)
 {
     PyArray_Descr *descr = NULL;
     int type;
 
     if (object == Py_None)
         return -1;
-    if (narrow && PyUnicode_Check(object) &&
+    if (for_spikes && PyUnicode_Check(object) &&
         PyUnicode_CompareWithASCIIString(object, "packed") == 0)
         return ARRAY_PACKED;
     const char *const accepted =
-        narrow ? "float32, float64, uint8, bool or 'packed'" : "float32 or float64";
+        for_spikes ? "float32, float64, uint8, bool or 'packed'" : "float32 or float64";
     if (!PyArray_DescrConverter(object, &descr)) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Clear();
@@ -262,7 +262,7 @@ int array_dtype(PyObject *object, const char *name, int narrow)
     type = PyDataType_ISNOTSWAPPED(descr) ? descr->type_num : NPY_NOTYPE;
     Py_DECREF(descr);
     if (type == NPY_FLOAT || type == NPY_DOUBLE ||
-        (narrow && (type == NPY_UINT8 || type == NPY_BOOL)))
+        (for_spikes && (type == NPY_UINT8 || type == NPY_BOOL)))
         return type;
     PyErr_Format(PyExc_ValueError, "%s=%R; expected %s", name, object, accepted);
     return -2;

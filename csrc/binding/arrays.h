@@ -33,10 +33,9 @@ static inline snnc_type array_real_type(int type)
 }
 
 /* From so many bytes on array_new places arrays apart from others. */
-enum { SMALLEST_PLACED = 32 * 1024 };
+enum { MIN_PLACED_BYTES = 32 * 1024 };
 
-/* A dtype argument as NumPy's type number: -1 for None, -2 with an exception. `narrow`:
- * for spikes, which may be ARRAY_PACKED. */
+/* What array_dtype returns for "packed". */
 enum { ARRAY_PACKED = -3 };
 
 typedef struct {
@@ -44,15 +43,15 @@ typedef struct {
     npy_intp dims[NPY_MAXDIMS];
 } shape;
 
-/* The same array, with one more reference. */
-static inline PyArrayObject *array_keep(PyArrayObject *array)
+/* The same array, with one more reference (not NULL). */
+static inline PyArrayObject *array_incref(PyArrayObject *array)
 {
     Py_INCREF((PyObject *)array);
     return array;
 }
 
-/* One reference less, of NULL none. */
-static inline void array_drop(PyArrayObject *array)
+/* Gives a reference back; NULL has none. */
+static inline void array_xdecref(PyArrayObject *array)
 {
     Py_XDECREF((PyObject *)array);
 }
@@ -62,7 +61,7 @@ static inline void array_replace(PyArrayObject **slot, PyArrayObject *array)
 {
     PyArrayObject *last = *slot;
     *slot = array;
-    array_drop(last);
+    array_xdecref(last);
 }
 
 PyObject *shape_tuple(int ndim, const npy_intp *dims);
@@ -144,7 +143,9 @@ PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy);
 /* Whether the array's elements are `dims` of the type, one after the other. */
 int array_is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *dims);
 
-int array_dtype(PyObject *object, const char *name, int narrow);
+/* A dtype argument as NumPy's type number: -1 for None, -2 with an exception.
+ * `for_spikes`: uint8, bool and ARRAY_PACKED are accepted too. */
+int array_dtype(PyObject *object, const char *name, int for_spikes);
 
 /* Some bytes of memory. */
 typedef struct {
@@ -172,8 +173,8 @@ int layout_merge(int ndim, const npy_intp *dims, int count,
  * one after the other. */
 const ptrdiff_t *layout_strides(int ndim, const ptrdiff_t *strides);
 
-/* A new line of `size` floats, to be written while `others` are read; those of them
- * that are no arrays don't matter. NULL with an exception. */
+/* A new 1-d array of `size` floats, placed as array_new does to avoid 4K aliasing with
+ * `others`, of which those that are no arrays don't matter. NULL with an exception. */
 PyObject *array_empty(Py_ssize_t size, PyObject *dtype, PyObject *const *others,
                       Py_ssize_t count);
 

@@ -48,7 +48,7 @@ static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
             array_operand(PyTuple_GetItem(constants, k), c->info->params[k], &weak);
         PyArrayObject *array =
             given ? array_as_type(given, array_types[type], 0) : NULL;
-        array_drop(given);
+        array_xdecref(given);
         if (!array) {
             Py_CLEAR(arrays);
         }
@@ -58,7 +58,7 @@ static PyObject *constant_arrays(cell *c, PyObject *constants, int type)
                 "%s of shape %R does not broadcast with the other parameters' %R",
                 c->info->params[k], PyArray_NDIM(array), PyArray_DIMS(array),
                 &c->shape);
-            array_drop(array);
+            array_xdecref(array);
             Py_CLEAR(arrays);
         }
         else {
@@ -80,7 +80,7 @@ static int weighs_spikes(PyArrayObject *graded)
     int weighs = plain ? 0 : -1;
     for (npy_intp i = 0; plain && i < PyArray_SIZE(plain); i++)
         weighs = weighs || ((const double *)PyArray_DATA(plain))[i] != 1;
-    array_drop(plain);
+    array_xdecref(plain);
     return weighs;
 }
 

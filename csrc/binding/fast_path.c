@@ -90,7 +90,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         if (arrays[i])
             continue;
         const void *others[2 * (1 + SNNC_MAX_STATES)];
-        const int large = n * num_steps * size >= SMALLEST_PLACED;
+        const int large = n * num_steps * size >= MIN_PLACED_BYTES;
         int count = 0;
         for (int b = 0; large && b < 1 + num_states; b++) {
             if (read[b].data)

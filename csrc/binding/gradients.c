@@ -12,7 +12,7 @@ enum { BACKWARD_COSTS = 4 }; /* times as much as forward */
 typedef struct {
     parallel_job parallel;
     const snnc_isa *isa;
-    int excess;
+    int mem_shift;
     size_t first; /* step of all chunks */
     snnc_backward_call call;
     PyObject *capsule, *params;
@@ -35,15 +35,15 @@ static snnc_status run_back_range(const parallel_job *c, size_t i)
             (char *)call.derivative +
             (c->t0 - j->first) * call.call.num_neurons *
                 (call.call.type == SNNC_F32 ? sizeof(float) : sizeof(double));
-    return (j->excess ? snnc_excess : snnc_backward)(j->isa, &call, c->t0, c->t1,
-                                                     part.n0, part.n1);
+    return (j->mem_shift ? snnc_mem_shift : snnc_backward)(j->isa, &call, c->t0, c->t1,
+                                                           part.n0, part.n1);
 }
 
 static void release_back_job(gradients_job *j)
 {
     parallel_release(&j->parallel);
     while (j->num_kept > 0)
-        array_drop(j->kept[--j->num_kept]);
+        array_xdecref(j->kept[--j->num_kept]);
     Py_XDECREF(j->params);
     Py_XDECREF(j->capsule);
     PyMem_Free(j);
@@ -74,13 +74,13 @@ static void *back_array(gradients_job *j, PyObject *object, const char *name, in
         const npy_intp size = PyArray_ITEMSIZE(array);
         if (timed) {
             input->step = PyArray_STRIDE(array, 0) / size;
-            input->held = input->step == 0;
+            input->constant = input->step == 0;
         }
         for (int d = 0; d < neurons->ndim; d++)
             strides[d] =
                 neurons->dims[d] == 1 ? 0 : PyArray_STRIDE(array, d + timed) / size;
     }
-    j->kept[j->num_kept++] = array_keep(array);
+    j->kept[j->num_kept++] = array_incref(array);
     return PyArray_DATA(array);
 }
 
@@ -90,7 +90,7 @@ static int is_given(PyObject *object)
 }
 
 /* Whether the threshold, the first of all constants, has no dimensions. */
-static int has_plain_threshold(const cell *c, int type)
+static int has_scalar_threshold(const cell *c, int type)
 {
     return PyArray_NDIM((PyArrayObject *)PyTuple_GetItem(c->constants[type], 0)) == 0;
 }
@@ -129,14 +129,14 @@ static int describe_back(gradients_job *j, const gradients_request *back)
     call->num_steps = (size_t)steps;
     call->num_neurons = (size_t)n;
     call->interval = (size_t)back->interval;
-    call->x.held = back->held;
+    call->x.constant = back->constant_x;
     b->surrogate = (snnc_surrogate)back->surrogate;
     memcpy(b->surrogate_args, back->surrogate_args, sizeof b->surrogate_args);
-    b->rounds = has_plain_threshold(c, type == NPY_DOUBLE);
+    b->round_to_float = has_scalar_threshold(c, type == NPY_DOUBLE);
     memset(j->strides, 0, sizeof j->strides);
 
-    call->x.data = back_array(j, back->x, "x", -1, back->held ? -1 : steps, &call->x,
-                              j->strides[X]);
+    call->x.data = back_array(j, back->x, "x", -1, back->constant_x ? -1 : steps,
+                              &call->x, j->strides[X]);
     if (!call->x.data)
         return -1;
     call->x_type = (snnc_type)array_core_type((PyArrayObject *)back->x);
@@ -238,7 +238,7 @@ int gradients_run(const snnc_isa *isa, const gradients_request *back)
     }
     j->parallel.run = run_back_range;
     j->isa = isa;
-    j->excess = back->excess;
+    j->mem_shift = back->mem_shift;
     const int failed = describe_back(j, back) < 0 || execute_back(j, back) < 0;
     release_back_job(j);
     return failed ? -1 : 0;

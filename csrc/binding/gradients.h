@@ -7,13 +7,13 @@
 
 /* What a backward pass reads and writes; all references are borrowed. Arrays are of the
  * computing type (x: any that the core reads; grad_params: double), of the neuron shape
- * with time before it (x held, grad_start, grad_params: without), of any strides but
- * for those that are only this function's: checkpoints, grad_start, grad_params and
+ * with time before it (a constant x, grad_start, grad_params: without), of any strides
+ * but for those that are only this function's: checkpoints, grad_start, grad_params and
  * derivative are contiguous. NULL or None: not given, not wanted. */
 typedef struct {
     PyObject *cell, *x, *derivative, *grad_spk, *grad_x;
-    int held;   /* x */
-    int excess; /* write mem - threshold to `derivative`, and nothing else */
+    int constant_x;
+    int mem_shift; /* write mem - threshold to `derivative`, and nothing else */
     Py_ssize_t num_steps, interval, t0, t1, num_threads;
     int surrogate;
     double surrogate_args[2];
@@ -21,7 +21,7 @@ typedef struct {
     PyObject *const *grad_params;
 } gradients_request;
 
-/* Goes back through steps [t0, t1): 0, or -1 with an exception. */
+/* The backward pass through steps [t0, t1): 0, or -1 with an exception. */
 int gradients_run(const snnc_isa *isa, const gradients_request *back);
 
 /* The derivative of a surrogate at x, a new array of its type: NULL with an exception.

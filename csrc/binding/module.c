@@ -10,6 +10,10 @@
 #include "neuron_type.h"
 #include "run.h"
 
+#include "arguments.def"
+#define INDEX(index, name) index,
+#define IN_SIGNATURE(index, name) #name ", "
+
 static const char *const reset_names[SNNC_NUM_RESETS] = {"subtract", "zero", "none"};
 
 /* Chosen once, at import, and constant from then on. */
@@ -32,7 +36,7 @@ static int argument_choice(PyObject *string, const char *const *names, int count
     for (int i = 0; PyUnicode_Check(string) && i < count; i++)
         if (PyUnicode_CompareWithASCIIString(string, names[i]) == 0)
             return i;
-    PyErr_Format(PyExc_ValueError, "%s=%R is not in the table", argument, string);
+    PyErr_Format(PyExc_ValueError, "unknown %s=%R", argument, string);
     return -1;
 }
 
@@ -64,8 +68,7 @@ static int argument_integer(PyObject *object, const char *name, Py_ssize_t *valu
     if (*value != -1 || !PyErr_Occurred())
         return 0;
     PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "%s=%R is beyond what an index can be", name,
-                 object);
+    PyErr_Format(PyExc_ValueError, "%s=%R is too large", name, object);
     return -1;
 }
 
@@ -130,7 +133,7 @@ static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
 static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
                            Py_ssize_t nargs)
 {
-    enum { CELL, INPUT, OUT, DTYPE, HELD, STATES };
+    enum { CELL, INPUT, OUT, DTYPE, OWN_STATES, STATES };
     run_request request;
     run_result result;
     const snnc_model_info *info;
@@ -165,7 +168,7 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.input = args[INPUT];
     request.num_steps = request.spk_type = -1;
     request.type = type;
-    request.held = args[HELD] == Py_True;
+    request.own_states = args[OWN_STATES] == Py_True;
     request.states = args + STATES;
     request.wanted[RUN_SPK] = 1;
     for (int k = -1; out != Py_None && k < info->num_states; k++)
@@ -186,24 +189,7 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
 static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
                           Py_ssize_t nargs)
 {
-    enum {
-        CELL,
-        X,
-        HELD,
-        STATES,
-        NUM_STEPS,
-        TIME_AXIS,
-        RECORD,
-        EVERY,
-        FIRST_STEP,
-        NEURONS,
-        SPK_DTYPE,
-        OUT,
-        DTYPE,
-        NUM_THREADS,
-        INTERVAL,
-        COUNT
-    };
+    enum { RUN_ARGUMENTS(INDEX) COUNT };
     run_request request;
     run_result result;
     const snnc_model_info *info;
@@ -257,9 +243,9 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         (num_threads = argument_threads(args[NUM_THREADS])) < 0 ||
         (interval = argument_size(args[INTERVAL], "checkpoint", 0)) < 0)
         return NULL;
-    if (interval == 0 && args[HELD] == Py_False && num_steps == -1 && time_axis == 0 &&
-        num_recorded == 1 && index[0] == RUN_SPK && args[NEURONS] == Py_None &&
-        type == -1) {
+    if (interval == 0 && args[OWN_STATES] == Py_False && num_steps == -1 &&
+        time_axis == 0 && num_recorded == 1 && index[0] == RUN_SPK &&
+        args[NEURONS] == Py_None && type == -1) {
         results =
             fast_run(isa, args[CELL], args[X], args[STATES], info->num_states, spk_type,
                      num_threads, out_recorded, out_states, overwritten);
@@ -270,7 +256,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.cell = args[CELL];
     request.sequence = 1;
     request.input = args[X];
-    request.held = args[HELD] == Py_True;
+    request.own_states = args[OWN_STATES] == Py_True;
     request.num_steps = num_steps;
     request.type = type;
     request.spk_type = spk_type;
@@ -337,30 +323,12 @@ static int take_surrogate(PyObject *index, PyObject *args, int *surrogate,
     return 0;
 }
 
-/* Reads the arguments that backward and excess have in common; -1 with an exception. */
+/* Reads the arguments that backward and mem_shift have in common; -1 with an exception.
+ */
 static int take_gradients(PyObject *const *args, Py_ssize_t nargs,
                           gradients_request *back, PyObject **arrays)
 {
-    enum {
-        CELL,
-        X,
-        HELD,
-        NUM_STEPS,
-        CHECKPOINTS,
-        INTERVAL,
-        SURROGATE,
-        ARGS,
-        DERIVATIVE,
-        GRAD_SPK,
-        GRAD_STATES,
-        GRAD_START,
-        GRAD_X,
-        GRAD_PARAMS,
-        T0,
-        T1,
-        NUM_THREADS,
-        COUNT
-    };
+    enum { BACKWARD_ARGUMENTS(INDEX) COUNT };
     const snnc_model_info *info;
 
     memset(back, 0, sizeof *back);
@@ -381,7 +349,7 @@ static int take_gradients(PyObject *const *args, Py_ssize_t nargs,
         return -1;
     back->cell = args[CELL];
     back->x = args[X];
-    back->held = args[HELD] == Py_True;
+    back->constant_x = args[CONSTANT_X] == Py_True;
     back->derivative = args[DERIVATIVE];
     back->grad_spk = args[GRAD_SPK];
     back->grad_x = args[GRAD_X];
@@ -399,14 +367,14 @@ static int take_gradients(PyObject *const *args, Py_ssize_t nargs,
     return 0;
 }
 
-static PyObject *run_gradients(PyObject *const *args, Py_ssize_t nargs, int excess)
+static PyObject *run_gradients(PyObject *const *args, Py_ssize_t nargs, int mem_shift)
 {
     PyObject *arrays[3 * SNNC_MAX_STATES + SNNC_MAX_PARAMS];
     gradients_request back;
 
     if (take_gradients(args, nargs, &back, arrays) < 0)
         return NULL;
-    back.excess = excess;
+    back.mem_shift = mem_shift;
     if (gradients_run(isa, &back) < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -418,8 +386,8 @@ static PyObject *core_backward(PyObject *Py_UNUSED(module), PyObject *const *arg
     return run_gradients(args, nargs, 0);
 }
 
-static PyObject *core_excess(PyObject *Py_UNUSED(module), PyObject *const *args,
-                             Py_ssize_t nargs)
+static PyObject *core_mem_shift(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                Py_ssize_t nargs)
 {
     return run_gradients(args, nargs, 1);
 }
@@ -470,10 +438,10 @@ static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
     return PyLong_FromSize_t(threads_started());
 }
 
-static PyObject *core_forget_threads(PyObject *Py_UNUSED(module),
-                                     PyObject *Py_UNUSED(none))
+static PyObject *core_reset_threads(PyObject *Py_UNUSED(module),
+                                    PyObject *Py_UNUSED(none))
 {
-    if (threads_forget() < 0)
+    if (threads_reset_after_fork() < 0)
         return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
@@ -483,29 +451,26 @@ static PyMethodDef methods[] = {
      PyDoc_STR("cell(model, reset, undelayed, inhibition, constants32, constants64, "
                "parameters, /)")},
     {"step", (PyCFunction)(void (*)(void))core_step, METH_FASTCALL,
-     PyDoc_STR("step(cell, input, out, dtype, held, /, *states)")},
+     PyDoc_STR("step(cell, input, out, dtype, own_states, /, *states)")},
     {"run", (PyCFunction)(void (*)(void))core_run, METH_FASTCALL,
-     PyDoc_STR("run(cell, x, held, states, num_steps, time_axis, record, every, "
-               "first_step, neurons, spk_dtype, out, dtype, num_threads, "
-               "interval, /)")},
+     PyDoc_STR("run(" RUN_ARGUMENTS(IN_SIGNATURE) "/)")},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL,
-     PyDoc_STR("backward(cell, x, held, num_steps, checkpoints, interval, surrogate, "
-               "args, derivative, grad_spk, grad_states, grad_start, grad_x, "
-               "grad_params, t0, t1, num_threads, /)")},
-    {"excess", (PyCFunction)(void (*)(void))core_excess, METH_FASTCALL,
+     PyDoc_STR("backward(" BACKWARD_ARGUMENTS(IN_SIGNATURE) "/)")},
+    {"mem_shift", (PyCFunction)(void (*)(void))core_mem_shift, METH_FASTCALL,
      PyDoc_STR("As backward, but writes mem - threshold to `derivative` only.")},
     {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,
      PyDoc_STR("surrogate(index, args, x, /)")},
     {"empty", (PyCFunction)(void (*)(void))core_empty, METH_FASTCALL,
-     PyDoc_STR("empty(size, dtype, /, *others): a line that is fast to write beside")},
+     PyDoc_STR(
+         "empty(size, dtype, /, *others): placed to avoid 4K aliasing with them")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
     {"is_masked", core_is_masked, METH_O,
      PyDoc_STR("is_masked(object, /): whether it is a masked array")},
     {"threads_started", core_threads_started, METH_NOARGS,
-     PyDoc_STR("threads_started(): how many, for longer runs")},
-    {"forget_threads", core_forget_threads, METH_NOARGS,
-     PyDoc_STR("forget_threads(): in a forked child, where there are none")},
+     PyDoc_STR("threads_started(): the number of worker threads so far")},
+    {"reset_threads", core_reset_threads, METH_NOARGS,
+     PyDoc_STR("reset_threads(): in a forked child, which has none")},
     {NULL, NULL, 0, NULL},
 };
 

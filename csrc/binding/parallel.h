@@ -1,5 +1,5 @@
 /* One call of the core over several threads, in chunks of some milliseconds, with the
- * GIL or without: all rules of when. */
+ * GIL or without: when to use how many threads, release the GIL and check signals. */
 #ifndef SNNC_PARALLEL_H
 #define SNNC_PARALLEL_H
 
@@ -10,9 +10,10 @@ enum {
     PARALLEL_CHUNK = 1024 * 1024, /* neuron-steps, until it is known what they take */
     PARALLEL_UNIT = 64,  /* neurons: bytes of packed spikes and cache lines are whole */
     KEEP_GIL = 8 * 1024, /* neuron-steps for which releasing it costs more */
-    CHUNKS_PER_SECOND = 200,       /* between which signals are checked */
-    STEPS_PER_THREAD = 128 * 1024, /* for which another one is worthwhile: 20 us */
-    /* Fewer are slower: the ends of their rows are fetched by two processors. */
+    CHUNKS_PER_SECOND = 200,              /* between which signals are checked */
+    NEURON_STEPS_PER_THREAD = 128 * 1024, /* 20 us: what makes one more worthwhile */
+    /* Fewer are slower: too many cache lines at the ends of ranges are shared by two
+     * processors. */
     NEURONS_PER_THREAD = 2048
 };
 
@@ -41,7 +42,7 @@ static inline size_t parallel_threads(Py_ssize_t threads, size_t n, size_t unit,
                                       size_t steps, size_t cost)
 {
     const size_t most[] = {MAX_THREADS, n / unit, n / NEURONS_PER_THREAD,
-                           n * steps * cost / STEPS_PER_THREAD};
+                           n * steps * cost / NEURON_STEPS_PER_THREAD};
     size_t worthwhile = (size_t)threads;
 
     for (size_t i = 0; i < sizeof most / sizeof *most; i++)
@@ -53,7 +54,7 @@ static inline size_t parallel_threads(Py_ssize_t threads, size_t n, size_t unit,
 /* Cuts n neurons into ranges at multiples of `unit`, one for each thread. */
 int parallel_partition(parallel_job *c, size_t n, size_t unit, size_t threads);
 
-/* The neurons of range i that the part at hand is of. */
+/* The neurons of range i in the part at hand. */
 range parallel_range(const parallel_job *c, size_t i);
 
 /* Frees what parallel_partition has allocated. */

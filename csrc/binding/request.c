@@ -48,7 +48,7 @@ static int take_neurons(run_job *j)
     const int empty = PyArray_SIZE(given) == 0; /* of a list: float64 */
     if (PyArray_NDIM(given) != 1 ||
         (!empty && !PyTypeNum_ISINTEGER(PyArray_TYPE(given)))) {
-        static const char mask[] = "of a mask: np.flatnonzero(mask)";
+        static const char mask[] = "for a boolean mask: np.flatnonzero(mask)";
         if (PyArray_SIZE(given) <= 8)
             PyErr_Format(PyExc_TypeError,
                          "neurons=%R; expected %s into the flattened neuron shape (%s)",
@@ -58,7 +58,7 @@ static int take_neurons(run_job *j)
                          "neurons has dtype %S and %d axes; expected %s into the "
                          "flattened neuron shape (%s)",
                          PyArray_DESCR(given), PyArray_NDIM(given), expected, mask);
-        array_drop(given);
+        array_xdecref(given);
         return -1;
     }
     j->indices = (PyArrayObject *)PyArray_FROMANY(
@@ -66,7 +66,7 @@ static int take_neurons(run_job *j)
         NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST | NPY_ARRAY_ENSURECOPY);
     const int64_t *at = j->indices ? PyArray_DATA(j->indices) : NULL;
     const int is_unsigned = PyTypeNum_ISUNSIGNED(PyArray_TYPE(given));
-    array_drop(given);
+    array_xdecref(given);
     for (npy_intp i = 0; at && is_unsigned && i < PyArray_SIZE(j->indices); i++)
         if (at[i] < 0) {
             PyErr_Format(PyExc_ValueError, "neurons: index %llu is out of bounds",
@@ -87,7 +87,7 @@ static int is_wide(const snnc_model_info *info, int type)
  * compute in, which is float64 if any of them is wide. Conversions may run Python code,
  * so no type or shape is read before the last of them; x is a view that no code can
  * reshape. */
-int take_operands(run_job *j)
+int convert_operands(run_job *j)
 {
     const run_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
@@ -133,7 +133,7 @@ int take_operands(run_job *j)
     return 0;
 }
 
-int take_num_steps(run_job *j)
+int find_num_steps(run_job *j)
 {
     const run_request *request = j->request;
 
@@ -195,7 +195,7 @@ int find_neurons(run_job *j)
         PyArrayObject *state = j->start[k];
         if (!state || PyArray_NDIM(state) == 0)
             continue;
-        if (j->request->held) {
+        if (j->request->own_states) {
             if (!array_has_shape(state, neurons->ndim, neurons->dims)) {
                 shape_error(
                     "the neuron holds a %s of shape %R, but the input asks for %R: "
@@ -222,14 +222,16 @@ int find_neurons(run_job *j)
     }
     const npy_intp both[2] = {j->n, j->num_steps};
     if (shape_product(2, both) < 0) {
-        PyErr_Format(PyExc_ValueError, "%zd steps of %zd neurons are too many",
+        PyErr_Format(PyExc_ValueError,
+                     "%zd steps of %zd neurons are too many for an array",
                      (Py_ssize_t)j->num_steps, (Py_ssize_t)j->n);
         return -1;
     }
     if (j->sequence) {
         if (neurons->ndim == NPY_MAXDIMS) {
             PyErr_Format(PyExc_ValueError,
-                         "x: no room for a time axis beside %d dimensions",
+                         "x: %d neuron dimensions are NumPy's most, so there is "
+                         "no room for a time axis",
                          neurons->ndim);
             return -1;
         }
@@ -301,7 +303,7 @@ static int take_output(run_job *j, int o, PyObject *given, const char *name, int
                                                    : "not aligned");
         return -1;
     }
-    j->out[o] = array_keep(a);
+    j->out[o] = array_incref(a);
     return 0;
 }
 
@@ -346,8 +348,8 @@ static int take_selection(run_job *j)
             memcpy(j->select_at, PyArray_DATA(order), size);
             failed = PyArray_Sort(keys, 0, NPY_STABLESORT);
         }
-        array_drop(order);
-        array_drop(keys);
+        array_xdecref(order);
+        array_xdecref(keys);
     }
     return failed;
 }
@@ -377,7 +379,7 @@ npy_intp run_checkpoint_rows(npy_intp num_steps, npy_intp interval)
     return num_steps ? (num_steps - 1) / interval + 1 + (interval == 1) : 0;
 }
 
-int take_outputs(run_job *j)
+int allocate_outputs(run_job *j)
 {
     const run_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
@@ -400,7 +402,8 @@ int take_outputs(run_job *j)
         return -1;
     }
     if (before > PY_SSIZE_T_MAX - j->num_steps) {
-        PyErr_Format(PyExc_ValueError, "%zd steps after %zd others are too many",
+        PyErr_Format(PyExc_ValueError,
+                     "%zd steps after %zd earlier ones are too many to count",
                      (Py_ssize_t)j->num_steps, (Py_ssize_t)before);
         return -1;
     }
@@ -420,7 +423,8 @@ int take_outputs(run_job *j)
         const npy_intp both[2] = {j->num_recorded, j->num_selected};
         recorded = (shape){2, {both[0], both[1]}};
         if (shape_product(2, both) < 0) {
-            PyErr_Format(PyExc_ValueError, "neurons: %zd steps of %zd are too many",
+            PyErr_Format(PyExc_ValueError,
+                         "neurons: %zd steps of %zd of them are too many for an array",
                          (Py_ssize_t)both[0], (Py_ssize_t)both[1]);
             return -1;
         }
@@ -475,7 +479,7 @@ static const char *output_name(const run_job *j, int output)
 }
 
 /* Copies every input that an output of the caller's may overwrite before it is read. */
-int separate(run_job *j)
+int copy_overlapping_inputs(run_job *j)
 {
     for (int a = 0; a < RUN_NUM_OUTPUTS; a++) {
         PyArrayObject *output = j->out[a];
@@ -513,7 +517,7 @@ int separate(run_job *j)
 /* The states before the run, as whole arrays: the start states where they are that
  * already; else written into a fresh state_out (start NULL: in place) or into a new
  * array. */
-int take_starts(run_job *j)
+int prepare_start_states(run_job *j)
 {
     const shape *neurons = &j->neurons;
 
@@ -533,7 +537,7 @@ int take_starts(run_job *j)
             memset(PyArray_DATA(whole), 0, (size_t)PyArray_NBYTES(whole));
         else if (PyArray_CopyInto(whole, j->start[k]) < 0) {
             if (given)
-                array_drop(whole);
+                array_xdecref(whole);
             return -1;
         }
         array_replace(&j->start[k], given ? whole : NULL);

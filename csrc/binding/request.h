@@ -39,11 +39,11 @@ typedef struct {
 
 /* From a request to a job, in this order: operands, steps, the neuron shape, outputs,
  * copies of what outputs overlap, start states. Each 0, or -1 with an exception. */
-int take_operands(run_job *j);
-int take_num_steps(run_job *j);
+int convert_operands(run_job *j);
+int find_num_steps(run_job *j);
 int find_neurons(run_job *j);
-int take_outputs(run_job *j);
-int separate(run_job *j);
-int take_starts(run_job *j);
+int allocate_outputs(run_job *j);
+int copy_overlapping_inputs(run_job *j);
+int prepare_start_states(run_job *j);
 
 #endif

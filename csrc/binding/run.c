@@ -19,8 +19,8 @@ static void describe_layout(run_job *j)
 
     call->x.data = PyArray_DATA(j->x);
     call->x_type = (snnc_type)array_core_type(j->x);
-    call->x.held = j->x_axis < 0 || PyArray_STRIDE(j->x, j->x_axis) == 0;
-    if (!call->x.held)
+    call->x.constant = j->x_axis < 0 || PyArray_STRIDE(j->x, j->x_axis) == 0;
+    if (!call->x.constant)
         call->x.step = PyArray_STRIDE(j->x, j->x_axis) / size;
     if (j->out_axis <= 0 && j->x_axis <= 0 && PyArray_IS_C_CONTIGUOUS(j->x) &&
         x_ndim == ndim &&
@@ -149,14 +149,14 @@ static snnc_status run_range(const parallel_job *c, size_t i)
 static void release_job(run_job *j)
 {
     parallel_release(&j->parallel);
-    array_drop(j->x);
+    array_xdecref(j->x);
     for (int k = 0; k < SNNC_MAX_STATES; k++)
-        array_drop(j->start[k]);
+        array_xdecref(j->start[k]);
     for (int o = 0; o < RUN_NUM_OUTPUTS; o++)
-        array_drop(j->out[o]);
-    array_drop(j->indices);
-    array_drop(j->event_step);
-    array_drop(j->event_neuron);
+        array_xdecref(j->out[o]);
+    array_xdecref(j->indices);
+    array_xdecref(j->event_step);
+    array_xdecref(j->event_neuron);
     Py_XDECREF(j->params);
     Py_XDECREF(j->capsule);
     PyMem_Free(j->select);
@@ -308,10 +308,10 @@ int run_call(const snnc_isa *isa, const run_request *request, run_result *result
     Py_INCREF(request->cell);
     j->capsule = request->cell;
 
-    if (take_operands(j) < 0 || take_num_steps(j) < 0 || find_neurons(j) < 0 ||
-        take_outputs(j) < 0 || separate(j) < 0 || take_starts(j) < 0 ||
-        describe(j) < 0 || share(j) < 0 || take_bits(j) < 0 || begin(j) < 0 ||
-        execute(j) < 0)
+    if (convert_operands(j) < 0 || find_num_steps(j) < 0 || find_neurons(j) < 0 ||
+        allocate_outputs(j) < 0 || copy_overlapping_inputs(j) < 0 ||
+        prepare_start_states(j) < 0 || describe(j) < 0 || share(j) < 0 ||
+        take_bits(j) < 0 || begin(j) < 0 || execute(j) < 0)
         goto done;
     result->num_steps = j->num_steps;
     failed = j->event_step ? hand_over_events(j, &result->out[RUN_EVENTS]) : 0;
@@ -382,9 +382,9 @@ PyObject *run_unpack_events(PyObject *packed, Py_ssize_t num_neurons,
                     PyArray_DATA(neuron), (size_t)found) >= 0)
         events = PyTuple_Pack(2, step, neuron);
 done:
-    array_drop(step);
-    array_drop(neuron);
-    array_drop(bits);
+    array_xdecref(step);
+    array_xdecref(neuron);
+    array_xdecref(bits);
     return events;
 }
 

@@ -33,12 +33,13 @@ typedef struct {
     Py_ssize_t num_steps; /* -1: the input has a time axis */
     Py_ssize_t time_axis;
     PyObject *const *states; /* array-likes; None: at rest, or in a step an error */
-    int held;                /* the neuron's own states: they must fit as they are */
-    int wanted[RUN_STATE];   /* of the outputs; final states always are */
+    int own_states;        /* of the neuron (init_hidden): they must fit as they are */
+    int wanted[RUN_STATE]; /* of the outputs; final states always are */
     Py_ssize_t every, first_step, interval; /* 0: no checkpoints */
     PyObject *neurons; /* whose states are recorded: None (all), a slice, or indices */
-    /* Arrays to fill. NULL or None: allocate; so do a scalar as a single neuron's state
-     * after a run, and checkpoints that don't fit. */
+    /* Arrays to fill. A new one is allocated for NULL or None, for a NumPy scalar (a
+     * single neuron's state after an earlier run), and for checkpoints that don't fit.
+     */
     PyObject *out[RUN_NUM_OUTPUTS];
     PyObject *overwritten; /* a Recording with arrays among `out`, NULL or None */
     Py_ssize_t num_threads;
@@ -57,8 +58,8 @@ int run_call(const snnc_isa *isa, const run_request *request, run_result *result
 /* Drops the results that are there. */
 void run_clear(run_result *result);
 
-/* Takes the tape from a Recording (NULL, None: from none) that is about to be written
- * into, as it wouldn't fit any longer: 0, or -1 with an exception. */
+/* Sets the tape of a Recording (NULL, None: of none), which `backward` needs, to None
+ * before its arrays are overwritten: 0, or -1 with an exception. */
 int run_forget_tape(PyObject *recording);
 
 /* The events in packed spikes, as RUN_EVENTS. */
@@ -68,8 +69,7 @@ PyObject *run_unpack_events(PyObject *packed, Py_ssize_t num_neurons,
 /* How many rows of checkpoints a run keeps. */
 npy_intp run_checkpoint_rows(npy_intp num_steps, npy_intp interval);
 
-/* What _core.run returns, or NULL where an argument (stolen, as the arrays in it) is.
- */
+/* The tuple that _core.run returns. Steals all its references; NULL if any is NULL. */
 PyObject *run_results(PyObject *recorded, PyObject *final, PyObject *checkpoints,
                       Py_ssize_t num_steps);
 

@@ -1,6 +1,6 @@
 /* A strip of neurons, one step of the backward pass: the loop over neurons of the
  * backward pass, a template over the cells' adjoints. Included after rows.inc.h, by the
- * same stubs; SNNC_MORE_SWEEPS: with rows that are fused with the default surrogate. */
+ * same stubs; SNNC_MORE_SWEEPS: with atan sweeps. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -29,21 +29,22 @@ SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
     return parameters > of_spikes;
 }
 
-/* One step back, or a sweep of several, the last first; `fused` with the default
- * surrogate, and with one value of each parameter for all neurons. All is read before
+/* The adjoint of one step, or (`atan_sweep`) of several, the last first, with the
+ * default surrogate and one value of each parameter for all neurons. All is read before
  * anything is written: the upstream gradient of a spike or state may be overwritten by
  * the gradient of the same step's input. */
 SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                                      int num_states, int num_params, int reset,
-                                     int parameters, int fused, int steps)
+                                     int parameters, int atan_sweep, int steps)
 {
     const size_t n = row->n;
     const real *x[SNNC_SWEEP_STEPS], *grad_spk[SNNC_SWEEP_STEPS],
         *state[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
-        *given[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], *param[SNNC_MAX_PARAMS];
-    const real *const grad_spike = row->grad_spike, *const tested = row->tested;
+        *upstream[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], *param[SNNC_MAX_PARAMS];
+    const real *const grad_through_spike = row->grad_through_spike, *const tested =
+                                                                        row->tested;
     const double args[2] = {row->args[0], row->args[1]};
-    const real graded_factor = fused ? *(const real *)row->graded : 0;
+    const real graded_factor = atan_sweep ? *(const real *)row->graded : 0;
     real *grad_x[SNNC_SWEEP_STEPS], *grad_state[SNNC_MAX_STATES];
     real shared[SNNC_MAX_PARAMS];
     double *grad_param[SNNC_MAX_PARAMS];
@@ -55,39 +56,42 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
         for (int k = 0; k < num_states; k++) {
             state[t * num_states + k] =
                 (const real *)row->state[k] - t * row->state_step;
-            given[t * num_states + k] =
-                (const real *)row->given[k] - t * row->given_step[k];
+            upstream[t * num_states + k] =
+                (const real *)row->upstream[k] - t * row->upstream_step[k];
         }
     }
     for (int k = 0; k < num_states; k++)
         grad_state[k] = row->grad_state[k];
     for (int k = 0; k < num_params; k++) {
         param[k] = row->params[k];
-        shared[k] = fused ? param[k][0] : 0;
+        shared[k] = atan_sweep ? param[k][0] : 0;
         grad_param[k] = row->grad_params[k];
     }
     SNNC_IVDEP
     for (size_t i = 0; i < n; i++) {
         real input[SNNC_SWEEP_STEPS], mem[SNNC_SWEEP_STEPS], spk[SNNC_SWEEP_STEPS],
-            found[SNNC_SWEEP_STEPS], before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
-            of_before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES];
-        NAME(adjoint) a = {0}; /* or Clang 14 carries the unset over, wrongly */
+            grad_input[SNNC_SWEEP_STEPS],
+            state_before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
+            upstream_value[SNNC_SWEEP_STEPS * SNNC_MAX_STATES];
+        NAME(adjoint)
+        a = {0}; /* zeroed: Clang 14 miscompiles unset fields carried between steps */
 
         for (int t = 0; t < steps; t++) {
             input[t] = x[t][i];
             spk[t] = grad_spk[t][i];
         }
         for (int j = 0; j < steps * num_states; j++) {
-            before[j] = state[j][i];
-            of_before[j] = given[j][i];
+            state_before[j] = state[j][i];
+            upstream_value[j] = upstream[j][i];
         }
         mem[0] = tested[i];
-        for (int t = 1; t < steps; t++) /* what the step before it has left */
-            mem[t] = before[t * num_states - 1];
+        for (int t = 1; t < steps;
+             t++) /* mem after an earlier step is the state before the next one */
+            mem[t] = state_before[t * num_states - 1];
         for (int k = 0; k < num_states; k++)
-            a.before[k] = grad_state[k][i];
+            a.grad_before[k] = grad_state[k][i];
         for (int k = 0; k < num_params; k++) {
-            a.param[k] = fused ? shared[k] : param[k][i];
+            a.param[k] = atan_sweep ? shared[k] : param[k][i];
             a.grad_param[k] =
                 NAME(is_wanted)(model, k, parameters) ? grad_param[k][i] : 0;
         }
@@ -95,21 +99,22 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
             a.x = input[t];
             a.tested = mem[t];
             a.grad_spk = spk[t];
-            a.grad_spike = fused ? NAME(atan)(mem[t] - shared[0], args[0], args[1]) *
-                                       (spk[t] * graded_factor)
-                                 : grad_spike[i];
+            a.grad_through_spike =
+                atan_sweep ? NAME(atan)(mem[t] - shared[0], args[0], args[1]) *
+                                 (spk[t] * graded_factor)
+                           : grad_through_spike[i];
             for (int k = 0; k < num_states; k++) {
-                a.state[k] = before[t * num_states + k];
-                a.given[k] = of_before[t * num_states + k];
-                a.after[k] = a.before[k];
+                a.state[k] = state_before[t * num_states + k];
+                a.upstream[k] = upstream_value[t * num_states + k];
+                a.grad_after[k] = a.grad_before[k];
             }
             NAME(cell_adjoint)(model, &a, reset);
-            found[t] = a.grad_x;
+            grad_input[t] = a.grad_x;
         }
         for (int t = 0; t < steps; t++)
-            grad_x[t][i] = found[t];
+            grad_x[t][i] = grad_input[t];
         for (int k = 0; k < num_states; k++)
-            grad_state[k][i] = a.before[k];
+            grad_state[k][i] = a.grad_before[k];
         for (int k = 0; k < num_params; k++)
             if (NAME(is_wanted)(model, k, parameters))
                 grad_param[k][i] = a.grad_param[k];
@@ -122,14 +127,14 @@ SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, in
     const int rounds = row->rounds;
     const real *const mem = row->mem, *const tested = row->tested,
                       *const threshold = row->threshold, *const graded = row->graded,
-                      *const given = row->given;
+                      *const upstream = row->upstream_spk;
     real *const grad_mem = row->grad_mem, *const grad_spk = row->grad_spk;
     double *const grad_threshold = row->grad_threshold, *const grad_graded =
                                                             row->grad_graded;
 
     SNNC_IVDEP
     for (size_t i = 0; i < n; i++) {
-        real spk = given[i];
+        real spk = upstream[i];
         double thr = grad_threshold[i], g = grad_graded[i];
         grad_mem[i] = NAME(undelayed_adjoint)(
             grad_mem[i], tested[i], threshold[i], rounds, graded[i],
@@ -159,24 +164,24 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
 
 #define ROW_NAME(kind, name, reset, parameters) \
     NAME(kind##_##name##_##reset##_##parameters)
-#define ROW(kind, name, states, params, reset, parameters, fused, steps)             \
+#define ROW(kind, name, states, params, reset, parameters, atan_sweep, steps)        \
     static void ROW_NAME(kind, name, reset, parameters)(const snnc_adjoint_row *row) \
     {                                                                                \
         NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
-                            parameters, fused, steps);                               \
+                            parameters, atan_sweep, steps);                          \
     }
 #if defined(SNNC_MORE_SWEEPS)
-#define FUSED_ROWS(name, states, params, reset)                             \
-    ROW(fused, name, states, params, reset, 0, 1, SNNC_FUSED_STEPS(states)) \
-    ROW(fused, name, states, params, reset, 1, 1, SNNC_FUSED_STEPS(states))
+#define ATAN_SWEEP_ROWS(name, states, params, reset)                                  \
+    ROW(atan_sweep, name, states, params, reset, 0, 1, SNNC_ATAN_SWEEP_STEPS(states)) \
+    ROW(atan_sweep, name, states, params, reset, 1, 1, SNNC_ATAN_SWEEP_STEPS(states))
 #else
-#define FUSED_ROWS(name, states, params, reset)
+#define ATAN_SWEEP_ROWS(name, states, params, reset)
 #endif
 #define ROWS(name, states, params, reset)              \
     ROW(adjoint, name, states, params, reset, 0, 0, 1) \
     ROW(adjoint, name, states, params, reset, 1, 0, 1) \
     ROW(adjoint, name, states, params, reset, 2, 0, 1) \
-    FUSED_ROWS(name, states, params, reset)
+    ATAN_SWEEP_ROWS(name, states, params, reset)
 #define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
     ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS(     \
         name, states, params, ZERO) ROWS(name, states, params, NONE))
@@ -189,7 +194,7 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
         const size_t n = row->n;                                                   \
         const real *const mem = row->tested, *const threshold = row->threshold,    \
                           *const spk = row->grad_spk, *const graded = row->graded; \
-        real *const grad = row->grad_spike;                                        \
+        real *const grad = row->grad_through_spike;                                \
         const double a = row->args[0], b = row->args[1];                           \
         SNNC_IVDEP                                                                 \
         for (size_t i = 0; i < n; i++) {                                           \
@@ -206,8 +211,9 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
     [SNNC_##reset] = {ROW_NAME(adjoint, name, reset, 0), \
                       ROW_NAME(adjoint, name, reset, 1), \
                       ROW_NAME(adjoint, name, reset, 2)}
-#define FUSED_NAMES(name, reset) \
-    [SNNC_##reset] = {ROW_NAME(fused, name, reset, 0), ROW_NAME(fused, name, reset, 1)}
+#define ATAN_SWEEP_NAMES(name, reset)                       \
+    [SNNC_##reset] = {ROW_NAME(atan_sweep, name, reset, 0), \
+                      ROW_NAME(atan_sweep, name, reset, 1)}
 static const snnc_adjoint_fns NAME(adjoint_fns) = {
     .adjoint =
         {
@@ -218,12 +224,12 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #undef SNNC_MODEL
         },
 #if defined(SNNC_MORE_SWEEPS)
-    .fused =
+    .atan_sweep =
         {
-#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
-    ADJOINT_##hard([SNNC_##name] = {FUSED_NAMES(name, SUBTRACT),  \
-                                    FUSED_NAMES(name, ZERO),      \
-                                    FUSED_NAMES(name, NONE)}, )
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard)     \
+    ADJOINT_##hard([SNNC_##name] = {ATAN_SWEEP_NAMES(name, SUBTRACT), \
+                                    ATAN_SWEEP_NAMES(name, ZERO),     \
+                                    ATAN_SWEEP_NAMES(name, NONE)}, )
 #include "models.def"
 #undef SNNC_MODEL
         },
@@ -238,10 +244,10 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
         },
 };
 
-#undef FUSED_NAMES
+#undef ATAN_SWEEP_NAMES
 #undef ROW_NAMES
 #undef ROWS
-#undef FUSED_ROWS
+#undef ATAN_SWEEP_ROWS
 #undef ROW
 #undef ROW_NAME
 #undef ADJOINT_1

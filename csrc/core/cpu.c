@@ -8,7 +8,7 @@ static int always(void)
     return 1;
 }
 
-/* These ask the system too, which must save the registers. */
+/* __builtin_cpu_supports also checks that the system saves the vector registers. */
 #if defined(SNNC_HAVE_AVX2)
 static int have_avx2(void)
 {
@@ -25,14 +25,15 @@ static int have_avx512(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-/* The first processors with AVX-512 slow down for it, and have no VBMI2. */
+/* VBMI2 excludes the first processors with AVX-512, which lower their clock for it. */
 static int prefer_avx512(void)
 {
     return have_avx512() && __builtin_cpu_supports("avx512vbmi2");
 }
 #endif
 
-/* Slowest first: what is used if it is asked for by name, and if nothing is. */
+/* Slowest first. `isa`: the table of that name; `choice`: the one to use by default,
+ * where it is the last preferred one. */
 static const struct {
     const snnc_isa *isa;
     int (*supported)(void);

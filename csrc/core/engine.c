@@ -1,5 +1,5 @@
-/* The only loop over time. Checks a call, cuts its neurons into strips that the row
- * functions can take, and places what they write. */
+/* The forward pass: checks a call, cuts its neurons into strips that the row functions
+ * can take, steps them through time, and places what they write. */
 #include <string.h>
 
 #include "engine.h"
@@ -19,9 +19,9 @@
 enum {
     BLOCK_BYTES = 256 * 1024, /* of a state: what stays in cache from step to step */
     TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
-    SHORTEST_RUN = 64,        /* fewer contiguous neurons go through a tile */
-    STRIP_UNIT = 64,          /* strips are multiples of it */
-    CACHE_LINE = 64           /* bytes */
+    MIN_CONTIGUOUS = 64,      /* fewer contiguous neurons go through a tile */
+
+    CACHE_LINE = 64 /* bytes */
 };
 
 static const snnc_model_info models[SNNC_NUM_MODELS] = {
@@ -51,18 +51,20 @@ const char *snnc_strerror(snnc_status status)
     static const char *const words[SNNC_NUM_STATUSES] = {
         [SNNC_OK] = "no error",
         [SNNC_BAD_ISA] = "no table of row functions",
-        [SNNC_BAD_MODEL] = "no such model",
+        [SNNC_BAD_MODEL] = "no such model, or one without a backward pass",
         [SNNC_BAD_TYPE] = "no such type, or not a type to compute in",
         [SNNC_BAD_RESET] = "no such reset, or not of this model",
         [SNNC_BAD_RANGE] = "steps or neurons outside the call",
         [SNNC_BAD_SHAPE] = "strides without a shape of num_neurons neurons",
         [SNNC_BAD_INPUT] = "no input",
-        [SNNC_BAD_STATE] = "no state_out",
+        [SNNC_BAD_STATE] = "no state_out or grad_start",
         [SNNC_BAD_PARAMETER] = "a parameter is missing",
-        [SNNC_BAD_OUTPUT] = "no such output of this model",
+        [SNNC_BAD_OUTPUT] = "an output, derivative or workspace is missing, or the "
+                            "model has no such output",
         [SNNC_BAD_SELECTION] = "selected neurons out of order or range",
-        [SNNC_BAD_INHIBITION] = "rows, parameters or cuts don't fit, or no workspace",
-        [SNNC_BAD_CHECKPOINT] = "no checkpoints, or not cut at them",
+        [SNNC_BAD_INHIBITION] =
+            "groups, parameters or ranges don't fit, no workspace, or no backward pass",
+        [SNNC_BAD_CHECKPOINT] = "no checkpoints, or steps don't begin and end at them",
         [SNNC_BAD_SURROGATE] = "no such surrogate",
         [SNNC_TOO_LARGE] = "more bytes than an address can count",
     };
@@ -70,7 +72,7 @@ const char *snnc_strerror(snnc_status status)
     return known ? words[status] : "no such status";
 }
 
-static size_t row_of_rivals(const snnc_call *call)
+static size_t size_of_group(const snnc_call *call)
 {
     return snnc_mul_saturating(call->rivals,
                                call->rival_stride ? call->rival_stride : 1);
@@ -79,7 +81,7 @@ static size_t row_of_rivals(const snnc_call *call)
 /* Tiles of the input, the spikes and every state, and the reset signals. */
 size_t snnc_workspace_size(const snnc_call *call)
 {
-    return snnc_mul_saturating(row_of_rivals(call),
+    return snnc_mul_saturating(size_of_group(call),
                                (SNNC_MAX_STATES + 3) * snnc_size_of(call->type));
 }
 
@@ -116,7 +118,7 @@ void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
     s->tiled = type != call->type;
     if (strides && call->ndim > 0) {
         const size_t inner = call->shape[call->ndim - 1];
-        if (strides[call->ndim - 1] != 1 || inner < SHORTEST_RUN ||
+        if (strides[call->ndim - 1] != 1 || inner < MIN_CONTIGUOUS ||
             (p->inhibited && inner % p->inhibited != 0))
             s->tiled = 1;
         if (!s->tiled)
@@ -215,7 +217,7 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     if (call->select && !is_selection(call))
         return SNNC_BAD_SELECTION;
     if (call->rivals && n0 < n1) {
-        const size_t row = row_of_rivals(call);
+        const size_t row = size_of_group(call);
         const size_t period = call->period > 1 ? call->period : 0;
         if (info->hard || n % row || n0 % row || n1 % row || period % row ||
             !call->workspace)
@@ -226,19 +228,25 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
 
 const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call)
 {
-    /* Every model has this one, unless it is left out. */
+    /* Every model has this row function, unless the table leaves the model out. */
     const snnc_row_fns *const fns =
         &(*isa->rows[call->type])[call->model][SNNC_ZERO][0];
-    const int own = fns->step[SNNC_REALS][0] && call->num_neurons >= isa->shortest;
-    return own ? isa : isa->narrower;
+    const int own = fns->step[SNNC_REALS][0] && call->num_neurons >= isa->min_neurons;
+    return own ? isa : isa->fallback;
 }
 
-/* Its row functions. The undelayed reset of inhibited neurons comes after them; that of
- * SNNC_NONE does nothing. */
+const snnc_row_fns *snnc_row_fns_for(const snnc_isa *isa, const snnc_call *call,
+                                     int undelayed)
+{
+    return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
+}
+
+/* The undelayed reset of inhibited neurons comes after the row functions, when it is
+ * known who fires; that of SNNC_NONE does nothing. */
 static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
 {
     const int undelayed = call->undelayed && !call->rivals && call->reset != SNNC_NONE;
-    return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
+    return snnc_row_fns_for(isa, call, undelayed);
 }
 
 /* Whether two sequences are at nearly the same place in their pages, in every row of
@@ -270,7 +278,7 @@ static int may_trace(const snnc_plan *p)
 static int may_stream(const snnc_plan *p)
 {
     const snnc_call *call = p->call;
-    const size_t read = call->x.held ? 0 : snnc_size_of(call->x_type);
+    const size_t read = call->x.constant ? 0 : snnc_size_of(call->x_type);
     const size_t moved = snnc_mul_saturating(call->num_neurons, call->num_steps);
     return p->spikes == SNNC_REALS && !p->spk.tiled && !p->period && p->rows->stream &&
            !may_alias_4k(&p->spk, &p->x) &&
@@ -287,7 +295,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     isa = snnc_table_for(isa, call);
     p->call = call;
     p->isa = isa;
-    p->tiles = (isa->tiles[call->type] ? isa : isa->narrower)->tiles[call->type];
+    p->tiles = (isa->tiles[call->type] ? isa : isa->fallback)->tiles[call->type];
     p->num_states = info->num_states;
     p->num_params = info->num_params;
     p->every = call->every ? call->every : 1;
@@ -295,7 +303,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     p->size = snnc_size_of(call->type);
     p->period = call->period > 1 ? call->period : 0;
     p->run = 0;
-    p->inhibited = row_of_rivals(call);
+    p->inhibited = size_of_group(call);
     p->t0 = t0;
     p->t1 = t1;
 
@@ -334,8 +342,8 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         item += s->tiled ? p->size : 0;
     }
 
-    p->stored = call->interval == 1 && !p->recording;
-    for (int k = 0; k < p->num_states && p->stored; k++) {
+    p->checkpoints_as_records = call->interval == 1 && !p->recording;
+    for (int k = 0; k < p->num_states && p->checkpoints_as_records; k++) {
         snnc_make_sequence(p, &p->record[k], (char *)call->checkpoint[k] + n * p->size,
                            0, NULL, call->type);
         p->recording = p->every = 1;
@@ -395,7 +403,7 @@ void snnc_move_tile(const snnc_plan *p, const snnc_sequence *s, enum snnc_move m
     }
 }
 
-/* One step of one row of rivals. */
+/* One step of one group of rivals. */
 static void step_inhibited(const snnc_plan *p, const snnc_row *row, char *r)
 {
     const snnc_call *call = p->call;
@@ -492,13 +500,13 @@ static size_t selected_from(const snnc_call *call, size_t i)
 
 /* Copies the states of selected neurons [j0, j1) of a strip that begins with neuron i.
  */
-static void copy_selected(const snnc_plan *p, char *dst, const char *held, size_t i,
+static void copy_selected(const snnc_plan *p, char *dst, const char *states, size_t i,
                           size_t j0, size_t j1)
 {
     const snnc_call *call = p->call;
     for (size_t j = j0; j < j1; j++)
         memcpy(dst + (call->select_at ? call->select_at[j] : j) * p->size,
-               held + (call->select[j] - i) * p->size, p->size);
+               states + (call->select[j] - i) * p->size, p->size);
 }
 
 /* Keeps the states before step t, from which a backward pass may start. */
@@ -560,15 +568,15 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
         row.params[k] =
             (const char *)call->params[k] + (p->period ? i % p->period : 0) * size;
 
-    row.x_step = call->x.held ? 0 : p->x.tiled ? (ptrdiff_t)n : p->x.step;
+    row.x_step = call->x.constant ? 0 : p->x.tiled ? (ptrdiff_t)n : p->x.step;
     if (p->x.tiled) {
         row.x = scratch;
-        snnc_move_tile(p, &p->x, SNNC_LOAD, scratch, n, call->x.held ? 0 : t,
-                       call->x.held ? 1 : num_steps, i, n);
+        snnc_move_tile(p, &p->x, SNNC_LOAD, scratch, n, call->x.constant ? 0 : t,
+                       call->x.constant ? 1 : num_steps, i, n);
         scratch += tile_bytes;
     }
     else
-        row.x = snnc_address_of(p, &p->x, call->x.held ? 0 : t, i);
+        row.x = snnc_address_of(p, &p->x, call->x.constant ? 0 : t, i);
 
     row.spk_step = p->spk.tiled ? (ptrdiff_t)n : p->spk.step;
     if (!p->spk.tiled)
@@ -582,14 +590,14 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     if (p->recording)
         row_at = recorded_before(p, t);
     for (int k = 0; k < p->num_states; k++) {
-        char *const held = (char *)call->state_out[k] + i * size;
+        char *const final_state = (char *)call->state_out[k] + i * size;
 
         tile[k] = NULL;
         row.state_step[k] = 0;
-        row.state_out[k] = held;
+        row.state_out[k] = final_state;
         row.state_in[k] = t == 0 && call->state_in[k]
                               ? (const char *)call->state_in[k] + i * size
-                              : held;
+                              : final_state;
         if (p->record[k].data && p->record[k].tiled) {
             tile[k] = scratch;
             scratch += tile_bytes;
@@ -601,9 +609,9 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
             if (!s->tiled && t > p->t0)
                 row.state_in[k] = (char *)row.state_out[k] - s->step * (ptrdiff_t)size;
         }
-        else if (row.state_in[k] != held && num_steps >= SNNC_SWEEP_STEPS) {
-            memcpy(held, row.state_in[k], n * size);
-            row.state_in[k] = held;
+        else if (row.state_in[k] != final_state && num_steps >= SNNC_SWEEP_STEPS) {
+            memcpy(final_state, row.state_in[k], n * size);
+            row.state_in[k] = final_state;
         }
     }
 
@@ -619,10 +627,10 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
         taken = num_steps - s;
         if (sampling)
             taken = snnc_min_size(taken, until_sampled(p, t + s));
-        if (call->interval && !p->stored)
+        if (call->interval && !p->checkpoints_as_records)
             taken = snnc_min_size(taken, call->interval - (t + s) % call->interval);
         take_steps(p, &row, taken, signals);
-        if (call->interval && !p->stored)
+        if (call->interval && !p->checkpoints_as_records)
             keep_checkpoint(p, &row, t + s + taken, i);
         if (!sampling || until_sampled(p, t + s) != taken)
             continue;
@@ -682,7 +690,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
     for (int k = 0; k < info->num_params; k++)
         row.params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
     const ptrdiff_t step = (ptrdiff_t)call->num_neurons;
-    row.x_step = call->x.held ? 0 : call->x.step ? call->x.step : step;
+    row.x_step = call->x.constant ? 0 : call->x.step ? call->x.step : step;
     row.spk_step = call->spk.step ? call->spk.step : step;
     row.x = (const char *)call->x.data +
             ((ptrdiff_t)t0 * row.x_step + (ptrdiff_t)n0) * size;
@@ -763,7 +771,7 @@ int snnc_self_check(const snnc_isa *isa)
         double f64[N];
     } x, mem, spk, params[SNNC_MAX_PARAMS];
     snnc_isa own = *isa; /* not what it leaves to another table */
-    int ok = !isa->narrower || snnc_self_check(isa->narrower);
+    int ok = !isa->fallback || snnc_self_check(isa->fallback);
 
     for (int type = SNNC_F32; type <= SNNC_F64; type++) {
         snnc_call call = SNNC_CALL_INIT;
@@ -789,7 +797,7 @@ int snnc_self_check(const snnc_isa *isa)
                     x.f64[i] = -(1 + 2 * e);
                 }
             }
-        own.shortest = 0;
+        own.min_neurons = 0;
         if (snnc_run(&own, &call, 0, 1, 0, N) != SNNC_OK)
             return 0;
         for (int i = 0; i < N; i++)

@@ -4,6 +4,8 @@
 
 #include "rows.h"
 
+enum { STRIP_UNIT = 64 }; /* strips are multiples of it */
+
 /* One of a call's sequences, as the loop sees it. `data` is NULL where there is none;
  * `tiled`: it isn't read or written where it lies, but goes through a tile. */
 typedef struct {
@@ -27,12 +29,13 @@ typedef struct {
     int sampling;  /* states are recorded not at every step, or not of every neuron */
     int streamed;  /* what sweeps write bypasses the caches (non-temporal stores) */
     int traced;    /* by rows->trace */
-    int stored;    /* checkpoints of every step are written as recordings are */
+    int checkpoints_as_records; /* checkpoints of every step are written as recordings
+                                   are */
     size_t every;
     size_t size;      /* of a real */
     size_t period;    /* of the parameters; 0: one value for all */
     size_t run;       /* strips end at multiples of it; 0: anywhere */
-    size_t inhibited; /* neurons in a row of rivals, or 0 */
+    size_t inhibited; /* neurons in a group of rivals, or 0 */
     size_t t0, t1;
     size_t strip, tile_steps;
     snnc_sequence x, spk, record[SNNC_MAX_STATES];
@@ -68,6 +71,10 @@ int snnc_is_shaped(const snnc_call *call);
 
 /* The table for a call: short runs may be another one's. */
 const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call);
+
+/* The row functions of a call's model and reset. */
+const snnc_row_fns *snnc_row_fns_for(const snnc_isa *isa, const snnc_call *call,
+                                     int undelayed);
 
 /* How a checked call is cut into tiles. */
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,

@@ -8,10 +8,11 @@
  * step     a strip, one step
  * sweep    a strip, several steps at a time, its states in registers
  * trace    a sweep that also writes the states after each of its steps
- * stream   a sweep whose spikes bypass the caches
- * chain    one neuron, many steps
- * segment  the steps from one checkpoint to the next, which the backward pass computes
- *          once more
+ * stream   a sweep whose spikes bypass the caches (non-temporal stores)
+ * atan sweep  several steps of the backward pass, with the surrogate atan in the same
+ * loop chain    one neuron, many steps segment  the steps from one checkpoint to the
+ * next, which the backward pass recomputes; 16 steps where the states of all steps were
+ * kept row      the values of a strip at one step; also the arguments of a row function
  */
 #ifndef SNNC_ROWS_H
 #define SNNC_ROWS_H
@@ -47,8 +48,8 @@
 #define SNNC_NOINLINE static __attribute__((noinline))
 #endif
 
-/* A condition that is rarely true: a branch, where a choice would make what follows
- * wait for it. */
+/* A condition that is rarely true: compiled to a predicted branch, not to a select,
+ * whose data dependence would delay what follows. */
 #if defined(__GNUC__)
 #define SNNC_UNLIKELY(condition) __builtin_expect(condition, 0)
 #else
@@ -67,13 +68,13 @@
 #define SNNC_IVDEP
 #endif
 
-/* What a run reads and writes before it bypasses the caches (non-temporal stores): more
- * than they hold. */
+/* Runs whose input and spikes take more bytes than this, which caches don't hold, use
+ * streaming (non-temporal) stores. */
 #if !defined(SNNC_STREAMED_BYTES)
 #define SNNC_STREAMED_BYTES ((size_t)48 * 1024 * 1024)
 #endif
 
-/* Of stack, for all of the core. */
+/* Bytes of stack: of the tiles of a run, and of spikes that are narrowed to bytes. */
 enum { SNNC_SCRATCH_BYTES = 12 * 1024, SNNC_NARROWED_BYTES = 4 * 1024 };
 
 /* A file that is included once per type says what `real` is; NAME(f) is that type's f.
@@ -84,8 +85,8 @@ enum { SNNC_SCRATCH_BYTES = 12 * 1024, SNNC_NARROWED_BYTES = 4 * 1024 };
 
 enum { SNNC_SWEEP_STEPS = 4 }; /* of a sweep: more need more registers than there are */
 
-/* One strip of n neurons: all pointers are to the first of them. Steps between steps
- * count elements. */
+/* One strip of n neurons: all pointers are to the first of them. x_step, spk_step and
+ * state_step are strides in time, in elements. */
 typedef struct {
     size_t n;
     size_t num_steps; /* of a chain */
@@ -111,9 +112,9 @@ typedef struct {
     /* n neurons, SNNC_SWEEP_STEPS steps; NULL: step by step */
     snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
     /* With shared parameters and a delayed reset, sweeps that write the states after
-     * each of their steps; and a sweep and such a trace that write reals past the
-     * caches, where the spikes' cache lines begin at the same neurons in all steps. May
-     * be NULL too. */
+     * each of their steps; and a sweep and such a trace that write reals by
+     * streaming stores, where the spikes' cache lines begin at the same neurons in all
+     * steps. May be NULL too. */
     snnc_row_fn *trace[SNNC_NUM_SPIKES], *stream, *stream_trace;
     snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
 } snnc_row_fns;
@@ -126,36 +127,35 @@ typedef snnc_row_fns snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2];
 typedef struct {
     size_t n;
     const void *x, *state[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS], *tested;
-    const void *grad_spk, *grad_spike, *given[SNNC_MAX_STATES];
+    const void *grad_spk, *grad_through_spike, *upstream[SNNC_MAX_STATES];
     void *grad_state[SNNC_MAX_STATES]; /* after the step; then before it */
     void *grad_x;
     double *grad_params[SNNC_MAX_PARAMS]; /* added to */
-    /* What a fused row has in the place of grad_spike. */
+    /* What an atan sweep has in the place of grad_through_spike. */
     const void *graded;
     double args[2];
     /* From one step to the one before it, in a sweep: in elements. */
     ptrdiff_t x_step, state_step, grad_spk_step, grad_x_step;
-    ptrdiff_t given_step[SNNC_MAX_STATES];
+    ptrdiff_t upstream_step[SNNC_MAX_STATES];
 } snnc_adjoint_row;
 
-/* How many steps a fused sweep takes: those of three states would need too many
- * registers. */
-#define SNNC_FUSED_STEPS(num_states) ((num_states) > 2 ? 1 : (int)SNNC_SWEEP_STEPS)
+/* How many steps an atan sweep takes: three states would need too many registers. */
+#define SNNC_ATAN_SWEEP_STEPS(num_states) ((num_states) > 2 ? 1 : (int)SNNC_SWEEP_STEPS)
 
-/* Back through the undelayed reset; mem is that before the step. */
+/* The adjoint of the undelayed reset; mem is that before the step. */
 typedef struct {
     size_t n;
-    const void *mem, *tested, *threshold, *graded, *given; /* of the spikes */
+    const void *mem, *tested, *threshold, *graded, *upstream_spk;
     int rounds; /* whether products with the threshold are rounded to float */
     void *grad_mem, *grad_spk;
     double *grad_threshold, *grad_graded;
 } snnc_undelayed_row;
 
-/* Back through the spikes: the gradient of the tested mem. */
+/* The adjoint of the spikes: the gradient of the tested mem through them. */
 typedef struct {
     size_t n;
     const void *tested, *threshold, *graded, *grad_spk;
-    void *grad_spike;
+    void *grad_through_spike;
     double args[2];
 } snnc_surrogate_row;
 
@@ -168,7 +168,8 @@ typedef struct {
     /* The first two of them as sweeps of SNNC_SWEEP_STEPS steps, with snnTorch's
      * default surrogate, atan, in the same loop, and one value of each parameter for
      * all neurons. NULL: there is none. */
-    void (*fused[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2])(const snnc_adjoint_row *row);
+    void (*atan_sweep[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2])(
+        const snnc_adjoint_row *row);
     void (*undelayed[SNNC_NUM_RESETS])(const snnc_undelayed_row *row);
     void (*surrogate[SNNC_NUM_SURROGATES])(const snnc_surrogate_row *row);
 } snnc_adjoint_fns;
@@ -189,12 +190,11 @@ typedef struct {
 
 struct snnc_isa {
     const char *name;
-    /* The table that has what this one leaves out (NULL in arrays by type, or a model's
-     * row functions). It also takes runs of fewer than `shortest` neurons: what vectors
-     * leave over goes one by one, and it has narrower ones. NULL: this table has all.
-     */
-    const snnc_isa *narrower;
-    size_t shortest;
+    /* Used for what this table leaves out (NULL in arrays by type, or a model's row
+     * functions), and for runs of fewer than `min_neurons` neurons, where the scalar
+     * remainder of wide vectors would dominate. NULL: this table has all. */
+    const snnc_isa *fallback;
+    size_t min_neurons;
     const snnc_row_table *rows[2]; /* by type: float, double */
     const snnc_tile_fns *tiles[2];
     const snnc_adjoint_fns *adjoints[2];

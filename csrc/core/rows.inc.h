@@ -1,7 +1,6 @@
-/* The only loop over neurons: a strip of them over one or several consecutive steps,
+/* The forward loop over neurons: a strip of them over one or several consecutive steps,
  * states in registers. Included by a stub once per type, with `real` and SNNC_SUFFIX
- * set. A template in the manner of an inlined function whose constant arguments vanish.
- */
+ * set. A template: an inlined function whose constant arguments the compiler folds. */
 
 #include "cells/spike.h"
 
@@ -24,18 +23,18 @@ SNNC_INLINE int NAME(cell)(int model, real x, real *state, const real *param, in
 }
 
 /* All inputs are read before a spike is written, and a sweep's states are updated in
- * place or (`stored`) written after each step: so compilers see by themselves that
+ * place or (`traced`) written after each step: so compilers see by themselves that
  * steps and neurons don't interfere. */
 SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
                              int num_params, int reset, int undelayed, int spikes,
-                             int per_neuron, int steps, int stored)
+                             int per_neuron, int steps, int traced)
 {
     const size_t n = row->n;
     const real *x[SNNC_SWEEP_STEPS], *in[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS];
     real *out[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], shared[SNNC_MAX_PARAMS];
     real *reals[SNNC_SWEEP_STEPS];
     uint8_t *bytes[SNNC_SWEEP_STEPS];
-    const int written = stored ? steps : 1; /* states, of so many steps */
+    const int written = traced ? steps : 1; /* states, of so many steps */
 
     for (int t = 0; t < steps; t++) {
         x[t] = (const real *)row->x + t * row->x_step;
@@ -46,7 +45,7 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
         for (int t = 0; t < written; t++)
             out[t * num_states + k] =
                 (real *)row->state_out[k] + t * row->state_step[k];
-        in[k] = steps > 1 && !stored ? out[k] : row->state_in[k];
+        in[k] = steps > 1 && !traced ? out[k] : row->state_in[k];
     }
     for (int k = 0; k < num_params; k++) {
         params[k] = row->params[k];
@@ -66,7 +65,7 @@ SNNC_INLINE void NAME(strip)(const snnc_row *row, int model, int num_states,
         for (int t = 0; t < steps; t++) {
             fired[t] = NAME(cell)(model, input[t], state, param, reset, undelayed);
             for (int k = 0; k < num_states; k++)
-                after[(stored ? t : 0) * num_states + k] = state[k];
+                after[(traced ? t : 0) * num_states + k] = state[k];
         }
         for (int t = 0; t < steps; t++)
             if (spikes == SNNC_BYTES)
@@ -92,11 +91,11 @@ SNNC_INLINE void NAME(begin_at)(snnc_row *part, const snnc_row *row, size_t i,
 }
 
 #if defined(SNNC_STREAMED)
-/* A sweep, or (`stored`) a trace, whose spikes bypass the caches (non-temporal stores),
+/* A sweep, or (`traced`) a trace, whose spikes bypass the caches (non-temporal stores),
  * a line at a time, as do the states but the last ones, which are read next. What is
  * not whole lines is an ordinary sweep's. */
 SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int model,
-                                int num_states, int num_params, int reset, int stored)
+                                int num_states, int num_params, int reset, int traced)
 {
     enum { LINE = SNNC_VECTOR_BYTES / sizeof(real), LAST = SNNC_SWEEP_STEPS - 1 };
     _Alignas(SNNC_VECTOR_BYTES) real spk[SNNC_SWEEP_STEPS * LINE],
@@ -114,15 +113,15 @@ SNNC_INLINE void NAME(streamed)(const snnc_row *row, snnc_row_fn *ordinary, int 
     line.spk_step = LINE;
     for (; i + LINE <= n; i += LINE) {
         NAME(begin_at)(&line, row, i, num_states, num_params, 0);
-        for (int k = 0; k < num_states && stored; k++) {
+        for (int k = 0; k < num_states && traced; k++) {
             line.state_out[k] = after[k];
             line.state_step[k] = LINE;
         }
         NAME(strip)(&line, model, num_states, num_params, reset, 0, SNNC_REALS, 0,
-                    SNNC_SWEEP_STEPS, stored);
+                    SNNC_SWEEP_STEPS, traced);
         for (int t = 0; t < SNNC_SWEEP_STEPS; t++)
             stream_line((real *)row->spk + t * row->spk_step + i, spk + t * LINE);
-        for (int k = 0; k < num_states && stored; k++) {
+        for (int k = 0; k < num_states && traced; k++) {
             real *const out = (real *)row->state_out[k] + i;
             for (int t = 0; t < LAST; t++)
                 stream_line(out + t * row->state_step[k], after[k] + t * LINE);
@@ -224,7 +223,7 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
 /* Whether bytes go by way of reals; vectors with masks do without. */
 #define NARROWS (sizeof(real) > sizeof(float) && SNNC_VECTOR_BYTES < 64)
 #define ROW(kind, spikes, name, states, params, reset, undelayed, per_neuron, steps,   \
-            stored)                                                                    \
+            traced)                                                                    \
     static void ROW_NAME(kind, spikes, name, reset, undelayed)(const snnc_row *row)    \
     {                                                                                  \
         if (SNNC_##spikes == SNNC_BYTES && NARROWS)                                    \
@@ -232,14 +231,14 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
                            params, per_neuron, steps);                                 \
         else                                                                           \
             NAME(strip)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,     \
-                        SNNC_##spikes, per_neuron, steps, stored);                     \
+                        SNNC_##spikes, per_neuron, steps, traced);                     \
     }
 #define ROW_PAIR(kind, spikes, name, reset, undelayed) \
     {ROW_NAME(kind, spikes, name, reset, undelayed),   \
      ROW_NAME(kind##_each, spikes, name, reset, undelayed)}
-#define ROWS_OF(kind, spikes, name, states, params, reset, undelayed, steps, stored) \
-    ROW(kind, spikes, name, states, params, reset, undelayed, 0, steps, stored)      \
-    ROW(kind##_each, spikes, name, states, params, reset, undelayed, 1, steps, stored)
+#define ROWS_OF(kind, spikes, name, states, params, reset, undelayed, steps, traced) \
+    ROW(kind, spikes, name, states, params, reset, undelayed, 0, steps, traced)      \
+    ROW(kind##_each, spikes, name, states, params, reset, undelayed, 1, steps, traced)
 
 /* SWEEPS_0 and TRACES_00 are those of models that have other resets than hard ones; a
  * sweep of others (more values than registers) is slower than single steps. TRACES_00
@@ -263,15 +262,15 @@ SNNC_NOINLINE void NAME(narrowed)(const snnc_row *row, snnc_row_fn *reals,
 #define TRACE_NAMES_10 TRACE_NAMES_01
 #define TRACE_NAMES_11 TRACE_NAMES_01
 #if defined(SNNC_STREAMED)
-#define STREAM(kind, of, name, states, params, reset, stored)                         \
+#define STREAM(kind, of, name, states, params, reset, traced)                         \
     static void ROW_NAME(kind, REALS, name, reset, 0)(const snnc_row *row)            \
     {                                                                                 \
         NAME(streamed)(row, ROW_NAME(of, REALS, name, reset, 0), SNNC_##name, states, \
-                       params, SNNC_##reset, stored);                                 \
+                       params, SNNC_##reset, traced);                                 \
     }
 #define STREAM_NAME ROW_NAME
 #else
-#define STREAM(kind, of, name, states, params, reset, stored)
+#define STREAM(kind, of, name, states, params, reset, traced)
 #define STREAM_NAME(kind, spikes, name, reset, undelayed) NULL
 #endif
 #if defined(SNNC_MORE_SWEEPS)

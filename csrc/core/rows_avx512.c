@@ -21,9 +21,9 @@
 #endif
 
 const snnc_isa snnc_isa_avx512 = {
-    .name = "avx512", SNNC_TABLE, .narrower = &snnc_isa_avx2};
+    .name = "avx512", SNNC_TABLE, .fallback = &snnc_isa_avx2};
 const snnc_isa snnc_isa_avx512_long = {
-    .name = "avx512", SNNC_TABLE, .narrower = &snnc_isa_avx2, .shortest = 256};
+    .name = "avx512", SNNC_TABLE, .fallback = &snnc_isa_avx2, .min_neurons = 256};
 
 #else
 typedef int snnc_isa_avx512_is_not_built; /* ISO C wants something in every file */

@@ -8,8 +8,8 @@ SNNC_INLINE real NAME(disabled)(real y, double a, double b)
     return 0;
 }
 
-/* Not a derivative, but what others are computed from. */
-SNNC_INLINE real NAME(excess)(real y, double a, double b)
+/* The identity: mem - threshold itself, or derivatives that the caller has computed. */
+SNNC_INLINE real NAME(mem_shift)(real y, double a, double b)
 {
     (void)a, (void)b;
     return y;

@@ -1,9 +1,8 @@
-/* All that a table has of functions. Included once by the stub of an instruction set,
- * which has chosen the compiler's target and SNNC_VECTOR_BYTES; with what its snnc_isa
- * holds of them. SNNC_FEW_DOUBLES: of doubles, only the rows of models with hard resets
- * (SNNC_HARD_ONLY); the rest is another table's. SNNC_STEP_BY_STEP: without what is
- * there for speed alone, the sweeps; more kinds of them (SNNC_MORE_SWEEPS) are of
- * floats only. */
+/* All row functions of one instruction set, and SNNC_TABLE, the initializers of its
+ * snnc_isa. Included once by that set's stub, which has chosen the compiler's target
+ * and SNNC_VECTOR_BYTES. SNNC_FEW_DOUBLES: double rows only for models with hard resets
+ * (SNNC_HARD_ONLY); the others are another table's. SNNC_STEP_BY_STEP: no sweeps, which
+ * are there for speed alone; SNNC_MORE_SWEEPS: more kinds of them, of floats only. */
 #include "spikes.h"
 
 #define real float

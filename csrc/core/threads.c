@@ -54,13 +54,16 @@ static int replace_if(atomic *a, uint64_t old, uint64_t value)
 }
 #endif
 
-#if !defined(SPIN_COUNT) /* a test sets them */
-#define SPIN_COUNT 2048  /* about 50 us */
+/* Before a thread sleeps; a test sets smaller ones. */
+#if !defined(SPIN_COUNT)
+#define SPIN_COUNT 2048 /* about 50 us */
+#endif
+#if !defined(YIELD_COUNT)
 #define YIELD_COUNT 8192 /* some ms */
 #endif
 
-/* Waits a moment for another thread, for the n-th time: at first it keeps the
- * processor, later it lets others have it. 0: that's enough, it had better sleep. */
+/* Waits a moment for another thread, for the n-th time: spins at first, later yields
+ * the processor. 0: the thread should sleep. */
 static int wait_a_moment(int times)
 {
     if (times >= SPIN_COUNT + YIELD_COUNT)
@@ -86,27 +89,27 @@ static int wait_a_moment(int times)
 
 typedef struct {
     size_t number; /* of the thread, from 1 on */
-    void *wake;    /* held; released to wake it up */
+    void *wake;    /* binary semaphore, initially taken: wakes the worker */
     atomic asleep;
 } worker;
 
 static threads_system sys;
 
 static struct {
-    void *busy; /* held by the call that the workers are at */
-    void *done; /* held; released when that call waits for it no longer */
+    void *busy; /* a lock, taken while a call uses the workers */
+    void *done; /* binary semaphore: wakes the caller when all parts are done */
     worker workers[MAX_THREADS - 1];
     atomic num_workers;
 
-    /* The job. It can't change while a part of it that has been taken isn't finished:
-     * so whoever has taken one reads what belongs to it. */
+    /* The job. It can't change before all parts that were claimed are finished: so who
+     * has claimed one reads what belongs to it. */
     void (*work)(void *job, size_t part);
     void *job;
-    fenv_t modes;    /* of its floating-point arithmetic */
-    uint64_t count;  /* of parts */
-    atomic offer;    /* bit i: no one has taken part i */
-    atomic finished; /* parts */
-    atomic waiting;  /* whether the call sleeps until all are */
+    fenv_t modes;     /* of its floating-point arithmetic */
+    uint64_t count;   /* of parts */
+    atomic unclaimed; /* bit i: part i is not yet claimed */
+    atomic finished;  /* parts */
+    atomic waiting;   /* whether the call sleeps until all are */
 } pool;
 
 /* Does a part, if there is one: its own, which may be in its cache, or that of a
@@ -114,13 +117,13 @@ static struct {
 static int do_part(size_t thread)
 {
     for (;;) {
-        const uint64_t offer = load(&pool.offer);
+        const uint64_t unclaimed = load(&pool.unclaimed);
         size_t part = thread;
-        if (!offer)
+        if (!unclaimed)
             return 0;
-        while (!(offer >> part & 1))
+        while (!(unclaimed >> part & 1))
             part = (part + 1) % MAX_THREADS;
-        if (!replace_if(&pool.offer, offer, offer & ~((uint64_t)1 << part)))
+        if (!replace_if(&pool.unclaimed, unclaimed, unclaimed & ~((uint64_t)1 << part)))
             continue;
         const uint64_t count = pool.count;
         if (thread > 0)
@@ -159,15 +162,16 @@ static void run_worker(void *argument)
             if (do_part(w->number))
                 times = -1;
         exchange(&w->asleep, 1);
-        /* Something may have come before anybody knew. Who resets `asleep` first is
-         * the one that knows: if it isn't this thread, it is woken up. */
-        if (!load(&pool.offer) || !exchange(&w->asleep, 0))
+        /* A job may have been published before `asleep` was set, so look again. If the
+         * caller has cleared `asleep` already, it also releases w->wake, and acquire
+         * returns. */
+        if (!load(&pool.unclaimed) || !exchange(&w->asleep, 0))
             sys.acquire(w->wake, 1);
     }
 }
 
-/* A lock that is held, or NULL. */
-static void *new_held_lock(void)
+/* A lock that is taken, or NULL. */
+static void *new_taken_lock(void)
 {
     void *lock = sys.new_lock();
     if (lock)
@@ -184,7 +188,7 @@ static int start_worker(void)
 
     w->number = number;
     if (!w->wake)
-        w->wake = new_held_lock();
+        w->wake = new_taken_lock();
     if (!w->wake || sys.start(run_worker, w) == failed)
         return 0;
     add_one(&pool.num_workers);
@@ -197,8 +201,9 @@ static void wait_until_finished(void)
         if (wait_a_moment(times))
             continue;
         exchange(&pool.waiting, 1);
-        /* As above; and who finished the last part of an earlier job may wake this
-         * thread up too early. */
+        /* The last part may have been finished before `waiting` was set, so look again.
+         * A late release for an earlier job may wake this thread too early: the loop
+         * checks. */
         if (load(&pool.finished) < pool.count || !exchange(&pool.waiting, 0))
             sys.acquire(pool.done, 1);
     }
@@ -223,7 +228,7 @@ void threads_share(void (*work)(void *job, size_t part), void *job, size_t count
     pool.job = job;
     pool.count = count;
     exchange(&pool.finished, 0);
-    exchange(&pool.offer, ~(uint64_t)0 >> (MAX_THREADS - count));
+    exchange(&pool.unclaimed, ~(uint64_t)0 >> (MAX_THREADS - count));
     for (size_t i = 0; i < helpers; i++)
         if (exchange(&pool.workers[i].asleep, 0))
             sys.release(pool.workers[i].wake);
@@ -242,7 +247,7 @@ size_t threads_started(void)
 static int make_locks(void)
 {
     pool.busy = sys.new_lock();
-    pool.done = new_held_lock();
+    pool.done = new_taken_lock();
     return pool.busy && pool.done ? 0 : -1;
 }
 
@@ -254,7 +259,7 @@ int threads_init(const threads_system *system)
     return make_locks();
 }
 
-int threads_forget(void)
+int threads_reset_after_fork(void)
 {
     memset(&pool, 0, sizeof pool); /* its locks may be held for ever */
     return make_locks();

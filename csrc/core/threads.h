@@ -1,4 +1,4 @@
-/* Threads among which a call shares out its work; they know nothing of Python. */
+/* A pool of threads for the parts of a call; it knows nothing of Python. */
 #ifndef SNNC_THREADS_H
 #define SNNC_THREADS_H
 
@@ -8,8 +8,8 @@ enum { MAX_THREADS = 64 }; /* the caller's among them */
 
 /* Locks and threads as the caller's system has them: those of Python's PyThread. */
 typedef struct {
-    void *(*new_lock)(void);              /* that isn't held; NULL without memory */
-    int (*acquire)(void *lock, int wait); /* whether the caller holds it now */
+    void *(*new_lock)(void);              /* not taken; NULL without memory */
+    int (*acquire)(void *lock, int wait); /* whether it was taken now */
     void (*release)(void *lock);          /* by any thread */
     unsigned long (*start)(void (*function)(void *), void *argument); /* -1: failed */
 } threads_system;
@@ -25,7 +25,8 @@ void threads_share(void (*work)(void *job, size_t part), void *job, size_t count
 /* How many threads have been started. */
 size_t threads_started(void);
 
-/* In a forked child, where its parent's don't exist: 0, or -1 without memory. */
-int threads_forget(void);
+/* In a forked child, which has none of its parent's threads: 0, or -1 without memory.
+ */
+int threads_reset_after_fork(void);
 
 #endif

@@ -146,7 +146,7 @@ static void go_back(const snnc_isa *isa, const snnc_call *call, uint64_t *hash)
     snnc_backward_call b = SNNC_BACKWARD_INIT;
 
     b.call = *call;
-    b.rounds = !call->period;
+    b.round_to_float = !call->period;
     b.surrogate_args[0] = 1.7;
     b.surrogate_args[1] = 0.3;
     b.workspace = workspace;

@@ -646,7 +646,7 @@ static void test_backward(const snnc_isa *isa, int model, int reset, int undelay
             own.workspace = workspace;
             own.derivative = derivative;
             CHECK(snnc_backward_workspace_size(&own) <= sizeof workspace);
-            CHECK(snnc_excess(isa, &own, 0, STEPS, 0, n) == SNNC_OK);
+            CHECK(snnc_mem_shift(isa, &own, 0, STEPS, 0, n) == SNNC_OK);
             CHECK(snnc_surrogate_derivative(isa, SNNC_atan, own.surrogate_args, type,
                                             derivative, derivative,
                                             STEPS * n) == SNNC_OK);
@@ -680,7 +680,7 @@ static void test_wrong_ways_back(const snnc_isa *isa)
         bad = good;                                                \
         change;                                                    \
         CHECK(snnc_backward(isa, &bad, t0, t1, 0, n) == (status)); \
-        CHECK(snnc_excess(isa, &bad, t0, t1, 0, n) != SNNC_OK);    \
+        CHECK(snnc_mem_shift(isa, &bad, t0, t1, 0, n) != SNNC_OK); \
         CHECK(*(unsigned char *)good.grad_x.data == 1 &&           \
               *(unsigned char *)good.grad_start[0] == 1);          \
     } while (0)
@@ -712,7 +712,7 @@ static void test_wrong_ways_back(const snnc_isa *isa)
     bad.call.num_steps = bad.call.interval = PTRDIFF_MAX / sizeof(double);
     CHECK(snnc_backward_workspace_size(&bad) == SIZE_MAX);
     CHECK(snnc_backward(isa, &bad, 0, bad.call.num_steps, 0, 1) == SNNC_TOO_LARGE);
-    CHECK(snnc_excess(isa, &bad, 0, bad.call.num_steps, 0, 1) == SNNC_TOO_LARGE);
+    CHECK(snnc_mem_shift(isa, &bad, 0, bad.call.num_steps, 0, 1) == SNNC_TOO_LARGE);
     CHECK(snnc_backward(NULL, &good, 0, STEPS, 0, n) == SNNC_BAD_ISA);
     CHECK(snnc_backward(isa, &good, 4, 4, 0, n) == SNNC_OK);
     CHECK(*(unsigned char *)good.grad_x.data == 1);

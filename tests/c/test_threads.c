@@ -1,6 +1,6 @@
-/* threads.c under stress, with locks that are watched: jobs of all sizes, from several
- * threads, on the heels of each other and apart. Built so that threads sleep at once,
- * and so that they hardly do. */
+/* threads.c under stress, with locks that are checked: jobs of all sizes, from several
+ * threads, back to back and with pauses. Built twice: with the normal spin counts, and
+ * with ones so small that workers sleep after every job. */
 #include "core/threads.c"
 
 #include <limits.h>

@@ -207,7 +207,7 @@ static void free_arrays(void)
 typedef struct {
     array *values;
     ptrdiff_t origin, step, strides[MAX_DIMS]; /* in items */
-    int contiguous, strided, held;
+    int contiguous, strided, constant;
 } sequence;
 
 typedef struct {
@@ -317,7 +317,7 @@ static void lay_out(sequence *s, const char *name, int type, size_t rows, size_t
 
     s->contiguous = way == 0;
     s->strided = way > 1;
-    s->held = 0;
+    s->constant = 0;
     s->origin = 0;
     for (int d = 0; d < dims; d++)
         axes[d + 1] = d;
@@ -355,14 +355,15 @@ static void lay_out_output(sequence *s, const char *name, int type)
 
 static void lay_out_input(sequence *s, const char *name, int type)
 {
-    const int held = rarely();
-    lay_out(s, name, type, held ? 1 : run.call.num_steps, run.call.num_neurons, 1, 1);
-    s->held = held;
+    const int constant = rarely();
+    lay_out(s, name, type, constant ? 1 : run.call.num_steps, run.call.num_neurons, 1,
+            1);
+    s->constant = constant;
 }
 
 static size_t place(const sequence *s, size_t t, size_t i)
 {
-    ptrdiff_t at = s->origin + (s->held ? 0 : (ptrdiff_t)t * s->step);
+    ptrdiff_t at = s->origin + (s->constant ? 0 : (ptrdiff_t)t * s->step);
     if (!s->strided)
         return (size_t)(at + (ptrdiff_t)i);
     for (int d = run.call.ndim - 1; d >= 0; i /= run.shape[d--])
@@ -381,7 +382,8 @@ static snnc_output as_output(const sequence *s)
 static snnc_input as_input(const sequence *s)
 {
     const snnc_output o = as_output(s);
-    const snnc_input in = {o.data, s->held ? 12345 : o.step, o.strides, 2 * s->held};
+    const snnc_input in = {o.data, s->constant ? 12345 : o.step, o.strides,
+                           2 * s->constant};
     return in;
 }
 
@@ -923,7 +925,7 @@ static void choose_back(void)
     b->surrogate = (snnc_surrogate)(below(2) ? SNNC_atan : below(SNNC_NUM_SURROGATES));
     b->surrogate_args[0] = draw_real(kind);
     b->surrogate_args[1] = draw_real(kind);
-    b->rounds = (int)below(2);
+    b->round_to_float = (int)below(2);
     for (int k = -1; k < run.info->num_states; k++) { /* the spikes, then the states */
         sequence *const s = k < 0 ? &back.grad_spk : &back.grad_state[k];
         snnc_input *const given = k < 0 ? &b->grad_spk : &b->grad_state[k];
@@ -988,7 +990,7 @@ static void compute_back(void)
     one.call.interval = 1;
     one.surrogate = back.call.surrogate;
     memcpy(one.surrogate_args, back.call.surrogate_args, sizeof one.surrogate_args);
-    one.rounds = back.call.rounds;
+    one.round_to_float = back.call.round_to_float;
     one.grad_spk.data = plain_rows(plain.grad_spk, &back.grad_spk);
     one.grad_x.data = plain.grad_x;
     for (int k = 0; k < run.info->num_states; k++) {
@@ -1103,7 +1105,7 @@ static void attack_back(void)
         return;
     expect_nothing();
     expect_excess();
-    go_back_anyhow(snnc_excess, steps, neurons);
+    go_back_anyhow(snnc_mem_shift, steps, neurons);
 }
 
 /* ---- wrong calls ---- */
@@ -1312,13 +1314,13 @@ static void attack_back_wrongly(void)
         if (status == SNNC_OK)
             continue;
         expect_status(snnc_backward(isa, &b, r.t0, r.t1, r.n0, r.n1), status);
-        expect_status(snnc_excess(isa, &b, r.t0, r.t1, r.n0, r.n1), status);
+        expect_status(snnc_mem_shift(isa, &b, r.t0, r.t1, r.n0, r.n1), status);
         expect_status(snnc_backward(NULL, &b, r.t0, r.t1, r.n0, r.n1), SNNC_BAD_ISA);
     }
     snnc_backward_call b = back.call;
     const range *r = &back.range;
     b.derivative = NULL;
-    expect_status(snnc_excess(tables[0], &b, r->t0, r->t1, r->n0, r->n1),
+    expect_status(snnc_mem_shift(tables[0], &b, r->t0, r->t1, r->n0, r->n1),
                   SNNC_BAD_OUTPUT);
     expect_arrays();
 }

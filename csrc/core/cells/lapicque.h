@@ -19,13 +19,13 @@ SNNC_INLINE int NAME(Lapicque)(real x, real *state, const real *param, int reset
     return NAME(fires)(mem, threshold);
 }
 
-/* Adds what the gradient v of ((x R) q) dt + keep mem says of its operands. */
+/* Adds the gradients of the operands of ((x R) q) dt + keep mem, from its own, v. */
 SNNC_INLINE void NAME(Lapicque_update_adjoint)(NAME(adjoint) * a, real v)
 {
     const real R = a->param[1], q = a->param[2], dt = a->param[3], keep = a->param[4];
 
     a->grad_x += ((v * dt) * q) * R;
-    a->before[0] += v * keep;
+    a->grad_before[0] += v * keep;
     NAME(add)(&a->grad_param[1], ((v * dt) * q) * a->x);
     NAME(add)(&a->grad_param[2], (v * dt) * (a->x * R));
     NAME(add)(&a->grad_param[3], v * ((a->x * R) * q));
@@ -35,12 +35,13 @@ SNNC_INLINE void NAME(Lapicque_update_adjoint)(NAME(adjoint) * a, real v)
 SNNC_INLINE void NAME(Lapicque_adjoint)(NAME(adjoint) * a, int reset)
 {
     const real r = NAME(reset_signal)(a->state[0], a->param[0]);
-    const real u = a->after[0] + a->grad_spike;
+    const real u = a->grad_after[0] + a->grad_through_spike;
 
-    NAME(add)(&a->grad_param[0], -a->grad_spike);
+    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
     a->grad_x = 0;
-    a->before[0] = a->given[0];
-    if (reset == SNNC_ZERO) /* v - r v: the second v first */
+    a->grad_before[0] = a->upstream[0];
+    if (reset ==
+        SNNC_ZERO) /* v - r v: in autograd's order, the term through r v first */
         NAME(Lapicque_update_adjoint)(a, -u * r);
     NAME(Lapicque_update_adjoint)(a, u);
     if (reset == SNNC_SUBTRACT)

@@ -28,18 +28,18 @@ SNNC_INLINE void NAME(Leaky_adjoint)(NAME(adjoint) * a, int reset)
 {
     const real beta = a->param[1], mem = a->state[0];
     const real r = NAME(reset_signal)(mem, a->param[0]);
-    const real u = a->after[0] + a->grad_spike;
+    const real u = a->grad_after[0] + a->grad_through_spike;
 
-    NAME(add)(&a->grad_param[0], -a->grad_spike);
+    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
     NAME(add)(&a->grad_param[2],
               a->grad_spk * NAME(spike)(NAME(fires)(a->tested, a->param[0])));
     a->grad_x = u;
     if (reset == SNNC_ZERO) {
-        a->before[0] = a->given[0] + (u * beta) * ((real)1 - r);
+        a->grad_before[0] = a->upstream[0] + (u * beta) * ((real)1 - r);
         NAME(add)(&a->grad_param[1], u * (((real)1 - r) * mem));
     }
     else {
-        a->before[0] = a->given[0] + u * beta;
+        a->grad_before[0] = a->upstream[0] + u * beta;
         NAME(add)(&a->grad_param[1], u * mem);
     }
     if (reset == SNNC_SUBTRACT)

@@ -15,8 +15,8 @@ SNNC_INLINE real NAME(spike)(int fired)
     return fired ? (real)1 : (real)0;
 }
 
-/* H as a factor. Asked in the negative, as GCC would turn it round by itself,
- * once a step in a sweep, and compare twice. */
+/* H as a factor. Written as !fires: GCC inverts the condition in sweeps otherwise, and
+ * compares twice a step. */
 SNNC_INLINE real NAME(reset_signal)(real mem, real threshold)
 {
     return !NAME(fires)(mem, threshold) ? (real)0 : (real)1;
@@ -43,11 +43,12 @@ typedef struct {
     /* The gradients of the spike, of the tested mem by way of the spike (as the
      * surrogate has it), and of the states after the step (mem: before an undelayed
      * reset); and the upstream gradient of the states before the step. */
-    real grad_spk, grad_spike, after[SNNC_MAX_STATES], given[SNNC_MAX_STATES];
+    real grad_spk, grad_through_spike, grad_after[SNNC_MAX_STATES],
+        upstream[SNNC_MAX_STATES];
     /* To be found: the gradient of the input and of the states before the step (terms
      * are added to what is given one by one, as snnTorch does). To those of the
      * parameters the step's are added: long sums, so in double. */
-    real grad_x, before[SNNC_MAX_STATES];
+    real grad_x, grad_before[SNNC_MAX_STATES];
     double grad_param[SNNC_MAX_PARAMS];
 } NAME(adjoint);
 

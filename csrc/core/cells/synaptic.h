@@ -29,23 +29,24 @@ SNNC_INLINE void NAME(Synaptic_adjoint)(NAME(adjoint) * a, int reset)
     const real alpha = a->param[1], beta = a->param[2], syn = a->state[0],
                mem = a->state[1];
     const real r = NAME(reset_signal)(mem, a->param[0]);
-    const real u = a->after[1] + a->grad_spike;
-    const real y = a->after[0] + u;
+    const real u = a->grad_after[1] + a->grad_through_spike;
+    const real y = a->grad_after[0] + u;
 
-    NAME(add)(&a->grad_param[0], -a->grad_spike);
+    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
     a->grad_x = y;
-    a->before[0] = a->given[0];
-    a->before[1] = a->given[1];
-    if (reset == SNNC_ZERO) { /* v - v r: the second v first */
+    a->grad_before[0] = a->upstream[0];
+    a->grad_before[1] = a->upstream[1];
+    if (reset ==
+        SNNC_ZERO) { /* v - v r: in autograd's order, the term through v r first */
         const real v = -u * r;
         a->grad_x = v + y;
-        a->before[0] += v * alpha;
-        a->before[1] += v * beta;
+        a->grad_before[0] += v * alpha;
+        a->grad_before[1] += v * beta;
         NAME(add)(&a->grad_param[1], v * syn);
         NAME(add)(&a->grad_param[2], v * mem);
     }
-    a->before[0] += y * alpha;
-    a->before[1] += u * beta;
+    a->grad_before[0] += y * alpha;
+    a->grad_before[1] += u * beta;
     NAME(add)(&a->grad_param[1], y * syn);
     NAME(add)(&a->grad_param[2], u * mem);
     if (reset == SNNC_SUBTRACT)
