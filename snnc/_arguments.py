@@ -1,4 +1,4 @@
-"""What every module asks of an argument that is an array of numbers."""
+"""Checks of arguments, and error messages, that several modules share."""
 
 from __future__ import annotations
 

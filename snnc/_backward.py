@@ -90,7 +90,7 @@ class _Run:
         x = x.reshape(x.shape[0], *(1,) * missing, *x.shape[1:])
         return np.broadcast_to(x, (self.tape.num_steps, *self.shape))
 
-    def cotangent(self, name: str, value: ArrayLike | None) -> tuple[Floats | None, bool]:
+    def upstream(self, name: str, value: ArrayLike | None) -> tuple[Floats | None, bool]:
         """Check the upstream gradient of `name`: for each step, or for the last one only."""
         if value is None:
             return None, False
@@ -141,7 +141,7 @@ def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str
     names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     for name in names:
         if name not in known:
-            raise ValueError(f"wrt: {name!r} is none of {', '.join(known)}")
+            raise ValueError(f"wrt has {name!r}; expected names out of {', '.join(known)}")
     return names
 
 
@@ -158,7 +158,7 @@ def sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def _separate(
-    out: Floats, x: Floats, cotangents: Mapping[str, Floats | None], may_fail: bool
+    out: Floats, x: Floats, upstream: Mapping[str, Floats | None], may_fail: bool
 ) -> Floats:
     """Return `out`, or another array where writing to it would change what is still to be read.
 
@@ -166,7 +166,7 @@ def _separate(
     """
     if may_fail or np.may_share_memory(out, x):
         return np.empty_like(out)
-    for array in cotangents.values():
+    for array in upstream.values():
         if array is None or array is out or not np.may_share_memory(out, array):
             continue
         same = array.shape == out.shape and array.strides == out.strides
@@ -188,8 +188,8 @@ def backward(
     tape = getattr(rec, "_tape", None)
     if tape is None:
         raise ValueError(
-            "rec holds nothing for a backward pass: it must be a Recording of "
-            "run(..., grad=True), not a copy of one, nor one that another run was written into"
+            "rec keeps nothing for a backward pass; expected the Recording that "
+            "run(..., grad=True) returned, not a copy, nor one that was overwritten since as out="
         )
     if tape.model != neuron._name:
         raise ValueError(f"rec is of a {tape.model}; this is a {neuron._name}")
@@ -199,10 +199,10 @@ def backward(
     names = _names(wrt, known)
 
     given = {"spk": spk, **states}
-    cotangents: dict[str, Floats | None] = {}
+    upstream: dict[str, Floats | None] = {}
     grad_start = {name: np.zeros(run.shape, run.dtype) for name in neuron.states}
     for name in ("spk", *neuron.states):
-        array, last = run.cotangent(name, given.get(name))
+        array, last = run.upstream(name, given.get(name))
         if array is not None and last and name != "spk":
             grad_start[name][...] = array
             array = None
@@ -210,7 +210,7 @@ def backward(
             whole = np.zeros((tape.num_steps, *run.shape), run.dtype)
             whole[-1:] = array
             array = whole
-        cotangents[name] = array
+        upstream[name] = array
 
     x = run.x()
     spike_grad = neuron.spike_grad
@@ -219,15 +219,15 @@ def backward(
     if neuron._options["surrogate_disable"]:
         index = disabled
     grad_x = steps = target = None
-    more = index is None or bool({*names} & {*tape.parameters})  # to do after the core
+    more = index is None or bool({*names} & {*tape.parameters})  # to compute after the core
     if out is not None or "x" in names:
-        grad_x = run.output(out, x, *tape.checkpoints, *cotangents.values())
+        grad_x = run.output(out, x, *tape.checkpoints, *upstream.values())
         steps = run.time_first(grad_x)
-        target = _separate(steps, x, cotangents, more and out is not None)
+        target = _separate(steps, x, upstream, more and out is not None)
     learned = {*names} & {*tape.parameters}
     constants = _core.models[tape.model][1]
-    wanted = learned & {"threshold", "graded_spikes_factor"}  # the others alone are faster
-    if learned - wanted:  # which may be computed from any of the others
+    wanted = learned & {"threshold", "graded_spikes_factor"}  # alone these are faster
+    if learned - wanted:  # which may depend on all other constants
         wanted |= {*constants} - {"threshold", "graded_spikes_factor"}
     grad_constants = {n: np.zeros(run.shape) if n in wanted else None for n in constants}
 
@@ -241,8 +241,8 @@ def backward(
             tape.interval,
             *index,
             derivative,
-            cotangents["spk"],
-            tuple(cotangents[name] for name in neuron.states),
+            upstream["spk"],
+            tuple(upstream[name] for name in neuron.states),
             tuple(grad_start.values()),
             target,
             tuple(grad_constants.values()),

@@ -1,4 +1,4 @@
-"""How many threads a long run shares out its neurons among."""
+"""How many threads a long run may use."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def set_num_threads(n: int) -> None:
     -----
     Results are the same bits for every number. Runs of fewer than about 2000 neurons or 130 000
     neuron-steps (gradients: 33 000) a thread, and single steps, use fewer threads: they wouldn't
-    gain. Threads are started when they are first needed; after a run they look out for the next
-    one, for some milliseconds, and sleep then. A run that begins while they are at another one
-    (of another thread of Python's) does without.
+    gain. Threads are started when they are first needed; after a run they spin for some
+    milliseconds, in wait for the next one, then sleep. A run that begins while they serve another
+    thread of Python's uses its own thread only.
 
     Examples
     --------

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     Floats = NDArray[np.floating[Any]]
-    Pullback = Callable[[Floats], Floats]  # from the cotangent of a result to that of its input
+    Backward = Callable[[Floats], Floats]  # from a result's upstream gradient to its input's
 
 __all__ = [
     "accuracy_rate",
@@ -83,8 +83,8 @@ def _labels(targets: ArrayLike, shape: tuple[int, ...], num_classes: int) -> NDA
     return array
 
 
-def _cotangent(cot: ArrayLike | None, loss: Any) -> Floats:
-    """Return the cotangent of a loss, in its type; by default ones."""
+def _upstream(cot: ArrayLike | None, loss: Any) -> Floats:
+    """Return the upstream gradient of a loss, in its type; by default ones."""
     if cot is None:
         return np.ones_like(loss)
     array = real_array("cot", cot)
@@ -171,7 +171,7 @@ def _to_outputs(grad: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def _to_steps(steps: NDArray[np.integer], grad: Floats, shape: tuple[int, ...]) -> Floats:
-    """Put gradients (F, batch, N) where their steps are, the later on the earlier, else 0."""
+    """Scatter gradients (F, batch, N) to their steps, 0 elsewhere; later ones overwrite."""
     out = np.zeros(shape, grad.dtype)
     for k, g in zip(steps, grad, strict=True):
         np.put_along_axis(out, k[None], g[None], 0)
@@ -196,7 +196,7 @@ def _on_off(
 
 def _cross_entropy(
     logits: Floats, labels: NDArray[np.integer], weight: Floats
-) -> tuple[Floats, Pullback]:
+) -> tuple[Floats, Backward]:
     """Of logits (..., classes): losses (...)."""
     correct = _is_class(labels, logits.shape[-1])
     shifted = logits - logits.max(-1, keepdims=True)  # exp of these can't overflow
@@ -207,7 +207,7 @@ def _cross_entropy(
     return losses, lambda g: slope * g[..., None]
 
 
-def _squared_error(z: Floats, target: Floats, weight: Floats) -> tuple[Floats, Pullback]:
+def _squared_error(z: Floats, target: Floats, weight: Floats) -> tuple[Floats, Backward]:
     """Of values (..., classes): losses (..., classes), the rows weighted."""
     difference = z - target
     weighted = weight[..., None] * difference
@@ -217,8 +217,8 @@ def _squared_error(z: Floats, target: Floats, weight: Floats) -> tuple[Floats, P
 def _spike_steps(spk: Floats, count: int) -> NDArray[np.intp]:
     """Return the steps (count, batch, N) of the first spikes; the last step where there is none.
 
-    As in snnTorch, a step in which any neuron of any sample had its n-th spike is out of question
-    for the next spike of all of them.
+    As in snnTorch, a step with the n-th spike of any neuron, in any sample, is ignored where the
+    next ones are looked for.
     """
     left = spk != 0
     steps = []
@@ -253,8 +253,8 @@ class _Loss(ABC):
             Labels, from 0. `mse_temporal_loss` takes spike times as well, and
             `mse_membrane_loss` labels (T, batch).
         cot : array_like, of the loss's shape, optional
-            The cotangent of the loss: the gradient, with respect to it, of what is computed from
-            it. By default ones.
+            The upstream gradient: that of what is computed from the loss, with respect to the
+            loss. By default ones.
 
         Returns
         -------
@@ -274,13 +274,13 @@ class _Loss(ABC):
         out = _outputs(spk_out)
         losses, pullback = self._losses(out, targets)
         loss = losses if self.reduction == "none" else getattr(losses, self.reduction)()
-        g = _cotangent(cot, loss)
+        g = _upstream(cot, loss)
         if self.reduction == "mean":
             g = g / losses.size
         return loss, pullback(np.broadcast_to(g, losses.shape))
 
     @abstractmethod
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         """Return the losses before the reduction, and their pullback to the outputs."""
 
     def _weights(self, labels: NDArray[np.integer], num_classes: int, dtype: DTypeLike) -> Floats:
@@ -295,7 +295,7 @@ class _Loss(ABC):
 
     def _labelled_cross_entropy(
         self, logits: Floats, targets: ArrayLike
-    ) -> tuple[Floats, Pullback]:
+    ) -> tuple[Floats, Backward]:
         """Cross-entropies of logits (..., batch, classes) with labels (batch,)."""
         batch, num_classes = logits.shape[-2:]
         labels = _labels(targets, (batch,), num_classes)
@@ -330,7 +330,7 @@ class ce_rate_loss(_PopulationLoss):
     Parameters
     ----------
     population_code : bool, default False
-        Whether a class has several outputs, neighbours, whose spikes are summed at each step.
+        Whether each class has several adjacent outputs, whose spikes are summed at each step.
     num_classes : int
         The number of classes, with `population_code`.
     reduction : {"mean", "sum", "none"}
@@ -363,7 +363,7 @@ class ce_rate_loss(_PopulationLoss):
     reduction: str = "mean"
     weight: Any = None
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         logits = self._populations(out)
         losses, pullback = self._labelled_cross_entropy(logits, targets)
         return losses.mean(0), lambda g: _to_outputs(pullback(g / len(out)), out.shape)
@@ -376,7 +376,7 @@ class ce_count_loss(_PopulationLoss):
     Parameters
     ----------
     population_code : bool, default False
-        Whether a class has several outputs, neighbours, whose spikes are summed.
+        Whether each class has several adjacent outputs, whose spikes are summed.
     num_classes : int
         The number of classes, with `population_code`.
     reduction : {"mean", "sum", "none"}
@@ -403,7 +403,7 @@ class ce_count_loss(_PopulationLoss):
     reduction: str = "mean"
     weight: Any = None
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         counts = self._populations(out.sum(0))
         losses, pullback = self._labelled_cross_entropy(counts, targets)
         return losses, lambda g: _to_outputs(pullback(g), out.shape)
@@ -441,7 +441,7 @@ class ce_max_membrane_loss(_Loss):
     reduction: str = "mean"
     weight: Any = None
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         steps = out.argmax(0)[None]
         highest = np.take_along_axis(out, steps, 0)[0]
         losses, pullback = self._labelled_cross_entropy(highest, targets)
@@ -485,7 +485,7 @@ class ce_temporal_loss(_Loss):
     reduction: str = "mean"
     weight: Any = None
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         steps = _spike_steps(out, 1)
         times = steps[0].astype(out.dtype)
         negate = self.inverse == "negate"
@@ -509,10 +509,10 @@ class mse_count_loss(_PopulationLoss):
     Parameters
     ----------
     correct_rate, incorrect_rate : float, default 1 and 0
-        In which part of the steps the labelled class, and each other one, is to fire. The target
-        is a whole number of spikes, rounded down, of all the outputs of a class.
+        The fraction of steps in which the labelled class, and each other one, is to fire. The
+        target is a whole number of spikes, rounded down, of all the outputs of a class.
     population_code : bool, default False
-        Whether a class has several outputs, neighbours, whose spikes are summed.
+        Whether each class has several adjacent outputs, whose spikes are summed.
     num_classes : int
         The number of classes, with `population_code`.
     reduction : {"mean", "sum", "none"}
@@ -544,7 +544,7 @@ class mse_count_loss(_PopulationLoss):
     reduction: str = "mean"
     weight: Any = None
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         num_steps, batch, num_outputs = out.shape
         counts = self._populations(out.sum(0))
         num_classes = counts.shape[-1]
@@ -604,7 +604,7 @@ class mse_membrane_loss(_Loss):
         _number("on_target", self.on_target)
         _number("off_target", self.off_target)
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         num_steps, batch, num_classes = out.shape
         shape = (num_steps, batch) if self.time_var_targets else (batch,)
         labels = _labels(targets, shape, num_classes)
@@ -639,14 +639,14 @@ class mse_temporal_loss(_Loss):
     Notes
     -----
     A silent output counts as firing at the last step. The gradient of a spike's time is taken to
-    be -1 at that step and 0 elsewhere; if two spikes of an output have the same step, since both
-    are missing, the later one's counts. A spike is whatever isn't 0; snnTorch multiplies its
-    step, counted from 1, by its value.
+    be -1 at that step and 0 elsewhere; if several spikes of an output are missing, all count as at
+    the last step, and only the last one's gradient is used. A spike is whatever isn't 0; snnTorch
+    multiplies its step, counted from 1, by its value.
 
     As in snnTorch, a negative target is counted from the last step, but a negative `off_target`
     less than `on_target` is 0: with the defaults every output is to fire at step 0. Give the step
-    itself, ``off_target=num_steps - 1``. And as there, with `multi_spike` the steps of all
-    outputs' n-th spikes are passed over, in all samples, when their next ones are looked for.
+    itself, ``off_target=num_steps - 1``. And as there, with `multi_spike` a step with the n-th
+    spike of any output, in any sample, is ignored where the next ones are looked for.
 
     snnTorch multiplies the weight of sample n's label with the losses of class n, and fails
     unless there are as many samples as classes; it also changes the targets that it is given.
@@ -687,7 +687,7 @@ class mse_temporal_loss(_Loss):
                 f"expected {np.size(self.on_target)}, as on_target has"
             )
 
-    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Pullback]:
+    def _losses(self, out: Floats, targets: ArrayLike) -> tuple[Floats, Backward]:
         num_steps, batch, num_classes = out.shape
         if self.target_is_time:
             target = self._times(targets, out)
@@ -758,7 +758,7 @@ class l1_rate_sparsity:
         spk_out : array_like, shape (T, batch, classes)
             Spikes.
         cot : float, default 1
-            The cotangent of the loss.
+            The upstream gradient.
 
         Returns
         -------
@@ -768,7 +768,7 @@ class l1_rate_sparsity:
         out = _outputs(spk_out)
         factor = out.dtype.type(self.Lambda)
         loss = factor * out.sum()
-        return loss, np.full_like(out, factor * _cotangent(cot, loss))
+        return loss, np.full_like(out, factor * _upstream(cot, loss))
 
 
 # ---- accuracies ----
@@ -780,7 +780,7 @@ def accuracy_rate(
     population_code: bool = False,
     num_classes: int = False,
 ) -> Any:
-    """Return the part of the samples whose labelled class fires most; among equals the first.
+    """Return the fraction of samples whose labelled class fires most (of ties the first).
 
     Parameters
     ----------
@@ -789,7 +789,7 @@ def accuracy_rate(
     targets : array_like of int, shape (batch,)
         Labels, from 0.
     population_code : bool, default False
-        Whether a class has several outputs, neighbours, whose spikes are summed.
+        Whether each class has several adjacent outputs, whose spikes are summed.
     num_classes : int
         The number of classes, with `population_code`.
 
@@ -820,7 +820,7 @@ def accuracy_rate(
 
 
 def accuracy_temporal(spk_out: ArrayLike, targets: ArrayLike) -> Any:
-    """Return the part of the samples whose labelled class fires first; among equals the first.
+    """Return the fraction of samples whose labelled class fires first (of ties the first).
 
     Parameters
     ----------

@@ -397,8 +397,8 @@ class Sequential:
         x : array_like, shape (T, ..., features), or (..., features) with `num_steps`
             The input, time first.
         num_steps : int, optional
-            If given, `x` has no time axis and is held for that many steps: a linear layer that it
-            meets multiplies it once, not at each step.
+            If given, `x` has no time axis: it is a constant input for that many steps, which the
+            first linear layer multiplies once, not at each step.
         time_axis : int, optional
             Where time is in `x`, in recordings and in what `backward` is given; by default 0.
             Where `x` could as well be the samples of one step (2-d, before a `Linear`), this or
@@ -534,13 +534,13 @@ class Sequential:
         axis, first = recs._time_axis, self._first_places()
         given: dict[str, dict[str, Any]] = {name: {} for name in neurons}
         for name, value in (("spk", spk), *states.items()):
-            for key, cotangent in _by_layer(value, last).items():
+            for key, upstream in _by_layer(value, last).items():
                 if key not in neurons:
                     raise ValueError(
                         f"{name}: no neuron layer {key!r}; available: "
                         f"{', '.join(map(repr, neurons))}"
                     )
-                given[key][name] = cotangent
+                given[key][name] = upstream
         names = list(self.layers)
         trained = [k for k, name in enumerate(names) if self._trained(name, recs)]
         found: dict[str, Floats] = {}
@@ -689,14 +689,15 @@ def _check_time(x: Floats, time_axis: Any) -> None:
     """Refuse an input of a linear layer of which it isn't known whether it has a time axis."""
     if x.ndim < 2:
         raise ValueError(
-            f"x of shape {x.shape} has no room for time and features: num_steps= holds it for "
-            "that many steps"
+            f"x has shape {x.shape}; expected (T, ..., features), or num_steps= to take x as a "
+            "constant input"
         )
     if x.ndim == 2 and time_axis is None:
         n, size = x.shape
         raise ValueError(
-            f"x of shape {x.shape} may be {n} steps or {n} samples of {size} features: "
-            f"time_axis=0 says that they are steps, num_steps= for how many steps to hold samples"
+            f"x of shape {x.shape} may be {n} steps or {n} samples of {size} features: pass "
+            "time_axis=0 if its rows are steps, or num_steps= if they are samples of a constant "
+            "input"
         )
     if not -x.ndim <= (time_axis or 0) < x.ndim:
         raise ValueError(
@@ -793,7 +794,9 @@ def batches(
     """
     x, y = real_numbers("x", x), real_numbers("y", y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
-        raise ValueError(f"x of shape {x.shape} and y of {y.shape}; expected as many targets")
+        raise ValueError(
+            f"x has shape {x.shape} and y {y.shape}; expected as many targets as samples"
+        )
     size = at_least_one("batch_size", batch_size)
     order = np.arange(len(x))
     if rng is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -163,7 +164,7 @@ class Adam(_Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(net, lr)
-        if not isinstance(betas, (tuple, list)):
+        if not isinstance(betas, (tuple, list)) or not all(isinstance(b, Real) for b in betas):
             raise TypeError(f"betas={betas!r}; expected two numbers in [0, 1)")
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas={betas!r}; expected two numbers in [0, 1)")

@@ -141,8 +141,7 @@ class Recording:
             if name in known:
                 recorded = ", ".join(map(repr, arrays)) or "nothing"
                 raise AttributeError(
-                    f"{name!r} was not recorded (only {recorded}): pass a record= with {name!r} "
-                    "to run",
+                    f"{name!r} was not recorded (only {recorded}): add it to record= in run",
                     name=name,
                     obj=self,
                 )
@@ -168,7 +167,7 @@ class Recording:
         return np.shape(self.state[0])
 
     def events(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Say who spiked when, from whatever form of spikes was recorded.
+        """Return the spikes as steps and neurons, whatever form of spikes was recorded.
 
         Returns
         -------
@@ -267,7 +266,7 @@ class Gradients:
             if name in self.__dict__.get("_known", ()):
                 raise AttributeError(
                     f"the gradient of {name!r} was not computed (only of {', '.join(arrays)}): "
-                    f"pass a wrt= with {name!r} to backward",
+                    "add it to wrt= in backward",
                     name=name,
                     obj=self,
                 )

@@ -82,7 +82,7 @@ def _between(name: str, value: Any) -> float:
 
 
 def _steps(name: str, value: Any) -> int | None:
-    """Return a number of steps; None, and snnTorch's False, say nothing."""
+    """Return a number of steps, or None where it isn't given: None, or snnTorch's False."""
     if value is None or value is False:
         return None
     steps = index(name, value, "an integer of at least 0")
@@ -127,22 +127,23 @@ COUNTS = (np.float32, np.float64, np.uint8, np.int32, np.int64)
 
 
 class _Chances:
-    """Draws whole numbers, of which P(count > k) is chances[k] (falling with k).
+    """Draws counts, where P(count > k) is chances[k], which falls with k.
 
-    Sixteen random bits decide a draw, unless they equal those of a chance: then more do. So
-    chances count with all their bits, and a draw costs a quarter of a double's.
+    Sixteen random bits are compared with the upper 16 bits of each probability; where they are
+    equal, more bits decide. So probabilities count with all their bits, and a draw costs a
+    quarter of a double's.
     """
 
-    def __init__(self, chances: NDArray[Any], held: int = 1) -> None:  # (k, steps, neurons)
+    def __init__(self, chances: NDArray[Any], repeats: int = 1) -> None:  # (k, steps, neurons)
         size = chances.shape[2]
-        self.repeated = held > 1 and 0 < size < NARROW  # NumPy is slow along short axes
+        self.repeated = repeats > 1 and 0 < size < NARROW  # NumPy is slow along short axes
         if self.repeated:
-            chances = np.tile(chances, min(held, BLOCK // size or 1))
+            chances = np.tile(chances, min(repeats, BLOCK // size or 1))
         with np.errstate(over="ignore"):  # what is above 1 counts as 1
             self.scaled = chances * chances.dtype.type(65536)
         self.whole = np.clip(self.scaled, 0, 65535).astype(np.uint16)
         self.different = len(chances)
-        if self.different > 1:  # but those whose bits are all 0, as one's before them
+        if self.different > 1:  # those after the first of all zeros compare alike
             self.different = min(self.different, 1 + self.whole.any(axis=(1, 2)).sum())
 
     def draw(self, bits: NDArray[Any], ties: _Ties, columns: slice) -> NDArray[Any]:
@@ -189,7 +190,7 @@ class _Bits:
 
 
 class _Ties:
-    """A generator of its own, so that draws don't depend on how a train is cut."""
+    """The bits that decide ties: a generator of its own, so that chunks don't change draws."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.seed = rng.integers(2**63)
@@ -303,12 +304,12 @@ def rate_conv(
         Of the spikes; by default that of `data` (float32 if they aren't floats). "packed" spikes
         are bits, see `unpack_spikes`.
     chunks : int, optional
-        Yield the spikes in pieces of so many steps, one after the other: the same ones. Draw
+        Yield the same spikes in chunks of so many steps. Draw
         nothing else from a Generator meanwhile.
 
     Returns
     -------
-    ndarray, shape as `data`, or an iterator over pieces of it
+    ndarray, shape as `data`, or an iterator over chunks of it
 
     Raises
     ------
@@ -361,7 +362,7 @@ def rate(
 
     Returns
     -------
-    ndarray, shape (num_steps, *data.shape), or an iterator over pieces of it
+    ndarray, shape (num_steps, *data.shape), or an iterator over chunks of it
         With `time_var_input`, shape (first_spike_time + len(data), *data.shape[1:]).
 
     Raises
@@ -401,7 +402,9 @@ def rate(
                 "number of steps"
             )
         if given.ndim == 0:
-            raise ValueError("data has no axis; with time_var_input=True its first one is time")
+            raise ValueError(
+                "data is 0-d; with time_var_input=True expected time as its first axis"
+            )
         silent = _first(first_spike_time, None)
         steps, shape = silent + len(given), given.shape[1:]
         moving = given.reshape(len(given), math.prod(shape))
@@ -412,10 +415,10 @@ def rate(
                 "time)"
             )
         silent, shape = _first(first_spike_time, steps), given.shape
-        held = _probability(given.reshape(1, given.size), gain, offset, held=steps)
+        constant = _probability(given.reshape(1, given.size), gain, offset, repeats=steps)
 
     def chances(begin: int, end: int) -> _Chances:
-        return _probability(moving[begin:end], gain, offset) if time_var_input else held
+        return _probability(moving[begin:end], gain, offset) if time_var_input else constant
 
     neurons = math.prod(shape)
     return _generate(
@@ -423,7 +426,7 @@ def rate(
     )
 
 
-def _probability(data: NDArray[Any], gain: float, offset: float, held: int = 1) -> _Chances:
+def _probability(data: NDArray[Any], gain: float, offset: float, repeats: int = 1) -> _Chances:
     wide = data.astype(np.float32) if data.dtype == np.float16 else data
     if gain != 1 or offset != 0:
         with np.errstate(all="ignore"):
@@ -433,7 +436,7 @@ def _probability(data: NDArray[Any], gain: float, offset: float, held: int = 1) 
                 f"data * gain + offset is not a number: data is infinite, or gain={gain} or "
                 f"offset={offset} beyond {wide.dtype}"
             )
-    return _Chances(wide[None], held)
+    return _Chances(wide[None], repeats)
 
 
 def delta(
@@ -478,12 +481,12 @@ def delta(
     """
     given = _floats("data", data)
     if given.ndim == 0:
-        raise ValueError("data has no axis; expected time as its first one")
+        raise ValueError("data is 0-d; expected shape (T, ...)")
     signal = _exact(real_numbers("data", data), given)
     least = _number("threshold", threshold, -math.inf)
     kind = _dtype_of(dtype, given.dtype, SPIKES, packed=True)
     if off_spike and (kind == "packed" or kind.kind != "f"):
-        raise ValueError(f"dtype={dtype!r} together with off_spike: spikes of -1 need a float")
+        raise ValueError(f"dtype={dtype!r}; expected a float with off_spike=True (spikes of -1)")
     change = signal.copy()
     with np.errstate(all="ignore"):  # inf - inf: no spike
         change[1:] -= signal[:-1]
@@ -547,7 +550,7 @@ def latency_code_linear(
     num_steps : int, optional
         Required with `normalize`.
     threshold : float, default 0.01
-        Features below it spike when it does. In (0, 1).
+        Features below it spike when a feature equal to it would. In (0, 1).
     tau : float, default 1
         The time of a feature of 0, in steps; above 0.
     first_spike_time : int, default 0
@@ -636,7 +639,8 @@ def latency_code_log(
     least = threshold + _number("epsilon", epsilon, 0)
     if not array.dtype.type(least) > array.dtype.type(threshold):
         raise ValueError(
-            f"epsilon={epsilon!r} is nothing beside threshold={threshold} in {array.dtype}"
+            f"epsilon={epsilon!r} is too small: threshold + epsilon is threshold={threshold} in "
+            f"{array.dtype}"
         )
     charged = np.maximum(array, least)
     with np.errstate(all="ignore"):
@@ -773,7 +777,7 @@ def latency(
                 raise ValueError(f"{name}={target} is too large for {kind}")
     if (kind == "packed" or kind.kind != "f") and (on != 1 or off > 0 or interpolate):
         raise ValueError(
-            f"dtype={dtype!r} together with on_target, off_target or interpolate needs a float"
+            f"dtype={dtype!r}; expected a float with these on_target, off_target or interpolate"
         )
     times, small = latency_code(
         features, num_steps, threshold, tau, first_spike_time, normalize, linear, epsilon
@@ -1168,12 +1172,15 @@ def targets_rate(
     kind = _dtype_of(dtype, np.float32, SPIKES, packed=True)
     if (kind == "packed" or kind.kind != "f") and (on != 1 or off != 0 or interpolate):
         raise ValueError(
-            f"dtype={dtype!r} together with on_target, off_target or interpolate needs a float"
+            f"dtype={dtype!r}; expected a float with these on_target, off_target or interpolate"
         )
     first = _first(first_spike_time, steps)
     constant = correct == 1 and incorrect == 0
     if steps is None and (first or not constant):
-        raise ValueError("num_steps is missing: rates other than 1 and 0, or a first_spike_time")
+        raise ValueError(
+            "num_steps is missing; without it correct_rate must be 1, incorrect_rate 0 and "
+            "first_spike_time 0"
+        )
     if constant:
         values = np.where(one_hot == 1, on, off) if on <= off else np.maximum(one_hot * on, off)
         if first == 0:
@@ -1377,7 +1384,7 @@ def poisson(
 
     Returns
     -------
-    ndarray, shape (num_steps, *rate.shape), or an iterator over pieces of it
+    ndarray, shape (num_steps, *rate.shape), or an iterator over chunks of it
 
     Raises
     ------
@@ -1422,7 +1429,7 @@ def poisson(
         most = np.arange(1, int(largest + 12 * math.sqrt(largest)) + 30)[:, None]
         each = np.exp(-flat) * np.cumprod(flat / most, axis=0)  # P(count = 1), P(count = 2), ...
         more = np.minimum(np.cumsum(each[::-1], axis=0)[::-1], 1)  # P(count > 0), ...
-        shared = _Chances(more[:, None], held=steps)
+        shared = _Chances(more[:, None], repeats=steps)
 
     def counts_of(own: np.random.Generator) -> Any:
         if largest <= LARGEST_MEAN:

@@ -171,9 +171,9 @@ def fi_curve(
     array([ 0., 36., 71.])
     """
     if neuron.init_hidden:
-        raise ValueError("the neuron holds its states (init_hidden=True): pass one that does not")
+        raise ValueError("neuron has init_hidden=True; expected one that does not hold its states")
     if discard < 0:
-        raise ValueError(f"discard={discard}; expected a number of steps")
+        raise ValueError(f"discard={discard}; expected an integer of at least 0")
     if rng is not None:
         rng = np.random.default_rng(rng)  # the same for both runs
     start = neuron.run(currents, num_steps=discard, record=(), rng=rng)

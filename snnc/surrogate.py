@@ -1,8 +1,8 @@
 """Surrogate derivatives of a spike, under snnTorch's names, for ``spike_grad=``.
 
-A spike is a step of the membrane potential, whose derivative is 0 almost everywhere. On the way
-back a surrogate stands in for it: a function of x = mem - threshold. The objects here are such
-functions, and any other callable on an array of x may be a ``spike_grad`` as well.
+A spike is a step of the membrane potential, whose derivative is 0 almost everywhere. In the
+backward pass a surrogate derivative replaces it: a function of x = mem - threshold. The objects
+here are such functions, and any other callable on an array of x may be a ``spike_grad`` as well.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class fast_sigmoid(_Surrogate):
     Parameters
     ----------
     slope : float, default 25
-        The steeper, the fewer neurons near the threshold learn.
+        Larger values restrict the gradient to membrane potentials closer to the threshold.
 
     References
     ----------

@@ -534,7 +534,7 @@ def test_a_run_into_an_earlier_recording_reuses_its_checkpoints():
     second = lif.run(y, grad=True, out=first)
     assert all(a is b for a, b in zip(second._tape.checkpoints, checkpoints, strict=True))
     assert_equal_gradients(lif.backward(second, spk=y), expected)
-    with pytest.raises(ValueError, match="must be a Recording"):
+    with pytest.raises(ValueError, match="expected the Recording"):
         lif.backward(first, spk=x)  # whose arrays are the second's now
     third = lif.run(y, grad=True, checkpoint=5, out=second)
     assert_equal_gradients(lif.backward(third, spk=y), expected)
@@ -561,15 +561,13 @@ def test_wrt():
         assert {*arrays(grads)} == {*names}
         for name in names:
             assert_same(getattr(grads, name), getattr(expected, name))
-    with pytest.raises(
-        AttributeError, match="'beta' was not computed .only of x.*wrt= with 'beta'"
-    ):
+    with pytest.raises(AttributeError, match="'beta' was not computed .only of x.*add it to wrt="):
         _ = lif.backward(rec, spk=x, wrt="x").beta
     with pytest.raises(AttributeError, match="no attribute 'alpha'"):
         _ = expected.alpha
     with pytest.raises(TypeError, match="wrt=5; expected names"):
         lif.backward(rec, wrt=5)
-    with pytest.raises(ValueError, match="wrt: 'syn0' is none of x, mem0, beta, threshold"):
+    with pytest.raises(ValueError, match="wrt has 'syn0'; expected .* x, mem0, beta, threshold"):
         lif.backward(rec, spk=x, wrt="syn0")
     assert "threshold" in dir(expected)
 
@@ -678,9 +676,9 @@ def test_surrogate_objects():
 def test_refusals():
     lif = snnc.Leaky(0.9)
     x = np.ones((5, 3), np.float32)
-    with pytest.raises(ValueError, match=r"must be a Recording of run\(..., grad=True\)"):
+    with pytest.raises(ValueError, match=r"expected the Recording that run\(..., grad=True\)"):
         lif.backward(lif.run(x), spk=x)
-    with pytest.raises(ValueError, match="must be a Recording"):
+    with pytest.raises(ValueError, match="expected the Recording"):
         lif.backward(None)
     rec = lif.run(x, grad=True)
     with pytest.raises(ValueError, match="rec is of a Leaky; this is a Synaptic"):
@@ -712,7 +710,7 @@ def test_copies_and_pickles_are_of_what_was_recorded():
     for other in (copy.copy(rec), copy.deepcopy(rec), pickle.loads(pickle.dumps(rec))):
         assert_same(other.mem, rec.mem)
         assert_same(other.state.mem, rec.state.mem)
-        with pytest.raises(ValueError, match="must be a Recording"):
+        with pytest.raises(ValueError, match="expected the Recording"):
             lif.backward(other, spk=x)
     assert lif.backward(rec, spk=x).x.shape == x.shape
 

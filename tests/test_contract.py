@@ -690,8 +690,8 @@ def test_run_outputs_that_overlap_each_other():
     [
         ([], TypeError, "Recording or a dict"),
         ((), TypeError, "Recording or a dict"),
-        ({"count": None}, ValueError, "'count' is none of"),
-        ({"syn": None}, ValueError, "'syn' is none of"),
+        ({"count": None}, ValueError, "out has 'count'; expected names"),
+        ({"syn": None}, ValueError, "out has 'syn'; expected names"),
         ({"state": np.zeros(3)}, ValueError, "'state' must be a tuple of 1"),
         ({"state": (None, None)}, ValueError, "'state' must be a tuple of 1"),
     ],
@@ -699,7 +699,7 @@ def test_run_outputs_that_overlap_each_other():
 def test_wrong_out_of_run(out, error, message):
     with pytest.raises(error, match=message):
         snnc.Leaky(0.9).run(np.zeros((3, 4)), out=out)
-    with pytest.raises(ValueError, match="'mem' is none of what is recorded"):
+    with pytest.raises(ValueError, match="out has 'mem'; expected names out of what is recorded"):
         snnc.Leaky(0.9).run(np.zeros((3, 4)), record="spk", out={"mem": np.zeros((3, 4))})
 
 

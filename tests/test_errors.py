@@ -281,12 +281,12 @@ def test_samples_or_steps():
     net = nn.Sequential(fc=nn.Linear(6, 3, rng=0), lif=snnc.Leaky(0.9))
     x = np.random.default_rng(0).random((4, 6)).astype(np.float32)
     with pytest.raises(
-        ValueError, match=r"4 steps or 4 samples of 6 features: time_axis=0 .*num_steps="
+        ValueError, match=r"4 steps or 4 samples of 6 features: pass time_axis=0 .*num_steps="
     ):
         net.run(x)
-    with pytest.raises(ValueError, match=r"\(6,\) has no room for time and features: num_steps="):
+    with pytest.raises(ValueError, match=r"\(6,\); expected .*features.*num_steps="):
         net.run(x[0])
-    with pytest.raises(ValueError, match="no room for time"):
+    with pytest.raises(ValueError, match="expected .T, ..., features., or num_steps="):
         net.run(x[0], time_axis=0)
     assert net.run(x, time_axis=0)[-1].spk.shape == (4, 3)
     assert net.run(x, num_steps=5)[-1].spk.shape == (5, 4, 3)
@@ -562,6 +562,7 @@ def test_containers_say_what_they_expect():
         (lambda: optim.SGD(net, 0.1).step([1]), "grads="),
         (lambda: net.load_state_dict(3), "state="),
         (lambda: optim.Adam(net, betas=3), "betas="),
+        (lambda: optim.Adam(net, betas=("a", 1)), "betas="),
         (lambda: nn.batches([[1], [1, 2]], [1, 2], 1), "^x is not"),
         (lambda: nn.batches(np.ma.zeros(3), [1, 2, 3], 1), "^x is a masked"),
         (lambda: snnc.unpack_spikes([[1], [1, 2]], 3), "^packed is not"),

@@ -257,7 +257,7 @@ def test_v_reset_follows_v_rest_until_it_is_set():
         ({"v_reset": 15.0}, "v_reset=15.0 must be below v_threshold=15.0"),
         ({"v_rest": 20.0}, "v_reset=20.0 must be below"),
         ({"v_reset": 15 - 1e-9}, "float32"),
-        ({"sigma": 1.0, "R": 0.0}, "sigma needs an R"),
+        ({"sigma": 1.0, "R": 0.0}, "^R=0.0; expected no zeros where sigma"),
         ({"t_ref": 2e6}, "t_ref=2000000.0 is more than"),
         ({"t_ref": np.inf}, "t_ref=inf"),
         ({"method": "rk4"}, "method='rk4'; expected one of euler, exact"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _STATES = {name for states, *_ in _core.models.values() for name in states}
 
-# What torch's modules have, and what to write here.
+# Attributes of torch's modules: what to write here, for the AttributeError.
 _OF_MODULES = {
     "forward": "call it: neuron(input_, ...), or neuron.run(x) for a sequence",
     "parameters": "its parameters are attributes, as neuron.threshold; learned names those that "
@@ -89,7 +89,9 @@ class SpikingNeuron(Sequences, _core.Neuron):
     _name: ClassVar[str]  # of the model in the core's table, of subclasses too
     _start_names: ClassVar[tuple[str, ...]]  # of gradients: mem0, ...
 
-    _example: ClassVar[str]  # the arguments of a constructor, for the docstring
+    # For the docstring: the arguments of a constructor, and what is special about calls.
+    _example: ClassVar[str]
+    _of_calls: ClassVar[Mapping[str, str]] = {}
     _described: ClassVar[Mapping[str, Parameter | Option[Any]]]  # parameters and options
     _instead: ClassVar[Mapping[str, str]] = {}  # of names of other models: what to write here
     _wide: ClassVar[str] = ""  # kinds of dtypes that compute in float64, beside float64
@@ -106,7 +108,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
     __signature__ = _Signature()
 
     _configuration: Configuration
-    _call: Any  # what the base class calls where a step needs more than arithmetic
+    _call: Any  # what the base class, in C, calls where it can't do a step itself
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse a keyword of another model's constructor with what to write instead."""
@@ -230,7 +232,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
         return None
 
     def _is_indirect(self, configuration: Configuration) -> bool:
-        """Say whether every call is left to Python."""
+        """Say whether calls must go through `_call`, as a step is more than arithmetic."""
         return False
 
     def _complete(
@@ -246,7 +248,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
         raise TypeError(f"{type(self).__name__} derives no constants")
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:
-        """Say how it resets, whether within the step of the spike, and whether rivals inhibit."""
+        """Return the reset mechanism, whether it is undelayed, and whether there is inhibition."""
         raise TypeError(f"{type(self).__name__} has no reset")
 
     def _independent(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -359,7 +361,8 @@ class SpikingNeuron(Sequences, _core.Neuron):
         if out is not None and not output:
             if not isinstance(out, tuple) or len(out) != 1:
                 raise TypeError(
-                    f"out must be a tuple of 1, (spk,), as the call returns it, not {out!r}"
+                    f"out={out!r}; expected a tuple of one array, (spk,), as the neuron holds its "
+                    "states"
                 )
             out = (*out, *(None for _ in states))
         result = _core.step(configuration.cell, input_, out, dtype, True, *held)

@@ -26,11 +26,10 @@ out : tuple of (ndarray or None), optional
     Arrays to fill, in the order of what is returned; None allocates. They must have exactly
     the neuron shape and the computing dtype and be C-contiguous. A state's own array may
     be its output: then it is updated in place.
-dtype : {{float32, float64}}, optional
-    The dtype to compute in; by default float64 if the input or a state is, else float32.
-    Python's own numbers and the parameters do not affect it.
+{rng}dtype : {{float32, float64}}, optional
+    The dtype to compute in; by default {dtype}.
 
-It returns spikes (0 or 1) and the states after this step, as arrays of the neuron shape, or
+It returns the spikes ({spikes}) and the states after this step, as arrays of the neuron shape, or
 as NumPy scalars where that is (); of a neuron that holds its states the spikes only, unless
 ``output=True``. A missing state, a state given to a neuron that holds its own, and an operand
 that is not an array of real numbers are a TypeError; shapes that don't broadcast, and an
@@ -44,6 +43,15 @@ that is not an array of real numbers are a TypeError; shapes that don't broadcas
 >>> spk
 array([0., 0., 0.], dtype=float32)
 """
+
+
+# What models may say otherwise.
+_OF_CALLS = {
+    "spikes": "0 or 1",
+    "rng": "",
+    "dtype": "float64 if the input or a state is, else float32.\n    Python's own numbers and the "
+    "parameters do not affect it",
+}
 
 
 def _wrapped(text: str) -> list[str]:
@@ -89,7 +97,10 @@ def assembled(cls: Any) -> str:
         text = _OTHERS.get(name) or cls._described[name].__doc__
         parameters.append(f"{name} : {_type(cls, name, values.get(name, _REQUIRED))}")
         parameters += [f"    {line}" for line in _wrapped(text)]
-    calls = _CALLS.format(states=", ".join(cls.states), example=f"{cls.__name__}({cls._example})")
+    example = f"{cls.__name__}({cls._example})"
+    calls = _CALLS.format(
+        states=", ".join(cls.states), example=example, **{**_OF_CALLS, **cls._of_calls}
+    )
     parts = {"{parameters}": parameters, "{calls}": calls.strip("\n").split("\n")}
     lines = []
     for line in cls.__doc__.split("\n"):  # indented, but by Python 3.13 and later

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from snnc._arguments import cast, plain
+from snnc._arguments import cast, plain, shown
 from snnc.neurons.base import Configuration, SpikingNeuron
 from snnc.neurons.descriptors import Parameter, StateDescriptor
 from snnc.neurons.torch_neuron import OF_LEAKY, OF_OTHERS, TorchNeuron
@@ -109,9 +109,13 @@ class Lapicque(TorchNeuron):
     ) -> dict[str, Floats]:
         for name in ("R", "C", "time_step"):
             if name in new and np.any(new[name] == 0):
-                raise ValueError(f"{name} must not be 0: a time constant R C and its step")
+                raise ValueError(
+                    f"{name}={shown(new[name])}; expected no zeros (the time constant is R C)"
+                )
         if "beta" in new and np.any(new["beta"] <= 0):
-            raise ValueError("beta must be positive: C follows from log(1/beta)")
+            raise ValueError(
+                f"beta={shown(new['beta'])}; expected values above 0: C follows from log(1/beta)"
+            )
         if "beta" in new:
             options["primary"] = ("beta", "C" if "C" in new else "R")
             parameters.setdefault("R", np.ones(()))

@@ -101,6 +101,7 @@ class Leaky(TorchNeuron):
 
     init_leaky = SpikingNeuron.reset_mem
     _example = "0.9"
+    _of_calls: ClassVar = {"spikes": "0 or `graded_spikes_factor`"}
 
     if TYPE_CHECKING:
 

@@ -151,7 +151,7 @@ class LIF(SpikingNeuron):
     t_ref = Parameter(
         "Refractory time: after a reset, round(t_ref/dt) integrations (halves to even) are "
         "skipped, v held at `v_reset`. To mean n steps pass ``t_ref=n*dt``. With "
-        '``spike_test="before"`` the integration of the spike\'s own step is the first.'
+        '``spike_test="before"`` that of the spike\'s own step is the first one skipped.'
     )
     sigma = Parameter(
         "White noise: an integration adds ``sigma*sqrt(dt)`` times a standard normal number "
@@ -192,6 +192,11 @@ class LIF(SpikingNeuron):
         "inhibition": "snnTorch's models have it",
     }
     _example = "20.0, dt=0.1, v_threshold=15.0"
+    _of_calls: ClassVar = {
+        "rng": "rng : numpy.random.Generator, optional\n    Required where `sigma` is not 0.\n",
+        "dtype": "float32 if all arrays among the input and\n    the states are float32 or "
+        "float16, else float64. Python's own numbers and the parameters\n    do not affect it",
+    }
 
     def __init__(
         self,
@@ -242,7 +247,10 @@ class LIF(SpikingNeuron):
                 f"dt={shown(p['dt'])}, up to which float32 counts"
             )
         if np.any((p["sigma"] != 0) & (p["R"] == 0)):
-            raise ValueError("sigma needs an R that isn't 0: noise is added to the input")
+            raise ValueError(
+                f"R={shown(p['R'])}; expected no zeros where sigma isn't 0: noise is added "
+                "to the input"
+            )
         return parameters
 
     def _kind(self, options: dict[str, Any]) -> tuple[str, bool, bool]:

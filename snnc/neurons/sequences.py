@@ -47,9 +47,9 @@ def columns(
     order = (*_core.records, *states)
     for name in names:
         if name not in order:
-            raise ValueError(f"record: {name!r} is none of {', '.join(order)}")
+            raise ValueError(f"record has {name!r}; expected names out of {', '.join(order)}")
     if len(set(names)) < len(names):
-        raise ValueError(f"record={names!r} names something twice")
+        raise ValueError(f"record={names!r} has a name twice")
     indices = tuple(order.index(name) for name in names)
     return tuple(order[i] for i in indices), indices  # of str, whatever class was given
 
@@ -98,7 +98,7 @@ class Sequences:
             They broadcast to the neuron shape; missing ones are at rest. A neuron that holds
             its states (``init_hidden=True``) takes none: it goes on from, and updates, those.
         num_steps : int, optional
-            If given, `x` has no time axis and is held for that many steps.
+            If given, `x` has no time axis: it is a constant input for that many steps.
         time_axis : int, default 0
             Where time is in `x`, and in all arrays of neuron shape with a time axis that
             come out of the run or are given as `out`.
@@ -106,8 +106,8 @@ class Sequences:
             What to record: any of ``"spk"``, the names in ``states``, ``"count"`` (spikes of
             each neuron), ``"first_spike"`` (the step of each neuron's first, or -1) and
             ``"events"`` (for ``events()`` and ``spike_times()`` without an array of spikes);
-            by default ``"spk"`` and all states. The less is recorded, the faster: a long
-            run's time goes into memory.
+            by default ``"spk"`` and all states (of `LIF` ``"v"`` alone). Recording less is
+            faster: long runs are limited by memory bandwidth.
         every : int, default 1
             Record the states only after steps every - 1, 2 every - 1, ...; spikes, counts and
             events see every step.
@@ -122,20 +122,20 @@ class Sequences:
             itself, which must not be changed before then.
         checkpoint : int, default 16
             With `grad`: states are kept every so many steps. Larger values save memory but
-            recompute more steps in backward, whose workspace grows. More than 65536 count as that
-            many. 1 keeps the states of all
-            steps, and does none again: the faster way where memory is fast. Gradients are the
-            same bits for every value.
+            recompute more steps in backward, whose workspace grows. Values above 65536 are
+            taken as 65536. With 1 all states are kept and nothing is recomputed, which is
+            faster where memory bandwidth allows. Gradients are the same bits for every value.
         out : Recording or dict, optional
             Arrays to fill: an earlier recording of the same shape, or a dict with names out
             of `record` and ``"state"`` (a tuple of final states) as keys. They must have
             exactly the shape and dtype of the result and be C-contiguous. After an
-            interrupt, or where memory runs out in the midst of the run, their contents are
-            unspecified. Fresh arrays beyond the caches often
-            cost more than the computing: where runs are repeated, hand the last one over.
+            interrupt, or a MemoryError during the run, their contents are unspecified. To
+            allocate arrays that are larger than the caches often takes longer than the run: in
+            a loop pass the last recording.
         dtype : {float32, float64}, optional
-            The dtype to compute in; by default float64 if `x` or a state is, else float32.
-            Python's own numbers and the parameters do not affect it.
+            The dtype to compute in; by default float64 if `x` or a state is, else float32 (of
+            `LIF`: float32 if all arrays among `x` and the states are float32 or float16, else
+            float64). Python's own numbers and the parameters do not affect it.
         num_threads : int, optional
             How many threads may share the run; by default what `snnc.set_num_threads` says.
         rng : numpy.random.Generator or int, optional
@@ -441,8 +441,8 @@ dtype, num_threads, rng, **named_states
             for name in out:
                 if name not in names and name != "state":
                     raise ValueError(
-                        f"out: {name!r} is none of what is recorded ({', '.join(names)}), "
-                        "nor 'state'"
+                        f"out has {name!r}; expected names out of what is recorded "
+                        f"({', '.join(names)}), or 'state'"
                     )
                 if name == "events":
                     raise ValueError("out: 'events' can't be given, as their number isn't known")

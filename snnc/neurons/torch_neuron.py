@@ -51,11 +51,12 @@ class TorchNeuron(SpikingNeuron):
         "any callable on an array of mem - threshold; by default ``surrogate.atan(alpha=2.0)``."
     )
     inhibition = Flag(
-        "Whether only the neuron with the largest mem - threshold of a row (axis 1) may fire."
+        "Winner-take-all: whether only the neuron with the largest mem - threshold of each sample "
+        "(along axis 1) may fire."
     )
     reset_mechanism = Choice[Reset](
-        "What a spike does to its neuron: in the step after it, or with "
-        "`reset_delay=False`, where there is one, within its own.",
+        "How a spike resets mem: in the next step, or with `reset_delay=False` (Leaky and "
+        "Synaptic) in its own.",
         _core.resets,
     )
     surrogate_disable = Flag("If True, block gradients through spikes.")
@@ -137,8 +138,8 @@ class TorchNeuron(SpikingNeuron):
         Notes
         -----
         The parameters are those that the run had, and so is `x`, which must not have been changed
-        since; the surrogate is this neuron's. Reset signals are constants, as in snnTorch; with
-        ``reset_delay=False`` the spike that resets its neuron passes a gradient on.
+        since; the surrogate is this neuron's. No gradient flows through a reset, as in snnTorch,
+        but with ``reset_delay=False``, where it flows through the spike.
 
         Gradients of parameters are summed in float64: for each neuron over time, from the last
         step to the first, then over neurons by NumPy.
@@ -167,7 +168,7 @@ graded_spikes_factor=float32 ())
     ) -> dict[str, Floats]:
         """Get the gradients of parameters from those of the constants, float64.
 
-        Here both are the same, but that alpha and beta are clipped: no gradient outside.
+        Here they are equal, but for the clipping of alpha and beta: 0 outside [0, 1].
         """
         found = {name: gradients[name] for name in names}
         for name in found.keys() & {*self._clipped}:
