@@ -1,4 +1,4 @@
-"""The neurons once more in plain NumPy, operation for operation: the twin of csrc/core/cells.
+"""The neurons once more in plain NumPy, operation for operation: a reference for csrc/core/cells.
 
 Every line rounds as its counterpart in C does. Parameters are the cells' constants, in the
 order and under the names of csrc/models.def; arrays of any broadcastable shape.

@@ -1,4 +1,4 @@
-"""The backward pass once more in plain NumPy, operation for operation: the twin of the adjoints.
+"""The backward pass once more in plain NumPy: a reference for the adjoints, bit for bit.
 
 "Gradient" is that of the loss with respect to the thing named. Every line rounds as its
 counterpart in C does; parameters are the cells' constants, as in reference.py. Sums over time are
@@ -51,10 +51,10 @@ SURROGATES = {
 
 def surrogate(y, upstream, spike_grad):
     """By a surrogate of snnc.surrogate that is compiled, or by any callable on y."""
-    twin = SURROGATES.get(type(spike_grad).__name__)
-    if twin is None:
+    function = SURROGATES.get(type(spike_grad).__name__)
+    if function is None:
         return np.asarray(spike_grad(y.copy())).astype(y.dtype) * upstream
-    return twin(y, upstream, *(v for k, v in vars(spike_grad).items() if k[0] != "_"))
+    return function(y, upstream, *(v for k, v in vars(spike_grad).items() if k[0] != "_"))
 
 
 # ---- models: of one step ----

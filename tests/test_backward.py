@@ -1,4 +1,4 @@
-"""Gradients: snnTorch's own, the complex step through the twin, and the rules of arrays."""
+"""Gradients: snnTorch's own, the complex step through the reference, and the rules of arrays."""
 
 import copy
 import itertools
@@ -137,7 +137,7 @@ def test_surrogates_equal_snntorch(case):
         np.testing.assert_array_equal(grad_x, expected)
 
 
-# ---- the complex step through the twin ----
+# ---- the complex step through the reference ----
 
 ALPHA = 1.7  # of the atan
 

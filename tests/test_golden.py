@@ -1,4 +1,4 @@
-"""snnTorch's own results, bit for bit: through one run and through steps, and the twin too."""
+"""snnTorch's own results, bit for bit: through a run, through steps and by reference.py."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def by_steps(case, x, states):
     return [np.array(record, x.dtype) for record in zip(*records, strict=True)]
 
 
-def by_twin(case, x, states):
+def by_reference(case, x, states):
     which = x.dtype == np.float64
     constants = dict(zip(_core.models[case.model][1], torch_constants(case)[which], strict=True))
     return reference.run(
@@ -65,7 +65,7 @@ def by_twin(case, x, states):
     )
 
 
-WAYS = pytest.mark.parametrize("way", [by_run, by_steps, by_twin])
+WAYS = pytest.mark.parametrize("way", [by_run, by_steps, by_reference])
 
 
 def check(case, results, names):

@@ -127,7 +127,7 @@ def test_success_leaks_nothing(model):
 
 
 @pytest.mark.parametrize("model", TORCH)
-def test_a_way_back_that_fails_leaks_nothing(model):
+def test_a_failing_backward_pass_leaks_nothing(model):
     neuron = make(model)
     x = np.zeros((6, 4), np.float32)
     rec = neuron.run(x, grad=True)
@@ -177,7 +177,7 @@ WRONG_WAYS_BACK = (
 UNTRUE = np.zeros(2)  # its truth is a ValueError
 
 
-def way_back():
+def backward_pass():
     """Arguments of `_core.backward` that are as they should be."""
     lif = snnc.Synaptic(0.9, 0.8)
     x = np.zeros((6, 4), np.float32)
@@ -216,7 +216,7 @@ def test_large_outputs_are_placed_apart_in_their_pages(model, offset):
 
 
 def test_private_functions_check_their_arguments():
-    assert _core.backward(*way_back()) is None
+    assert _core.backward(*backward_pass()) is None
     lif = snnc.Synaptic(0.9, 0.8)
     constants = (np.ones(3),) * 3
     none = (None, None)
@@ -270,12 +270,12 @@ def test_private_functions_check_their_arguments():
         lambda: _core.cell("Synaptic", "zero", False, False, constants,
                            (np.ones(3), np.ones(2), 1.0), ()),
         lambda: _core.backward(),
-        lambda: _core.mem_shift(None, *way_back()[1:]),
+        lambda: _core.mem_shift(None, *backward_pass()[1:]),
         *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
-                                                 for j, a in enumerate(way_back())))
+                                                 for j, a in enumerate(backward_pass())))
           for i, bad in enumerate(WRONG_WAYS_BACK) if bad is not GOOD),
         *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
-                                                 for j, a in enumerate(way_back())))
+                                                 for j, a in enumerate(backward_pass())))
           for i in (3, 4, 5, 10, 11, 13, 14, 15, 16) for bad in (None, (), "3", -1)),
         lambda: _core.surrogate("0", (0.0, 0.0), np.zeros(3)),
         lambda: _core.surrogate(),
@@ -291,7 +291,7 @@ def test_private_functions_check_their_arguments():
 
 
 def test_an_interrupt_stops_a_long_run_and_changes_no_held_state():
-    """Ctrl-C: a KeyboardInterrupt between the pieces of a run that would take for ever."""
+    """Ctrl-C: a KeyboardInterrupt between the chunks of a run that would take for ever."""
     lif = snnc.Leaky(0.9, init_hidden=True)
     lif(np.ones(1000, np.float32))
     before = lif.mem
@@ -325,7 +325,7 @@ def test_threads_on_their_own_arrays():
         assert_same(rec.mem, expected.mem)
 
 
-def test_an_interrupt_stops_a_long_way_back():
+def test_an_interrupt_stops_a_long_backward_pass():
     lif = snnc.Leaky(0.9)
     x = np.broadcast_to(np.float32(0.1), (1_000_000, 1000))
     rec = lif.run(x, record=(), grad=True, checkpoint=1000)
@@ -333,7 +333,7 @@ def test_an_interrupt_stops_a_long_way_back():
         lif.backward(rec, wrt="mem0")
 
 
-def test_ways_back_in_threads():
+def test_backward_passes_in_threads():
     x = np.random.default_rng(0).random((100, 300)).astype(np.float32)
     lif = snnc.Alpha(np.full(300, 0.9), 0.8, threshold=0.2)
     rec = lif.run(x, grad=True)
@@ -402,7 +402,7 @@ def test_no_neurons_are_quickly_done():
 
 
 def test_a_workspace_too_large_to_count_is_no_memory():
-    arguments = way_back()
+    arguments = backward_pass()
     rec = snnc.Synaptic(0.9, 0.8).run(np.zeros((1, 4), np.float32), grad=True)
     x = np.broadcast_to(np.float32(0), (2**57, 4))
     arguments[1:6] = [x[0], True, 2**57, rec._tape.checkpoints, 2**57]

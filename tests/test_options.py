@@ -273,7 +273,7 @@ def offset_by(x, start):
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("model", ["Lapicque", "Leaky", "Synaptic", "Alpha"])
 def test_what_goes_past_the_caches(more_than_caches_hold, model, reset):
-    """It is what comes in pieces that caches hold; wherever lines begin, in any threads."""
+    """It is what comes in chunks that caches hold; wherever lines begin, in any threads."""
     x = more_than_caches_hold
     neuron = make(model, reset_mechanism=reset, threshold=0.2)
     spk, *states = (np.empty_like(x) for _ in range(1 + len(neuron.states)))

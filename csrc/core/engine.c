@@ -59,8 +59,7 @@ const char *snnc_strerror(snnc_status status)
         [SNNC_BAD_INPUT] = "no input",
         [SNNC_BAD_STATE] = "no state_out or grad_start",
         [SNNC_BAD_PARAMETER] = "a parameter is missing",
-        [SNNC_BAD_OUTPUT] = "an output, derivative or workspace is missing, or the "
-                            "model has no such output",
+        [SNNC_BAD_OUTPUT] = "an output or workspace is missing, or not of the model",
         [SNNC_BAD_SELECTION] = "selected neurons out of order or range",
         [SNNC_BAD_INHIBITION] =
             "groups, parameters or ranges don't fit, no workspace, or no backward pass",

@@ -159,7 +159,7 @@ static int same_results(const snnc_call *a, const snnc_call *b, int num_states)
 static void test_lengths(const snnc_isa *isa, int model, int reset, int undelayed,
                          snnc_type type, int per_neuron)
 {
-    static results single, pieces, unrecorded;
+    static results single, in_ranges, unrecorded;
     const snnc_model_info *info = snnc_model_at(model);
 
     for (size_t n = 0; n <= LONGEST; n++) {
@@ -175,8 +175,8 @@ static void test_lengths(const snnc_isa *isa, int model, int reset, int undelaye
                   SNNC_OK);
         CHECK(same_results(&call, &other, info->num_states));
 
-        /* in pieces of steps and neurons */
-        redirect(&other, &pieces);
+        /* in ranges of steps and neurons */
+        redirect(&other, &in_ranges);
         for (size_t i = 0; i < n; i += 33)
             for (size_t t = 0; t < STEPS; t += 2)
                 CHECK(snnc_run(isa, &other, t, t + 2 < STEPS ? t + 2 : STEPS, i,
@@ -656,7 +656,7 @@ static void test_backward(const snnc_isa *isa, int model, int reset, int undelay
     }
 }
 
-static void test_wrong_ways_back(const snnc_isa *isa)
+static void test_backward_wrong_arguments(const snnc_isa *isa)
 {
     static char workspace[1 << 18];
     const snnc_model_info *info = snnc_model_at(SNNC_Synaptic);
@@ -785,7 +785,7 @@ int main(void)
         CHECK(snnc_self_check(isa));
         test_wrong_arguments(isa);
         test_no_steps(isa);
-        test_wrong_ways_back(isa);
+        test_backward_wrong_arguments(isa);
         for (int type = SNNC_F32; type <= SNNC_F64; type++)
             for (int model = 0; model < SNNC_NUM_MODELS; model++) {
                 const snnc_model_info *info = snnc_model_at(model);

@@ -39,7 +39,7 @@ def surrogates(draw):
 
 
 def check(draw: Draw):
-    """One run with `grad=True`, and one or two backward pass through it."""
+    """One run with `grad=True`, and one or two backward passes through it."""
     make = surrogates(draw)
     size = draw.choice(LARGE) if draw.maybe(0.02) else None
     case = Case(draw, support.TORCH, size, spike_grad=make(), surrogate_disable=draw.maybe(0.1))
@@ -62,14 +62,16 @@ def check(draw: Draw):
     memory.check()
     for _ in range(draw.choice((1, 1, 2))):
         memory = Memory(x, states)
-        out = way_back(draw, neuron, rec, twin, rows, options.get("time_axis", 0), make(), x, pool)
+        out = backward_pass(
+            draw, neuron, rec, twin, rows, options.get("time_axis", 0), make(), x, pool
+        )
         if out is not None and isinstance(x, np.ndarray) and np.may_share_memory(out, x):
             return  # there is nothing to go back from any more
         memory.check(out)
         neuron.spike_grad = make()
 
 
-def way_back(draw, neuron, rec, twin, rows, time_axis, spike_grad, x, pool_of_x):
+def backward_pass(draw, neuron, rec, twin, rows, time_axis, spike_grad, x, pool_of_x):
     """Gradients from random cotangents, in full or of the last step: returns its `out`."""
     shape, dtype, steps = twin.shape, twin.dtype, len(rows)
     timed = np.moveaxis(np.broadcast_to(0, (steps, *shape)), 0, time_axis).shape

@@ -193,7 +193,7 @@ class Failing:
         return np.ones_like(y)
 
 
-def a_way_back(draw, neuron, x, rng):
+def failing_backward_pass(draw, neuron, x, rng):
     """A backward pass that is refused, or whose surrogate fails at some step."""
     lif = support.make("Leaky", spike_grad=Failing(draw.randint(0, 3)))
     rec = lif.run(x, grad=True, checkpoint=2)
@@ -207,7 +207,7 @@ def a_way_back(draw, neuron, x, rng):
 
 
 OF_NEURONS = (a_run, a_run, a_run, a_run, a_step, a_step, a_step, an_assignment, an_assignment,
-              of_chunks, too_large, a_way_back)  # fmt: skip
+              of_chunks, too_large, failing_backward_pass)  # fmt: skip
 
 
 def of_a_network(draw, net, x):

@@ -55,7 +55,7 @@ def neuron_shape(neuron, own, states):
 
 
 class Twin:
-    """A neuron's twin, with states that each step moves on."""
+    """A neuron's twin: its model in NumPy (reference.py), with the same parameters and states."""
 
     def __init__(self, neuron, dtype, own, states):
         self.dtype = dtype
@@ -399,7 +399,7 @@ def large(draw):
 
 
 def huge(draw):
-    """A run of an input that is held, in pieces of 10 ms; of the model with the fastest twin."""
+    """A run of a constant input over several chunks, of the model with the fastest reference."""
     run(draw, Case(draw, ("Leaky",), draw.choice(HUGE), graded_spikes_factor=1.0))
 
 

@@ -1,5 +1,5 @@
 /* The core under libFuzzer. Its bytes become a call whose arrays have no byte more than
- * snnc.h asks for. What a valid call writes, by every table, whole and in pieces, is
+ * snnc.h asks for. What a valid call writes, by every table, whole and in ranges, is
  * compared with what follows from single steps of contiguous arrays by the portable
  * table; spikes, inhibition, the undelayed reset and all that is written in other ways
  * are worked out here, from the header. A call with one thing wrong has to say which,
@@ -221,7 +221,7 @@ static struct {
     int options; /* whether there may be any */
     size_t way;  /* in which all sequences are laid out; 4: each in its own */
     size_t shape[MAX_DIMS];
-    size_t row, unit; /* neurons: in a row of rivals; of which pieces are multiples */
+    size_t row, unit; /* neurons: in a group of rivals; of which ranges are multiples */
     range range;
     sequence x, spk, record[SNNC_MAX_STATES];
     array *state_in[SNNC_MAX_STATES], *state_out[SNNC_MAX_STATES];
@@ -554,14 +554,14 @@ static void choose_spikes(void)
     }
 }
 
-/* A valid call; `to_go_back`: one that has a backward pass. */
-static void choose_run(int to_go_back)
+/* A valid call; `for_backward`: one that has a backward pass. */
+static void choose_run(int for_backward)
 {
     snnc_call *const c = &run.call;
 
     *c = (snnc_call)SNNC_CALL_INIT;
     c->model = (snnc_model)below(SNNC_NUM_MODELS);
-    while (to_go_back && snnc_model_at(c->model)->hard)
+    while (for_backward && snnc_model_at(c->model)->hard)
         c->model = (snnc_model)((c->model + 1) % SNNC_NUM_MODELS);
     run.info = snnc_model_at(c->model);
     run.options = below(3) > 0;
@@ -578,12 +578,12 @@ static void choose_run(int to_go_back)
     const size_t n = c->num_neurons;
 
     run.row = 1;
-    if (!to_go_back && !run.info->hard && n > 0 && wants_option())
+    if (!for_backward && !run.info->hard && n > 0 && wants_option())
         choose_rivals();
     run.unit = run.row;
     c->first_step = rarely() ? PTRDIFF_MAX - c->num_steps - below(9) : below(40);
     c->every = wants_option() ? 2 + below(below(4) ? 9 : 999) : below(2);
-    if (to_go_back || (c->num_steps > 0 && wants_option()))
+    if (for_backward || (c->num_steps > 0 && wants_option()))
         c->interval = rarely() ? SIZE_MAX : 1 + below(below(2) ? 3 : 90);
     choose_params();
     if (wants_option())
@@ -806,7 +806,7 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Runs the call, at most so many steps and neurons at once. */
-static void run_pieces(const snnc_isa *isa, size_t steps, size_t neurons)
+static void run_in_ranges(const snnc_isa *isa, size_t steps, size_t neurons)
 {
     const snnc_call *c = &run.call;
     const range all = run.range;
@@ -868,9 +868,9 @@ static void attack_run(void)
     expect_nothing();
     expect_run();
     for (int i = 0; i < num_tables; i++) {
-        run_pieces(tables[i], SIZE_MAX, SIZE_MAX);
+        run_in_ranges(tables[i], SIZE_MAX, SIZE_MAX);
         if (r->n1 - r->n0 < neurons * 100)
-            run_pieces(tables[i], steps, neurons);
+            run_in_ranges(tables[i], steps, neurons);
     }
     if (c->bits && (c->bits_rows == 0 || c->bits_rows >= c->num_steps) &&
         r->n1 - r->n0 == c->num_neurons)
@@ -1049,13 +1049,13 @@ static void expect_excess(void)
                       excess_at(t, i));
 }
 
-typedef snnc_status way_back(const snnc_isa *isa, const snnc_backward_call *backward,
-                             size_t t0, size_t t1, size_t n0, size_t n1);
+typedef snnc_status backward_fn(const snnc_isa *isa, const snnc_backward_call *backward,
+                                size_t t0, size_t t1, size_t n0, size_t n1);
 
 /* Goes back, at most so many steps (as many as are between two checkpoints, or a
  * multiple) and neurons at once. */
-static void go_back_pieces(way_back *go, const snnc_isa *isa, size_t steps,
-                           size_t neurons)
+static void backward_in_ranges(backward_fn *go, const snnc_isa *isa, size_t steps,
+                               size_t neurons)
 {
     const range all = back.range;
     const size_t row = run.call.num_neurons * size_of(run.call.type);
@@ -1077,12 +1077,12 @@ static void go_back_pieces(way_back *go, const snnc_isa *isa, size_t steps,
     expect_arrays();
 }
 
-static void go_back_anyhow(way_back *go, size_t steps, size_t neurons)
+static void backward_by_all_tables(backward_fn *go, size_t steps, size_t neurons)
 {
     for (int i = 0; i < num_tables; i++) {
-        go_back_pieces(go, tables[i], SIZE_MAX, SIZE_MAX);
+        backward_in_ranges(go, tables[i], SIZE_MAX, SIZE_MAX);
         if (back.range.n1 - back.range.n0 < neurons * 100)
-            go_back_pieces(go, tables[i], steps, neurons);
+            backward_in_ranges(go, tables[i], steps, neurons);
     }
 }
 
@@ -1100,12 +1100,12 @@ static void attack_back(void)
     compute_back();
     expect_nothing();
     expect_back();
-    go_back_anyhow(snnc_backward, steps, neurons);
+    backward_by_all_tables(snnc_backward, steps, neurons);
     if (!back.derivative)
         return;
     expect_nothing();
     expect_excess();
-    go_back_anyhow(snnc_mem_shift, steps, neurons);
+    backward_by_all_tables(snnc_mem_shift, steps, neurons);
 }
 
 /* ---- wrong calls ---- */

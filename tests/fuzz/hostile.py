@@ -92,7 +92,9 @@ def stand_in(value, watch, kind):
     methods = [name for name in METHODS if hasattr(base, name)]
     if kind == "inherits":
         with contextlib.suppress(TypeError):  # not of bool, None, dtypes and the like
-            return _heir(value, watch, [name for name in methods if name != "__array_finalize__"])
+            return _subclass_instance(
+                value, watch, [name for name in methods if name != "__array_finalize__"]
+            )
 
     def method(name):
         def use(self, *args, **keywords):
@@ -118,7 +120,7 @@ def stand_in(value, watch, kind):
     return type("Hostile", (), space)()
 
 
-def _heir(value, watch, methods):
+def _subclass_instance(value, watch, methods):
     """An instance of a subclass of the value's type, equal to the value."""
 
     def method(name):
@@ -249,7 +251,7 @@ def neuron_of(function):
     return owner if issubclass(type(owner), snnc.SpikingNeuron) else None
 
 
-def lets_go(value, kind, use, error):
+def swallows_exception(value, kind, use, error):
     """Whether Python or NumPy, at this use of such an object, let go of its exception."""
 
     def act():
@@ -346,7 +348,7 @@ def check(draw: Draw):
     plain, failed = outcome(*case.fresh())
     assert failed is None, f"the plain call fails: {failed!r}"
     watch = Watch()
-    peaceful, failed = outcome(*case.with_stand_in(watch), watch)
+    undisturbed, failed = outcome(*case.with_stand_in(watch), watch)
     assert_sound(failed)
     if not watch.uses:
         return
@@ -389,13 +391,13 @@ def check(draw: Draw):
     if not attack.acted:  # some uses are of another number each time
         return
     if what == "raises":
-        judge(result, raised, error, (plain, peaceful),
-              lambda: lets_go(case.value, case.kind, use, error))  # fmt: skip
+        judge(result, raised, error, (plain, undisturbed),
+              lambda: swallows_exception(case.value, case.kind, use, error))  # fmt: skip
     if what == "changes" and raised is None and case.template in AT_ONCE:
         function, others = case.fresh()
         make_change(changed, others, neuron_of(function))
         first, _ = outcome(function, others)
-        assert result in (plain, peaceful, first) or first is None, (
+        assert result in (plain, undisturbed, first) or first is None, (
             "neither the plain result nor that of the change"
         )
     if raised is not None and not (what == "changes" and changed[1] is None):

@@ -1,4 +1,4 @@
-"""The core against its twin in plain NumPy, over every model, option and kind of parameter."""
+"""The core against reference.py, over every model, option and kind of parameter."""
 
 import zlib
 
@@ -48,7 +48,7 @@ def constants(neuron, dtype):
 
 
 def case(model, reset, delay, dtype, shapes, shape=SHAPE, special=False, **options):
-    """A neuron, its input and start states, and what the twin makes of them."""
+    """A neuron, its input and start states, and what the reference makes of them."""
     rng = np.random.default_rng(zlib.crc32(f"{model} {reset} {delay} {shapes}".encode()))
     options |= kind(model, reset, delay)
     p = parameters(model, rng, shapes)
@@ -80,22 +80,22 @@ def case(model, reset, delay, dtype, shapes, shape=SHAPE, special=False, **optio
 
 def check(neuron, x, states, expected):
     rec = neuron.run(x, *states)
-    for array, twin in zip(rec, expected, strict=True):
-        assert_same(array, twin)
-    for last, twin in zip(rec.state, expected[1:], strict=True):
-        assert_same(last, twin[-1])
+    for array, other in zip(rec, expected, strict=True):
+        assert_same(array, other)
+    for last, other in zip(rec.state, expected[1:], strict=True):
+        assert_same(last, other[-1])
     steps = []
     for x_t in x:
         spk, *states = neuron(x_t, *states)
         steps.append((spk, *states))
-    for arrays, twin in zip(zip(*steps, strict=True), expected, strict=True):
-        assert_same(np.stack(arrays), twin)
+    for arrays, other in zip(zip(*steps, strict=True), expected, strict=True):
+        assert_same(np.stack(arrays), other)
 
 
 @pytest.mark.parametrize("shapes", SHAPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("model", "reset", "delay"), KINDS)
-def test_equals_the_twin(model, reset, delay, dtype, shapes):
+def test_equals_the_reference(model, reset, delay, dtype, shapes):
     check(*case(model, reset, delay, dtype, shapes))
 
 
@@ -137,6 +137,6 @@ def test_graded_spikes(graded, delay, inhibition):
         check(neuron, x, states, expected)
 
 
-def test_the_twin_has_every_model():
+def test_the_reference_has_every_model():
     assert reference.MODELS.keys() == _core.models.keys()
     assert len(KINDS) == len(TORCH) * len(_core.resets) + 2 * len(_core.resets) + 2
