@@ -26,22 +26,7 @@ def real_numbers(name: str, value: Any) -> NDArray[Any]:
     Real numbers of at most 64 bits, or a TypeError (a ValueError of a ragged list) that names
     the argument. An error of another class comes from the object's own code: it gets a note.
     """
-    if _core.is_masked(value):
-        verb = "is" if isinstance(value, np.ndarray) else "holds"
-        raise TypeError(
-            f"{name} {verb} a masked array; pass an array without a mask, e.g. {name}.filled(0)"
-        )
-    try:
-        array = np.asarray(value)
-    except Exception as error:
-        if type(error) not in (TypeError, ValueError, RuntimeError):
-            error.add_note(f"while {name} was converted to an array")
-            raise
-        kind = ValueError if type(error) is ValueError else TypeError  # torch: a RuntimeError
-        raise kind(f"{name} is not an array of real numbers: {error}") from None
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        shown = f" has dtype {array.dtype}" if isinstance(value, np.ndarray) else f"={value!r}"
-        raise TypeError(f"{name}{shown}; expected a real number or an array of them")
+    array: NDArray[Any] = _core.real_numbers(name, value)
     return array
 
 

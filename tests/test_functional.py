@@ -380,7 +380,7 @@ CONSTRUCTED = [
     ({"reduction": None}, ValueError, "reduction=None"),
     ({"weight": 2.0}, ValueError, r"weight has shape \(\); expected one dimension"),
     ({"weight": []}, ValueError, r"weight has shape \(0,\)"),
-    ({"weight": [1j]}, TypeError, "weight="),
+    ({"weight": [1j]}, TypeError, "weight has dtype complex128"),
     ({"weight": "a"}, TypeError, "weight='a'"),
     ({"population_code": 1}, TypeError, "population_code=1; expected True or False"),
     ({"population_code": True}, TypeError, "num_classes=False; expected an integer"),

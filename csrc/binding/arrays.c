@@ -164,27 +164,12 @@ void array_name_in_error(const char *name, const char *expected)
     PyErr_Restore(type, value, traceback);
 }
 
-PyArrayObject *array_operand(PyObject *object, const char *name, int *weak)
+PyArrayObject *array_real_numbers(PyObject *object, const char *name)
 {
     PyArrayObject *array;
 
-    *weak = 0;
     if (PyArray_CheckExact(object)) {
         array = array_incref((PyArrayObject *)object);
-    }
-    else if (PyFloat_CheckExact(object) || PyLong_CheckExact(object) ||
-             PyBool_Check(object)) {
-        const double value = PyFloat_AsDouble(object);
-        if (value == -1 && PyErr_Occurred()) {
-            PyErr_Format(PyExc_OverflowError, "%s is an int too large for float64",
-                         name);
-            return NULL;
-        }
-        *weak = 1;
-        array = (PyArrayObject *)PyArray_SimpleNew(0, NULL, NPY_DOUBLE);
-        if (array)
-            memcpy(PyArray_DATA(array), &value, sizeof value);
-        return array;
     }
     else {
         if (array_refuse_masked(name, object) < 0)
@@ -197,16 +182,41 @@ PyArrayObject *array_operand(PyObject *object, const char *name, int *weak)
         }
     }
     const int type = PyArray_TYPE(array);
-    if (!(type == NPY_FLOAT || type == NPY_DOUBLE || type == NPY_HALF ||
-          PyTypeNum_ISBOOL(type) || PyTypeNum_ISINTEGER(type))) {
+    if (type == NPY_FLOAT || type == NPY_DOUBLE || type == NPY_HALF ||
+        PyTypeNum_ISBOOL(type) || PyTypeNum_ISINTEGER(type))
+        return array;
+    if (PyArray_NDIM(array) == 0 && !PyArray_Check(object))
+        PyErr_Format(PyExc_TypeError,
+                     "%s=%R; expected a real number, or an array of them", name,
+                     object);
+    else
         PyErr_Format(PyExc_TypeError,
                      "%s has dtype %S; expected float32, float64, float16, integers or "
                      "bool",
                      name, PyArray_DESCR(array));
-        array_xdecref(array);
-        return NULL;
+    array_xdecref(array);
+    return NULL;
+}
+
+PyArrayObject *array_operand(PyObject *object, const char *name, int *weak)
+{
+    *weak = 0;
+    if (PyFloat_CheckExact(object) || PyLong_CheckExact(object) ||
+        PyBool_Check(object)) {
+        PyArrayObject *array;
+        const double value = PyFloat_AsDouble(object);
+        if (value == -1 && PyErr_Occurred()) {
+            PyErr_Format(PyExc_OverflowError, "%s is an int too large for float64",
+                         name);
+            return NULL;
+        }
+        *weak = 1;
+        array = (PyArrayObject *)PyArray_SimpleNew(0, NULL, NPY_DOUBLE);
+        if (array)
+            memcpy(PyArray_DATA(array), &value, sizeof value);
+        return array;
     }
-    return array;
+    return array_real_numbers(object, name);
 }
 
 /* Whether the elements are aligned, native, and whole elements apart: where alignment

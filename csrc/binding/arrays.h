@@ -133,8 +133,12 @@ int array_refuse_masked(const char *name, PyObject *object);
  * of other classes come from the object's own code, and get a note. */
 void array_name_in_error(const char *name, const char *expected);
 
-/* An array of real numbers, as a new reference. `weak`: one of Python's own numbers,
- * which doesn't say in which dtype to compute. */
+/* What NumPy makes an array of, as one of real numbers of its own type, without a copy:
+ * a new reference, or NULL with an exception that names the argument. */
+PyArrayObject *array_real_numbers(PyObject *object, const char *name);
+
+/* The same, but one of Python's own numbers becomes a double: `weak`, as it doesn't say
+ * in which dtype to compute. */
 PyArrayObject *array_operand(PyObject *object, const char *name, int *weak);
 
 /* The array as regular elements of the type; itself where it is that already. */

@@ -426,10 +426,15 @@ static PyObject *core_events(PyObject *Py_UNUSED(module), PyObject *const *args,
     return first_step < 0 ? NULL : run_unpack_events(args[0], num_neurons, first_step);
 }
 
-static PyObject *core_is_masked(PyObject *Py_UNUSED(module), PyObject *object)
+static PyObject *core_real_numbers(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                   Py_ssize_t nargs)
 {
-    const int masked = array_is_masked(object);
-    return masked < 0 ? NULL : PyBool_FromLong(masked);
+    const char *name;
+
+    if (argument_count("real_numbers", nargs, 2) < 0 ||
+        !(name = PyUnicode_AsUTF8AndSize(args[0], NULL)))
+        return NULL;
+    return (PyObject *)array_real_numbers(args[1], name);
 }
 
 static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
@@ -465,8 +470,8 @@ static PyMethodDef methods[] = {
          "empty(size, dtype, /, *others): placed to avoid 4K aliasing with them")},
     {"events", (PyCFunction)(void (*)(void))core_events, METH_FASTCALL,
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
-    {"is_masked", core_is_masked, METH_O,
-     PyDoc_STR("is_masked(object, /): whether it is a masked array")},
+    {"real_numbers", (PyCFunction)(void (*)(void))core_real_numbers, METH_FASTCALL,
+     PyDoc_STR("real_numbers(name, value, /): as an array of its own type")},
     {"threads_started", core_threads_started, METH_NOARGS,
      PyDoc_STR("threads_started(): the number of worker threads so far")},
     {"reset_threads", core_reset_threads, METH_NOARGS,
