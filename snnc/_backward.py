@@ -41,21 +41,11 @@ class Differentiable(Protocol):
 _MAX_SHIFTS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
 
 
-def _is_read(array: Floats) -> bool:
-    """Whether the core reads such an array where it lies."""
-    flags = array.flags
-    return (
-        flags.aligned
-        and array.dtype.isnative
-        and (flags.c_contiguous or all(step % array.itemsize == 0 for step in array.strides))
-    )
-
-
 def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Floats:
-    if type(value) is np.ndarray and value.dtype is dtype and _is_read(value):
+    if type(value) is np.ndarray and value.dtype is dtype and _core.is_regular(value):
         return value
     array = real_numbers(name, value).astype(dtype, copy=False)
-    return array if _is_read(array) else array.copy()
+    return array if _core.is_regular(array) else array.copy()
 
 
 class _Run:
@@ -77,11 +67,11 @@ class _Run:
     def x(self) -> Floats:
         """Return the input with time first (unless it was held), in the neuron shape."""
         x = np.asarray(self.tape.x)
-        if x.shape == self.timed and x.dtype == self.dtype and _is_read(x) and not self.tape.held:
+        if x.shape == self.timed and x.dtype == self.dtype and _core.is_regular(x) and not self.tape.held:
             return self.time_first(x)
         if x.dtype not in (np.float32, np.float64, np.float16, np.uint8, np.bool_) or x.size == 1:
             x = x.astype(self.dtype)
-        if not _is_read(x):
+        if not _core.is_regular(x):
             x = x.copy()
         if self.tape.held:
             return np.broadcast_to(x, self.shape)
@@ -110,7 +100,7 @@ class _Run:
             return line.reshape(self.timed)
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out={out!r}; expected an array")
-        if out.shape != self.timed or out.dtype != self.dtype or not _is_read(out):
+        if out.shape != self.timed or out.dtype != self.dtype or not _core.is_regular(out):
             raise ValueError(
                 f"out: {out.dtype} of shape {out.shape}; expected {self.dtype} of shape "
                 f"{self.timed}, aligned and in native byte order"

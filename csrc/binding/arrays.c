@@ -219,9 +219,7 @@ PyArrayObject *array_operand(PyObject *object, const char *name, int *weak)
     return array_real_numbers(object, name);
 }
 
-/* Whether the elements are aligned, native, and whole elements apart: where alignment
- * is less than size, as of double on i386, the latter doesn't follow. */
-static int is_regular(PyArrayObject *array)
+int array_is_regular(PyArrayObject *array)
 {
     int regular = PyArray_ISBEHAVED_RO(array);
     for (int d = 0; regular && d < PyArray_NDIM(array); d++)
@@ -232,7 +230,7 @@ static int is_regular(PyArrayObject *array)
 
 PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy)
 {
-    const int regular = is_regular(array);
+    const int regular = array_is_regular(array);
     if (PyArray_TYPE(array) == type && regular && !copy)
         return array_incref(array);
     PyArray_Descr *descr = PyArray_DescrFromType(type);
@@ -241,12 +239,6 @@ PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy)
                        NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_FORCECAST |
                            (copy || !regular ? NPY_ARRAY_ENSURECOPY : 0))
                  : NULL;
-}
-
-int array_is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *dims)
-{
-    return PyArray_TYPE(array) == type && PyArray_IS_C_CONTIGUOUS(array) &&
-           PyArray_ISBEHAVED_RO(array) && array_has_shape(array, ndim, dims);
 }
 
 int array_dtype(PyObject *object, const char *name, int for_spikes)
@@ -304,7 +296,7 @@ int array_overlap(PyArrayObject *a, PyArrayObject *b)
 
 int array_core_type(PyArrayObject *array)
 {
-    if (!is_regular(array))
+    if (!array_is_regular(array))
         return -1;
     switch (PyArray_TYPE(array)) {
     case NPY_FLOAT: return SNNC_F32;

@@ -144,8 +144,17 @@ PyArrayObject *array_operand(PyObject *object, const char *name, int *weak);
 /* The array as regular elements of the type; itself where it is that already. */
 PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy);
 
-/* Whether the array's elements are `dims` of the type, one after the other. */
-int array_is_plain(PyArrayObject *array, int type, int ndim, const npy_intp *dims);
+/* Whether the core reads the array where it lies, if it is of a type that it knows: its
+ * elements are aligned, native, and whole elements apart (where alignment is less than
+ * size, as of double on i386, the latter doesn't follow). */
+int array_is_regular(PyArrayObject *array);
+
+/* The same, and of the type and contiguous. */
+static inline int array_is_contiguous(PyArrayObject *array, int type)
+{
+    return PyArray_TYPE(array) == type && PyArray_IS_C_CONTIGUOUS(array) &&
+           PyArray_ISBEHAVED_RO(array);
+}
 
 /* A dtype argument as NumPy's type number: -1 for None, -2 with an exception.
  * `for_spikes`: uint8, bool and ARRAY_PACKED are accepted too. */

@@ -7,12 +7,11 @@
 #include "parallel.h"
 #include "run.h"
 
-/* Whether the object is an array that can be read (or also written) as it is. */
-static int is_ready(PyObject *object, int type, int flags)
+/* Whether the object is an array that can be read as it is. */
+static int is_ready(PyObject *object, int type)
 {
-    PyArrayObject *array = (PyArrayObject *)object;
-    return PyArray_CheckExact(object) && PyArray_TYPE(array) == type &&
-           PyArray_CHKFLAGS(array, flags) && !PyArray_ISBYTESWAPPED(array);
+    return PyArray_CheckExact(object) &&
+           array_is_contiguous((PyArrayObject *)object, type);
 }
 
 /* One step, or a sequence (whose time axis is the first, and of which spikes and final
@@ -52,8 +51,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || ndim == 0 || n * num_steps == 0 ||
         n * num_steps > PARALLEL_CHUNK ||
         parallel_threads(threads, n, PARALLEL_UNIT, num_steps, 1) > 1 ||
-        !shape_broadcasts_to(&c->shape, ndim, dims) ||
-        !is_ready(input, type, NPY_ARRAY_CARRAY_RO))
+        !shape_broadcasts_to(&c->shape, ndim, dims) || !is_ready(input, type))
         return 0;
     const size_t spk_size = spk_type == type ? size : 1;
     if (spk_type != type &&
@@ -65,7 +63,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
             read[1 + k] = (extent){NULL, 0};
             continue;
         }
-        if (!is_ready(states[k], type, NPY_ARRAY_CARRAY_RO) ||
+        if (!is_ready(states[k], type) ||
             !array_has_shape((PyArrayObject *)states[k], ndim, dims))
             return 0;
         read[1 + k] = (extent){PyArray_DATA((PyArrayObject *)states[k]), n * size};
@@ -73,7 +71,8 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     for (int i = 0; i < 1 + num_states; i++) {
         if (!arrays[i])
             continue;
-        if (!is_ready(arrays[i], i ? type : spk_type, NPY_ARRAY_CARRAY) ||
+        if (!is_ready(arrays[i], i ? type : spk_type) ||
+            !PyArray_ISWRITEABLE((PyArrayObject *)arrays[i]) ||
             !array_has_shape((PyArrayObject *)arrays[i], i ? ndim : all,
                              i ? dims : all_dims))
             return 0;

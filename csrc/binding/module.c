@@ -437,6 +437,13 @@ static PyObject *core_real_numbers(PyObject *Py_UNUSED(module), PyObject *const 
     return (PyObject *)array_real_numbers(args[1], name);
 }
 
+static PyObject *core_is_regular(PyObject *Py_UNUSED(module), PyObject *array)
+{
+    if (!PyArray_Check(array))
+        return PyErr_Format(PyExc_TypeError, "%R is not an array", array);
+    return PyBool_FromLong(array_is_regular((PyArrayObject *)array));
+}
+
 static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
                                       PyObject *Py_UNUSED(none))
 {
@@ -472,6 +479,8 @@ static PyMethodDef methods[] = {
      PyDoc_STR("events(packed, num_neurons, first_step, /)")},
     {"real_numbers", (PyCFunction)(void (*)(void))core_real_numbers, METH_FASTCALL,
      PyDoc_STR("real_numbers(name, value, /): as an array of its own type")},
+    {"is_regular", core_is_regular, METH_O,
+     PyDoc_STR("is_regular(array, /): whether the core reads it where it lies")},
     {"threads_started", core_threads_started, METH_NOARGS,
      PyDoc_STR("threads_started(): the number of worker threads so far")},
     {"reset_threads", core_reset_threads, METH_NOARGS,

@@ -453,7 +453,8 @@ int allocate_outputs(run_job *j)
             PyObject *const old = request->out[o]; /* of an earlier run, if it fits */
             const int fits =
                 old && PyArray_Check(old) &&
-                array_is_plain((PyArrayObject *)old, j->type, kept.ndim, kept.dims);
+                array_is_contiguous((PyArrayObject *)old, j->type) &&
+                array_has_shape((PyArrayObject *)old, kept.ndim, kept.dims);
             if (take_output(j, o, fits ? old : NULL, info->states[k], j->type, &kept) <
                 0)
                 return -1;
@@ -502,7 +503,8 @@ int copy_overlapping_inputs(run_job *j)
             const int in_place =
                 start && a == RUN_STATE + k &&
                 PyArray_DATA(start) == PyArray_DATA(output) &&
-                array_is_plain(start, j->type, j->neurons.ndim, j->neurons.dims);
+                array_is_contiguous(start, j->type) &&
+                array_has_shape(start, j->neurons.ndim, j->neurons.dims);
             if (start && !in_place && array_overlap(output, start)) {
                 PyArrayObject *copy = array_as_type(start, j->type, 1);
                 if (!copy)
@@ -524,8 +526,8 @@ int prepare_start_states(run_job *j)
     for (int k = 0; k < j->cell->info->num_states; k++) {
         PyArrayObject *whole = j->out[RUN_STATE + k];
         const int given = j->given[RUN_STATE + k];
-        if (j->start[k] &&
-            array_is_plain(j->start[k], j->type, neurons->ndim, neurons->dims))
+        if (j->start[k] && array_is_contiguous(j->start[k], j->type) &&
+            array_has_shape(j->start[k], neurons->ndim, neurons->dims))
             continue;
         if (given) {
             whole = (PyArrayObject *)PyArray_SimpleNew(neurons->ndim, neurons->dims,
