@@ -65,15 +65,16 @@ class _Run:
         return np.moveaxis(array, self.axis, 0) if self.axis else array
 
     def x(self) -> Floats:
-        """Return the input with time first (unless it was held), in the neuron shape."""
+        """Return the input with time first (unless it is constant), in the neuron shape."""
         x = np.asarray(self.tape.x)
-        if x.shape == self.timed and x.dtype == self.dtype and _core.is_regular(x) and not self.tape.held:
+        timed = x.shape == self.timed and not self.tape.constant_x
+        if timed and x.dtype == self.dtype and _core.is_regular(x):
             return self.time_first(x)
         if x.dtype not in (np.float32, np.float64, np.float16, np.uint8, np.bool_) or x.size == 1:
             x = x.astype(self.dtype)
         if not _core.is_regular(x):
             x = x.copy()
-        if self.tape.held:
+        if self.tape.constant_x:
             return np.broadcast_to(x, self.shape)
         x = np.moveaxis(x, self.tape.time_axis, 0)
         missing = len(self.shape) + 1 - x.ndim  # dimensions that it broadcasts to
@@ -225,7 +226,7 @@ def backward(
         function(
             tape.cell,
             x,
-            tape.held,
+            tape.constant_x,
             tape.num_steps,
             tape.checkpoints,
             tape.interval,

@@ -237,7 +237,7 @@ class _Pass(NamedTuple):
     layer: Any  # with the weights it had
     x: Any  # of a linear layer
     shape: tuple[int, ...]  # of what it gave to the next one
-    held: bool  # that has no time axis
+    constant: bool  # that has no time axis
 
 
 class Recordings:
@@ -471,9 +471,9 @@ class Sequential:
                     if "spk" not in own:
                         del rec._arrays["spk"]
                 if grad:
-                    held = num_steps is not None
-                    shape = np.shape(current if held else np.moveaxis(current, axis, 0))
-                    tape[name] = _Pass(copy.copy(layer), kept, shape, held)
+                    constant = num_steps is not None
+                    shape = np.shape(current if constant else np.moveaxis(current, axis, 0))
+                    tape[name] = _Pass(copy.copy(layer), kept, shape, constant)
             return Recordings(layers, tape, axis)
         except BaseException as error:
             for key, neuron in neurons.items():
@@ -656,7 +656,7 @@ class Sequential:
 
 def _unbroadcast(grad: Floats, kept: _Pass) -> Floats:
     """Sum the gradient of what the layer above read to the shape of what this one gave."""
-    if kept.held:  # the same at every step
+    if kept.constant:  # the same at every step
         return sum_to(grad.sum(axis=0), kept.shape).astype(grad.dtype, copy=False)
     steps, *own = kept.shape
     new = (1,) * (grad.ndim - len(kept.shape))  # axes that came after time

@@ -41,7 +41,7 @@ class Tape(NamedTuple):
     cell: Any
     parameters: dict[str, NDArray[Any]]
     x: Any
-    held: bool  # x has no time axis
+    constant_x: bool  # without a time axis
     num_steps: int
     time_axis: int
     checkpoints: tuple[NDArray[Any], ...]  # of each state
