@@ -1,8 +1,8 @@
 """Instructions a call and a neuron-step, counted by Valgrind: ``-m benchmarks.callgrind``.
 
 Times vary with the machine and its load; these counts hardly do, so they are committed
-(``callgrind.json``), and ``--check`` compares them with a new count. One process a set of
-instructions runs each call n and 3 n times. Between the two, and around them, it calls
+(``callgrind.json``), and ``--check`` compares them with a new count. One process per
+instruction set runs each call n and 3 n times. Between the two, and around them, it calls
 `os.getppid`, at which Callgrind writes out what it counted: start-up and warm-up cancel.
 """
 

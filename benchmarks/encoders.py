@@ -1,4 +1,4 @@
-"""Random spikes beside what NumPy draws: time, and the largest memory of a call.
+"""Random spikes compared with what NumPy draws: time, and the peak memory of a call.
 
 ``python -m benchmarks.encoders`` prints it as JSON.
 """

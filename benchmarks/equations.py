@@ -62,11 +62,11 @@ def step(model: str, x: Array, states: States, constants: Constants) -> States:
 def leaky_gradients(
     x: Array, spk: Array, grad_spk: Array, c: Constants, through_reset: bool = False
 ) -> dict[str, tuple[Array, float]]:
-    """Return gradients of x and beta, in float64, and the size to which their errors relate.
+    """Return gradients of x and beta, in float64, and what their errors are relative to.
 
-    The membrane follows spikes that are given, for a few rounded otherwise set it on another
-    course. Their surrogate is snnTorch's arctangent with alpha=2. The size is the largest entry,
-    and for beta, which is a sum, that of its terms' magnitudes.
+    The membrane is computed from the given spikes: one that differs by rounding would change all
+    later steps. Their surrogate is snnTorch's arctangent with alpha=2. Errors are relative to the
+    largest entry, and for beta, which is a sum, to that of its terms' magnitudes.
     """
     beta, threshold = (float(c[name]) for name in ("beta", "threshold"))
     mem = np.zeros((len(x) + 1, *x.shape[1:]))  # mem[t] is before step t

@@ -46,7 +46,9 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def pin(threads: int) -> list[int] | None:
-    """Keep this process on so many of its processors, where the system can; JAX heeds only that.
+    """Keep this process on so many of its processors, where the system can.
+
+    JAX's threads can only be limited this way.
 
     Returns
     -------

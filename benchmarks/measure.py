@@ -26,7 +26,7 @@ TOO_SLOW = 5.0  # seconds a call
 LONG = 0.3
 DIFFERING = 1e-4  # of the neuron-steps, where a peer contracts multiply-adds; 4 at least
 FINALISTS = 3
-# With threads, in seconds. OpenMP's and snnc's wait actively for some milliseconds; and to wake
+# With threads, in seconds. OpenMP's and snnc's spin for some milliseconds; and to wake
 # one up on another processor takes a virtual machine as long.
 PAUSE = WARMING = 0.01
 LOOKS = 3  # of which the shortest counts; one if it takes long
@@ -34,7 +34,7 @@ LOOKS = 3  # of which the shortest counts; one if it takes long
 
 @dataclass
 class Entry:
-    """What came of a column in a cell.
+    """The result of one column of a cell.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Entry:
         None where it wasn't timed; `note` says why.
     first_call : float
         Seconds of all variants' first calls, compilation included.
-    first_look : dict of float
+    preliminary_timing : dict of float
         Seconds a call of each variant, roughly.
     differing : int
         How many spikes (and values of mem) differ from the plain equations'.
@@ -54,21 +54,21 @@ class Entry:
     variant: str = ""
     timing: Timing | None = None
     first_call: float = 0.0
-    first_look: dict[str, float] = field(default_factory=dict)
+    preliminary_timing: dict[str, float] = field(default_factory=dict)
     differing: int = 0
     note: str = ""
 
 
 def check(problem: Problem, way: Way) -> tuple[float, int, int]:
     """Make the first call of a way; the seconds it took, what differs, and wrong gradients."""
-    problem.rest()
+    problem.reset()
     start = perf_counter()
     returned = way.call()
     seconds = perf_counter() - start
     return seconds, problem.differing(way, returned), problem.inaccurate(way, returned)
 
 
-def first_look(problem: Problem, variants: Mapping[str, Way], exact: bool) -> Entry:
+def preliminary_timing(problem: Problem, variants: Mapping[str, Way], exact: bool) -> Entry:
     """Check all variants and time each once; those that fail or are slow are not timed again."""
     entry = Entry()
     allowed = 0 if exact else max(4, int(DIFFERING * problem.cell.neuron_steps))
@@ -84,7 +84,7 @@ def first_look(problem: Problem, variants: Mapping[str, Way], exact: bool) -> En
         look = estimate(way.call)[0]
         for _ in range(LOOKS - 1 if look < LONG else 0):
             look = min(look, estimate(way.call)[0])
-        entry.first_look[variant] = look
+        entry.preliminary_timing[variant] = look
         if look > TOO_SLOW:
             entry.note = f"not timed: {look:.1f} s a call"
     return entry
@@ -105,10 +105,12 @@ def measure_cell(
     finalists = {}
     for peer in peers.values():
         for column, variants in contenders(peer, problem).items():
-            entry = first_look(problem, variants, peer.EXACT)
+            entry = preliminary_timing(problem, variants, peer.EXACT)
             entries[column] = entry
             if not entry.note:
-                fastest = sorted(entry.first_look, key=entry.first_look.__getitem__)
+                fastest = sorted(
+                    entry.preliminary_timing, key=entry.preliminary_timing.__getitem__
+                )
                 for variant in fastest[:FINALISTS]:
                     finalists[column, variant] = variants[variant].call
     waits = (PAUSE, WARMING) if threads > 1 else ()
@@ -133,8 +135,8 @@ def as_json(cell: Cell, entries: Mapping[str, Entry], threads: int) -> dict[str,
                 "inner": entry.timing.inner,
             }
         value["first_call_us"] = us(entry.first_call)
-        if len(entry.first_look) > 1:
-            value["first_look_us"] = {k: us(v) for k, v in entry.first_look.items()}
+        if len(entry.preliminary_timing) > 1:
+            value["first_look_us"] = {k: us(v) for k, v in entry.preliminary_timing.items()}
         if entry.note:
             value["note"] = entry.note
         columns[column] = value

@@ -1,4 +1,4 @@
-"""Peak memory of a long run in chunks: a process of its own, for the peak never falls.
+"""Peak memory of a long run in chunks: a process of its own, as its peak never decreases.
 
 ``python -m benchmarks.memory`` prints it as JSON.
 """

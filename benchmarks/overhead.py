@@ -1,4 +1,4 @@
-"""What a call costs beside the neuron: snnc's calls of N=1 beside empty calls of their kinds."""
+"""The overhead of a call: snnc's calls of N=1 compared with empty calls of the same signature."""
 
 from __future__ import annotations
 

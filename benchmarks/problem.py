@@ -54,7 +54,7 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Way:
-    """A way to compute a problem.
+    """One implementation of a problem.
 
     Attributes
     ----------
@@ -63,8 +63,8 @@ class Way:
     outputs : callable, optional
         Says what a call computed, given what it returned; by default the problem's own arrays.
     late : int
-        By how many steps spikes come later than snnTorch's. They are the spikes that reset their
-        neuron, and so let the gradient through the reset.
+        By how many steps spikes lag snnTorch's. Where it isn't 0, the same spike resets its
+        neuron, and the gradient flows through the reset too.
     """
 
     call: partial[Any]
@@ -73,8 +73,8 @@ class Way:
 
 
 Contenders = dict[str, dict[str, Way]]
-"""What a peer offers for a problem: column of the table -> variant -> way. The fastest variant
-counts."""
+"""What a peer offers for a problem: column of the table -> variant -> implementation. The fastest
+variant counts."""
 
 
 def make_neuron(cell: Cell) -> Any:
@@ -148,8 +148,8 @@ class Problem:
         """Return copies of the states to start from."""
         return tuple(np.copy(state) for state in self._initial)
 
-    def rest(self) -> None:
-        """Put the shared states back to where they start, and spoil the shared outputs."""
+    def reset(self) -> None:
+        """Restore the initial states, and fill the outputs with invalid values."""
         for state, initial in zip(self.states, self._initial, strict=True):
             state[:] = initial
         self.spk.fill(0x55)
@@ -195,9 +195,9 @@ class Training(Problem):
         self.grad_spk = np.random.default_rng(cell.n).random(shape, np.float32)
         self.grad_x = np.empty_like(self.x)
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Do as any problem, with more outputs."""
-        super().rest()
+        super().reset()
         self.spk_uint8.fill(0x55)
         self.grad_x.fill(np.nan)
 

@@ -46,7 +46,7 @@ OUTPUT_NAMES = {
 
 
 def mark(ratio: float) -> str:
-    """Say how often snnc is as fast, and what that is: a win, a tie or a LOSS."""
+    """Format how many times as fast snnc is: a win, a tie or a LOSS."""
     verdict = "win" if ratio > TIE else "tie" if ratio >= 1 / TIE else "LOSS"
     return f"{ratio:.{2 if ratio < 10 else 0}f} {verdict}"
 
@@ -211,8 +211,8 @@ ONE_THREAD = "snnc run, 1 thread"
 
 def sequences(rows: Sequence[Row]) -> str:
     """Show sequences that differ in their size only."""
-    head = ["N", "T", "snnc run", "snnc _core.run", "run adds", "compared", "G/s"]
-    head += ["Numba", "G/s", "Numba is"]
+    head = ["N", "T", "snnc run", "snnc _core.run", "run adds", "compared column", "G/s"]
+    head += ["Numba", "G/s", "Numba variant"]
     shared = any(ONE_THREAD in r.columns for r in rows)
     if shared:
         head[5:5] = ["1 thread", "ratio"]
@@ -250,9 +250,19 @@ def sequences(rows: Sequence[Row]) -> str:
 def training(rows: Sequence[Row]) -> str:
     """Show runs forward and backward, and what the gradient of beta costs."""
     without = {(r.cell["n"], r.steps): r.us(TRAINING) for r in rows if len(r.cell["wrt"]) == 1}
-    head = ["H", "T", "gradients of", TRAINING, "G/s", "snnc with", "Numba", "G/s", "Numba is"]
+    head = [
+        "H",
+        "T",
+        "gradients of",
+        TRAINING,
+        "G/s",
+        "snnc variant",
+        "Numba",
+        "G/s",
+        "Numba variant",
+    ]
     head += ["ratio"]
-    head += ["JAX", "Spyx", "ratio to the best", "snnTorch", "ratio", "beta keeps"]
+    head += ["JAX", "Spyx", "ratio to the best", "snnTorch", "ratio", "speed with beta / without"]
     lines = []
     for row in sorted(rows, key=lambda row: (row.cell["n"], row.steps, len(row.cell["wrt"]))):
         ours, base = row.us(TRAINING), without.get((row.cell["n"], row.steps))
@@ -300,7 +310,7 @@ def varied(rows: Sequence[Row], key: str, base: Any) -> list[Row]:
 
 
 def relative(rows: Sequence[Row], key: str, base: Any) -> str:
-    """Show snnc's times relative to cells in which `key` is `base`, and the peers' beside them."""
+    """Show snnc's times relative to cells in which `key` is `base`, and the peers' times."""
     shared = ("n", "steps", "model", "output", "dtype", "per_neuron")
     index = {tuple(row.cell[name] for name in shared): row for row in rows}
     peers = ("Numba", "careful NumPy", "snnTorch")
@@ -322,7 +332,7 @@ def relative(rows: Sequence[Row], key: str, base: Any) -> str:
 
 
 def calls(results: dict[str, Any]) -> str:
-    """Show what calls of one neuron cost beside empty ones."""
+    """Show what calls of one neuron cost, compared with empty calls."""
     lines = []
     for worker in results["workers"]:
         for row in worker.get("calls", ()):
@@ -344,13 +354,13 @@ def calls(results: dict[str, Any]) -> str:
                     f"{ns['snnc run T=25'] - ns['snnc _core.run T=25']:.0f}",
                 ]
             )
-    head = ["model", "_core.step", "empty METH_FASTCALL", "times that", "class, out="]
-    head += ["class adds", "empty __call__", "times that", "class, allocating", "run adds (T=25)"]
+    head = ["model", "_core.step", "empty METH_FASTCALL", "ratio", "class, out="]
+    head += ["class adds", "empty __call__", "ratio", "class, allocating", "run adds (T=25)"]
     return table(head, lines)
 
 
 def instruction_sets(results: dict[str, Any]) -> str:
-    """Show AVX2 beside the baseline."""
+    """Compare the instruction sets that this machine has with the baseline."""
     found: dict[tuple[Any, ...], dict[str, list[float]]] = {}
     for worker in results.get("isa", ()):
         for row in map(Row, worker["cells"]):
@@ -389,7 +399,7 @@ def memory(results: dict[str, Any]) -> str:
 
 
 def encoders(results: dict[str, Any]) -> str:
-    """Show what random spikes cost, in nanoseconds and bytes a draw, beside NumPy's."""
+    """Show what random spikes cost, in nanoseconds and bytes a draw, compared with NumPy's."""
     lines = []
     for row in results["encoders"]:
         base = row["ways"]["NumPy"]

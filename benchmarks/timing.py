@@ -23,10 +23,10 @@ SHORT = 200e-6  # shorter calls are repeated in an inner loop until it takes thi
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure a call: seconds in all, but so many times at least."""
+    """How long to measure a call: so many seconds, but at least so many times."""
 
     seconds: float = 0.2
-    least: int = 15  # two or more, as of the next
+    least: int = 15  # at least 2, as quartiles need; likewise least_slow
     least_slow: int = 5  # for calls over SLOW
     most: int = 200
 
@@ -108,7 +108,7 @@ def measure(
 ) -> dict[K, Timing]:
     """Time calls in turn, so that what disturbs the machine disturbs all of them.
 
-    Their order is another one in each round, as each finds the caches as the last left them.
+    Each round has a new random order, as each call finds the caches as the last one left them.
     Before each there is a pause, in which threads that the last has left waiting for more go to
     sleep, and stop keeping a processor busy; and calls that aren't timed, `warming` seconds.
     """

@@ -77,7 +77,7 @@ def snnc_run(x: Floats, syn: Floats, mem: Floats, spk: Floats) -> None:
     LIF.run(x, syn, mem, record="spk", out={"spk": spk, "state": (syn, mem)})
 
 
-WAYS: dict[str, Callable[[Floats, Floats, Floats, Floats], None]] = {
+IMPLEMENTATIONS: dict[str, Callable[[Floats, Floats, Floats, Floats], None]] = {
     "NumPy loop (out=)": numpy_loop,
     "snnc steps": snnc_steps,
     "snnc steps (out=)": snnc_steps_out,
@@ -86,11 +86,11 @@ WAYS: dict[str, Callable[[Floats, Floats, Floats, Floats], None]] = {
 
 
 def compare(num_neurons: int, num_steps: int, seconds: float = 0.5) -> dict[str, float]:
-    """Check that all ways agree bit for bit, then time them in turn: median us a step."""
+    """Check that all agree bit for bit, then time them in turn: median us a step."""
     rng = np.random.default_rng(num_neurons)
     x = rng.uniform(0, 0.6, (num_steps, num_neurons)).astype(np.float32)
     outcomes = {}
-    for name, way in WAYS.items():
+    for name, way in IMPLEMENTATIONS.items():
         syn, mem = np.zeros((2, num_neurons), np.float32)
         spk = np.empty_like(x)
         way(x, syn, mem, spk)
@@ -99,12 +99,12 @@ def compare(num_neurons: int, num_steps: int, seconds: float = 0.5) -> dict[str,
     for other in others:
         for a, b in zip(first, other, strict=True):
             if not np.array_equal(a, b):
-                raise RuntimeError("the ways to compute the layer disagree")
+                raise RuntimeError("the implementations disagree")
     spk, syn, mem = first
-    times: dict[str, list[float]] = {name: [] for name in WAYS}
+    times: dict[str, list[float]] = {name: [] for name in IMPLEMENTATIONS}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times["snnc run"]) < 5:
-        for name, way in WAYS.items():
+        for name, way in IMPLEMENTATIONS.items():
             start = time.perf_counter()
             way(x, syn, mem, spk)
             times[name].append(time.perf_counter() - start)
@@ -122,7 +122,7 @@ def main() -> int:
     print("\nA layer of Synaptic neurons, float32, spikes recorded: microseconds a step")
     print("  (in brackets: how many times faster than the NumPy loop)\n")
     print(f"  {'':20}" + "".join(f"{f'N={n}, T={t}':>20}" for n, t in SIZES))
-    for name in WAYS:
+    for name in IMPLEMENTATIONS:
         cells = []
         for size in SIZES:
             us = results[size][name]

@@ -1,8 +1,8 @@
 """Numba, forward and backward: pairs of loop nests that an expert would try, for Leaky.
 
-The first of a pair is made of the nests for sequences. It leaves the membrane after each step, or
-only before each 16th, from which the second computes it again. Both keep to strips of neurons, of
-which the narrowest are a cache line: "neurons outside". What they leave is allocated beforehand.
+The first of a pair is made of the nests for sequences. It saves the membrane after each step, or
+only before each 16th, from which the second recomputes it. Both loop over blocks of neurons, the
+smallest a cache line: "neurons outside". All arrays are allocated beforehand.
 """
 
 from __future__ import annotations
