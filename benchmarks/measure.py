@@ -1,6 +1,6 @@
 """Measure a cell: each way of each peer is checked for equal results, then all are timed in turn.
 
-Of a peer's variants only the fastest three of a first look are timed to the end, and of those the
+Of a peer's variants only the fastest three of a first first are timed to the end, and of those the
 one with the lowest median counts: what snnc is compared with is the best of what was tried.
 """
 
@@ -29,7 +29,7 @@ FINALISTS = 3
 # With threads, in seconds. OpenMP's and snnc's spin for some milliseconds; and to wake
 # one up on another processor takes a virtual machine as long.
 PAUSE = WARMING = 0.01
-LOOKS = 3  # of which the shortest counts; one if it takes long
+PRELIMINARY = 3  # of which the shortest counts; one if it takes long
 
 
 @dataclass
@@ -81,12 +81,12 @@ def preliminary_timing(problem: Problem, variants: Mapping[str, Way], exact: boo
             entry.differing = differing
             return entry
         entry.differing = max(entry.differing, differing)
-        look = estimate(way.call)[0]
-        for _ in range(LOOKS - 1 if look < LONG else 0):
-            look = min(look, estimate(way.call)[0])
-        entry.preliminary_timing[variant] = look
-        if look > TOO_SLOW:
-            entry.note = f"not timed: {look:.1f} s a call"
+        first = estimate(way.call)[0]
+        for _ in range(PRELIMINARY - 1 if first < LONG else 0):
+            first = min(first, estimate(way.call)[0])
+        entry.preliminary_timing[variant] = first
+        if first > TOO_SLOW:
+            entry.note = f"not timed: {first:.1f} s a call"
     return entry
 
 

@@ -296,8 +296,8 @@ typedef struct {
  * neurons writes to. */
 size_t snnc_backward_workspace_size(const snnc_backward_call *backward);
 
-/* Goes back through steps t1 - 1, ..., t0 of neurons [n0, n1). They may be cut as those
- * of snnc_run, at multiples of the interval, but in descending order of steps;
+/* The backward pass through steps t1 - 1, ..., t0 of neurons [n0, n1). They may be cut
+ * as those of snnc_run, at multiples of the interval, but in descending order of steps;
  * concurrent calls need a workspace each. Segments of `interval` steps are recomputed
  * from their checkpoints, strip by strip (of an interval of 1 nothing is). */
 snnc_status snnc_backward(const snnc_isa *isa, const snnc_backward_call *backward,

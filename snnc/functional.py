@@ -153,7 +153,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 
 
 def _populations(z: Floats, population_code: bool, num_classes: int) -> Floats:
-    """Sum the outputs (..., N) of each class's population, neighbours, to (..., classes)."""
+    """Sum the adjacent outputs (..., N) of each class's population, to (..., classes)."""
     if not population_code:
         return z
     if z.shape[-1] % num_classes:

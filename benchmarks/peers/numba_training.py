@@ -101,7 +101,7 @@ def pairs(p: tuple[Any, Any], with_beta: bool, parallel: bool) -> dict[str, tupl
 
     @njit
     def steps_back(m, first, g, x, grad_mem, terms, a, b, fours):
-        """Go back over some steps; column 0 of m, the membrane, is neuron `first`."""
+        """Do the backward pass over some steps; column 0 of m, the membrane, is neuron `first`."""
         t = len(x)
         while fours and t >= 4:
             t -= 4

@@ -54,7 +54,7 @@ def forward_backward(
     spk_dtype: Any,
     latest: dict[str, Any],
 ) -> Any:
-    """Do a run that keeps what `backward` needs, and go back, into the arrays of the last time."""
+    """Do a run with ``grad=True``, and its backward pass, into the arrays of the last ones."""
     rec = latest["rec"] = neuron.run(
         x,
         record="spk",

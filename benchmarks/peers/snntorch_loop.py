@@ -66,7 +66,7 @@ def contenders(problem: Problem) -> Contenders:
 
 
 def forward_backward(neuron: Any, x: Any, mem: Any, grad_spk: Any, wrt: tuple[Any, ...]) -> Any:
-    """Step through a sequence, and go back."""
+    """Step through a sequence, and do the backward pass."""
     spk_rec = []
     for x_t in x:
         spk, mem = neuron(x_t, mem)

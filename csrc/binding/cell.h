@@ -31,7 +31,8 @@ const snnc_model_info *cell_model(PyObject *capsule);
 PyObject *cell_new(int model, int reset, int undelayed, int inhibition,
                    PyObject *const constants[2], PyObject *parameters);
 
-/* What a cell says of a call; its parameters too, where they are one value each. */
+/* Sets what a cell determines of a call; its parameters too, where they are one value
+ * each. */
 static inline void cell_describe(const cell *c, snnc_type type, snnc_call *call)
 {
     call->model = (snnc_model)c->model;

@@ -232,7 +232,7 @@ int run_forget_tape(PyObject *recording)
                : 0;
 }
 
-/* The first writes: after all that may fail but the run itself. */
+/* The first writes: nothing but the run itself can fail from here on. */
 static int begin(run_job *j)
 {
     PyArrayObject *const count = j->out[RUN_COUNT];

@@ -409,27 +409,11 @@ static void step_inhibited(const snnc_plan *p, const snnc_row *row, char *r)
     const int mem = p->num_states - 1, per_neuron = p->period > 0;
     const size_t stride = call->rival_stride ? call->rival_stride : 1;
     const snnc_model_info *info = &models[call->model];
-    const void *threshold = row->params[0];
     const void *graded = info->graded ? row->params[info->graded] : NULL;
 
-    if (!call->undelayed)
-        r = NULL;
-    if (call->type == SNNC_F32) {
-        if (r)
-            reset_signals_f32((float *)r, row->state_in[mem], threshold, per_neuron,
-                              row->n);
-        p->rows->step[p->spikes][per_neuron](row);
-        inhibit_f32((uint8_t *)row->spk, row->state_out[mem], threshold, graded,
-                    (float *)r, per_neuron, call->reset, stride, row->n);
-    }
-    else {
-        if (r)
-            reset_signals_f64((double *)r, row->state_in[mem], threshold, per_neuron,
-                              row->n);
-        p->rows->step[p->spikes][per_neuron](row);
-        inhibit_f64((uint8_t *)row->spk, row->state_out[mem], threshold, graded,
-                    (double *)r, per_neuron, call->reset, stride, row->n);
-    }
+    (call->type == SNNC_F32 ? step_inhibited_f32 : step_inhibited_f64)(
+        row, p->rows->step[p->spikes][per_neuron], mem, graded,
+        call->undelayed ? r : NULL, per_neuron, call->reset, stride);
 }
 
 /* Takes num_steps steps, of which only the last may be sampled, and moves the row on.

@@ -1,10 +1,7 @@
-/* Inhibition: of the neurons of a row only one may fire. Included once per type. It
- * comes after the row function (which resets with a delay and lets every neuron fire)
- * and before the undelayed reset, because the winner is known only when the whole row
- * is. */
+/* Inhibition: of a group of neurons only one may fire. Included once per type. */
 #include "cells/spike.h"
 
-/* The reset signals of a row, from the incoming mem. */
+/* The reset signals of a group, from the incoming mem. */
 static void NAME(reset_signals)(real *r, const real *mem, const real *threshold,
                                 int per_neuron, size_t n)
 {
@@ -12,8 +9,8 @@ static void NAME(reset_signals)(real *r, const real *mem, const real *threshold,
         r[i] = NAME(reset_signal)(mem[i], threshold[per_neuron ? i : 0]);
 }
 
-/* A row of n neurons, in which those `stride` apart are rivals. Keeps the spike of the
- * first of the largest mem - threshold (a NaN is largest, and does not fire) and
+/* A group of n neurons, in which those `stride` apart are rivals. Keeps the spike of
+ * the first of the largest mem - threshold (a NaN is largest, and does not fire) and
  * silences the others; `r` is not NULL if the reset is undelayed. */
 static void NAME(inhibit)(uint8_t *spk, real *mem, const real *threshold,
                           const real *graded, const real *r, int per_neuron, int reset,
@@ -38,4 +35,21 @@ static void NAME(inhibit)(uint8_t *spk, real *mem, const real *threshold,
                                                threshold[p], reset);
         }
     }
+}
+
+/* One step of a group. Its row function resets with a delay and lets every neuron fire;
+ * inhibition comes after it and before the undelayed reset, because the winner is known
+ * only when the whole group is. `r` is room for the reset signals of an undelayed
+ * reset, else NULL; `graded` may be NULL. */
+static void NAME(step_inhibited)(const snnc_row *row, snnc_row_fn *step, int mem,
+                                 const void *graded, void *r, int per_neuron, int reset,
+                                 size_t stride)
+{
+    const real *const threshold = row->params[0];
+
+    if (r)
+        NAME(reset_signals)(r, row->state_in[mem], threshold, per_neuron, row->n);
+    step(row);
+    NAME(inhibit)((uint8_t *)row->spk, row->state_out[mem], threshold, graded, r,
+                  per_neuron, reset, stride, row->n);
 }

@@ -15,12 +15,19 @@ from snnc.neurons.sequences import Sequences, columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import ClassVar, Self
+    from typing import ClassVar, Self, TypedDict
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     Floats = NDArray[Any]
-    Out = tuple[Floats | None, ...] | None  # of a call
+    Out = tuple[Floats | None, ...] | None
+
+    class StepOptions(TypedDict, total=False):
+        """The keyword-only arguments of calls."""
+
+        out: Out
+        dtype: DTypeLike | None
+
 
 _STATES = {name for states, *_ in _core.models.values() for name in states}
 

@@ -13,11 +13,11 @@ from snnc.neurons.torch_neuron import OF_LEAKY, OF_LIF, TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ClassVar
+    from typing import ClassVar, Unpack
 
     from numpy.typing import ArrayLike, DTypeLike
 
-    from snnc.neurons.base import Floats, Out
+    from snnc.neurons.base import Floats, Out, StepOptions
     from snnc.neurons.torch_neuron import Reset
 
 
@@ -107,19 +107,11 @@ class Leaky(TorchNeuron):
 
         @overload
         def __call__(
-            self,
-            input_: ArrayLike,
-            mem: ArrayLike,
-            *,
-            out: Out = ...,
-            dtype: DTypeLike | None = ...,
+            self, input_: ArrayLike, mem: ArrayLike, **options: Unpack[StepOptions]
         ) -> tuple[Floats, Floats]: ...
         @overload
-        def __call__(
-            self, input_: ArrayLike, *, out: Out = ..., dtype: DTypeLike | None = ...
-        ) -> Floats | Any: ...
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            """Do one step: see the docstring of the class."""
+        def __call__(self, input_: ArrayLike, **options: Unpack[StepOptions]) -> Floats | Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
 
     def _call(
         self,

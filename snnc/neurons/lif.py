@@ -12,13 +12,15 @@ from snnc.neurons.descriptors import Choice, Flag, Parameter, StateDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import ClassVar
+    from typing import ClassVar, Unpack
 
     from numpy.typing import ArrayLike, DTypeLike
 
-    from snnc.neurons.base import Floats, Out
+    from snnc.neurons.base import Floats, Out, StepOptions
 
-    Rng = np.random.Generator | None
+    class LIFOptions(StepOptions, total=False):
+        rng: np.random.Generator | None
+
     from snnc.recording import Recording
 
 __all__ = ["LIF"]
@@ -372,22 +374,11 @@ class LIF(SpikingNeuron):
             input_: ArrayLike,
             v: ArrayLike,
             ref: ArrayLike,
-            *,
-            out: Out = ...,
-            dtype: DTypeLike | None = ...,
-            rng: Rng = ...,
+            **options: Unpack[LIFOptions],
         ) -> tuple[Floats, Floats, Floats]: ...
         @overload
-        def __call__(
-            self,
-            input_: ArrayLike,
-            *,
-            out: Out = ...,
-            dtype: DTypeLike | None = ...,
-            rng: Rng = ...,
-        ) -> Floats | Any: ...
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            """Do one step: see the docstring of the class."""
+        def __call__(self, input_: ArrayLike, **options: Unpack[LIFOptions]) -> Floats | Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
 
     def _call(
         self,

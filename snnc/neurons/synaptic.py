@@ -13,10 +13,11 @@ from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
     from numpy.typing import ArrayLike, DTypeLike
 
-    from snnc.neurons.base import Floats, Out
+    from snnc.neurons.base import Floats, Out, StepOptions
     from snnc.neurons.torch_neuron import Reset
 
 
@@ -102,20 +103,11 @@ class Synaptic(TorchNeuron):
 
         @overload
         def __call__(
-            self,
-            input_: ArrayLike,
-            syn: ArrayLike,
-            mem: ArrayLike,
-            *,
-            out: Out = ...,
-            dtype: DTypeLike | None = ...,
+            self, input_: ArrayLike, syn: ArrayLike, mem: ArrayLike, **options: Unpack[StepOptions]
         ) -> tuple[Floats, Floats, Floats]: ...
         @overload
-        def __call__(
-            self, input_: ArrayLike, *, out: Out = ..., dtype: DTypeLike | None = ...
-        ) -> Floats | Any: ...
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            """Do one step: see the docstring of the class."""
+        def __call__(self, input_: ArrayLike, **options: Unpack[StepOptions]) -> Floats | Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
 
     def _call(
         self,
