@@ -148,7 +148,7 @@ def test_main(capsys):
     printed = capsys.readouterr().out
     assert "23 41 53 71 83 101 113 131 143 161 173 191" in printed
     assert "133 173" in printed
-    for name in main.WAYS:
+    for name in main.IMPLEMENTATIONS:
         assert name in printed
 
 
