@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from snnc.recording import Gradients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, Protocol
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -21,21 +21,20 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
+    class Differentiable(Protocol):
+        """What the backward pass asks of a neuron."""
 
-class Differentiable(Protocol):
-    """What the backward pass asks of a neuron."""
+        states: ClassVar[tuple[str, ...]]
+        spike_grad: Callable[[Any], Any]
+        _name: ClassVar[str]
+        _start_names: ClassVar[tuple[str, ...]]
 
-    states: ClassVar[tuple[str, ...]]
-    spike_grad: Callable[[Any], Any]
-    _name: ClassVar[str]
-    _start_names: ClassVar[tuple[str, ...]]
+        @property
+        def _options(self) -> dict[str, Any]: ...
 
-    @property
-    def _options(self) -> dict[str, Any]: ...
-
-    def _parameter_gradients(
-        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
-    ) -> dict[str, Floats]: ...
+        def _parameter_gradients(
+            self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+        ) -> dict[str, Floats]: ...
 
 
 _MAX_SHIFTS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's

@@ -44,8 +44,8 @@ int shape_broadcast(shape *s, int ndim, const npy_intp *dims)
     return 0;
 }
 
-/* The place in a page that is furthest from those of `count` addresses. */
-static size_t place_away_from(const void *const *others, int count)
+/* The offset in a page that is furthest from those of `count` addresses. */
+static size_t offset_away_from(const void *const *others, int count)
 {
     size_t best = 0, furthest = 0;
     for (size_t place = 0; place < SNNC_ALIAS_BYTES; place += SNNC_ALIAS_DISTANCE) {
@@ -83,7 +83,7 @@ PyObject *array_new(int ndim, const npy_intp *dims, int type, const void *const 
     char *const data = PyArray_DATA((PyArrayObject *)memory);
     PyObject *array = PyArray_SimpleNewFromData(
         ndim, dims, type,
-        data + (place_away_from(others, count) - (uintptr_t)data) % SNNC_ALIAS_BYTES);
+        data + (offset_away_from(others, count) - (uintptr_t)data) % SNNC_ALIAS_BYTES);
     if (!array)
         Py_DECREF(memory);
     else if (PyArray_SetBaseObject((PyArrayObject *)array, memory) < 0)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { SHORTEST_PERIOD = 256 }; /* of parameters: shorter ones are tiled */
+enum { MIN_PERIOD = 256 }; /* of parameters: shorter ones are repeated */
 
 static const char cell_name[] = "snnc.cell";
 
@@ -118,8 +118,9 @@ PyObject *cell_new(int model, int reset, int undelayed, int inhibition,
 }
 
 /* The constants for a neuron shape, all with the period of the shortest trailing block
- * of neurons that covers them (short ones repeated, and with inhibition up to a row of
- * rivals): a tuple of arrays, kept until another shape is asked for. A new reference.
+ * of neurons that covers them (short ones repeated, and with inhibition up to a group
+ * of rivals): a tuple of arrays, kept until another shape is asked for. A new
+ * reference.
  */
 static PyObject *expand(cell *c, int type, int ndim, const npy_intp *dims)
 {
@@ -144,8 +145,8 @@ static PyObject *expand(cell *c, int type, int ndim, const npy_intp *dims)
     outer = shape_product(first, dims);
     if (c->inhibition && first > 1)
         repeats = shape_product(first - 1, dims + 1);
-    else if (!c->inhibition && size > 0 && size < SHORTEST_PERIOD)
-        repeats = (SHORTEST_PERIOD + size - 1) / size;
+    else if (!c->inhibition && size > 0 && size < MIN_PERIOD)
+        repeats = (MIN_PERIOD + size - 1) / size;
     if (outermost)
         block.dims[0] = repeats < outer ? repeats : outer;
 

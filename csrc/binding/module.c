@@ -303,7 +303,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
 }
 
 /* A surrogate's place in the table and its two arguments; -1 with an exception. */
-static int take_surrogate(PyObject *index, PyObject *args, int *surrogate,
+static int read_surrogate(PyObject *index, PyObject *args, int *surrogate,
                           double values[2])
 {
     const Py_ssize_t i = argument_size(index, "surrogate", 0);
@@ -325,8 +325,8 @@ static int take_surrogate(PyObject *index, PyObject *args, int *surrogate,
 
 /* Reads the arguments that backward and mem_shift have in common; -1 with an exception.
  */
-static int take_gradients(PyObject *const *args, Py_ssize_t nargs,
-                          gradients_request *back, PyObject **arrays)
+static int read_backward_arguments(PyObject *const *args, Py_ssize_t nargs,
+                                   gradients_request *back, PyObject **arrays)
 {
     enum { BACKWARD_ARGUMENTS(INDEX) COUNT };
     const snnc_model_info *info;
@@ -341,7 +341,7 @@ static int take_gradients(PyObject *const *args, Py_ssize_t nargs,
         !argument_is_tuple(args[GRAD_PARAMS], info->num_params, "grad_params") ||
         (back->num_steps = argument_size(args[NUM_STEPS], "num_steps", 0)) < 0 ||
         (back->interval = argument_size(args[INTERVAL], "interval", 1)) < 0 ||
-        take_surrogate(args[SURROGATE], args[ARGS], &back->surrogate,
+        read_surrogate(args[SURROGATE], args[ARGS], &back->surrogate,
                        back->surrogate_args) < 0 ||
         (back->t0 = argument_size(args[T0], "t0", 0)) < 0 ||
         (back->t1 = argument_size(args[T1], "t1", 0)) < 0 ||
@@ -372,7 +372,7 @@ static PyObject *run_gradients(PyObject *const *args, Py_ssize_t nargs, int mem_
     PyObject *arrays[3 * SNNC_MAX_STATES + SNNC_MAX_PARAMS];
     gradients_request back;
 
-    if (take_gradients(args, nargs, &back, arrays) < 0)
+    if (read_backward_arguments(args, nargs, &back, arrays) < 0)
         return NULL;
     back.mem_shift = mem_shift;
     if (gradients_run(isa, &back) < 0)
@@ -400,7 +400,7 @@ static PyObject *core_surrogate(PyObject *Py_UNUSED(module), PyObject *const *ar
     int surrogate;
 
     if (argument_count("surrogate", nargs, 3) < 0 ||
-        take_surrogate(args[0], args[1], &surrogate, values) < 0)
+        read_surrogate(args[0], args[1], &surrogate, values) < 0)
         return NULL;
     return gradients_surrogate(isa, surrogate, values, args[2]);
 }

@@ -28,9 +28,9 @@ typedef struct parallel_job {
                        size_t i); /* range i of a chunk */
     range *ranges;                /* of neurons, for one thread each */
     size_t num_ranges;
-    size_t unit;                 /* ranges and parts are cut at multiples of it */
+    size_t unit;                 /* ranges and slices are cut at multiples of it */
     size_t t0, t1;               /* the chunk of steps that the threads are at */
-    size_t part, num_parts;      /* of each range, where even a step takes too long */
+    size_t slice, num_slices;    /* of each range, where even a step takes too long */
     size_t work;                 /* neuron-steps of a chunk */
     char *allocated, *workspace; /* the latter aligned within the former */
     size_t workspace_size;       /* of each range */
@@ -52,13 +52,13 @@ static inline size_t parallel_threads(Py_ssize_t threads, size_t n, size_t unit,
 }
 
 /* Cuts n neurons into ranges at multiples of `unit`, one for each thread. */
-int parallel_partition(parallel_job *c, size_t n, size_t unit, size_t threads);
+int parallel_partition(parallel_job *job, size_t n, size_t unit, size_t threads);
 
-/* The neurons of range i in the part at hand. */
-range parallel_range(const parallel_job *c, size_t i);
+/* The neurons of range i in the slice at hand. */
+range parallel_range(const parallel_job *job, size_t i);
 
 /* Frees what parallel_partition has allocated. */
-void parallel_release(parallel_job *c);
+void parallel_release(parallel_job *job);
 
 /* Whether so many neuron-steps are worth releasing the GIL for. */
 static inline int parallel_releases_gil(size_t neuron_steps)
@@ -71,7 +71,7 @@ PyObject *parallel_fail(snnc_status status);
 
 /* Runs all ranges of the chunk at hand, without the GIL where that is worthwhile. A
  * chunk of one step (of a backward pass: of one segment) may be so long that it is done
- * in parts. Signals are checked before each but the first part of a call. */
-int parallel_run(parallel_job *c, int first);
+ * in slices. Signals are checked before each slice but the first of a call. */
+int parallel_run(parallel_job *job, int first);
 
 #endif

@@ -24,7 +24,7 @@ static int normalize_axis(Py_ssize_t axis, int ndim)
 
 /* Converts the neurons to record to a slice, or to indices (int64, and checked against
  * the number of neurons when that is known). */
-static int take_neurons(run_job *j)
+static int convert_neurons(run_job *j)
 {
     static const char expected[] = "a slice, or a sequence of indices";
     PyObject *neurons = j->request->neurons;
@@ -93,7 +93,7 @@ int convert_operands(run_job *j)
     const snnc_model_info *info = j->cell->info;
     int weak_x, weak[SNNC_MAX_STATES] = {0};
 
-    if (take_neurons(j) < 0)
+    if (convert_neurons(j) < 0)
         return -1;
     j->x = array_operand(request->input, input_name(j), &weak_x);
     if (!j->x)
@@ -254,8 +254,8 @@ int find_neurons(run_job *j)
 }
 
 /* Output o: the caller's array, if it is exactly what is needed, or a new one. */
-static int take_output(run_job *j, int o, PyObject *given, const char *name, int type,
-                       const shape *s)
+static int allocate_output(run_job *j, int o, PyObject *given, const char *name,
+                           int type, const shape *s)
 {
     j->given[o] = given && given != Py_None;
     if (!j->given[o]) {
@@ -308,7 +308,7 @@ static int take_output(run_job *j, int o, PyObject *given, const char *name, int
 }
 
 /* The neurons to record in ascending order, and the place of each. */
-static int take_selection(run_job *j)
+static int read_selection(run_job *j)
 {
     Py_ssize_t start = j->slice[0], stop = j->slice[1];
     const Py_ssize_t stride = j->slice[2];
@@ -408,7 +408,7 @@ int allocate_outputs(run_job *j)
         return -1;
     }
     j->num_recorded = (before + j->num_steps) / every - before / every;
-    if ((j->indices || j->slice[2]) && take_selection(j) < 0)
+    if ((j->indices || j->slice[2]) && read_selection(j) < 0)
         return -1;
 
     shape spk = j->neurons, recorded = j->neurons;
@@ -431,17 +431,18 @@ int allocate_outputs(run_job *j)
     }
     for (int o = RUN_SPK; o <= RUN_FIRST_SPIKE; o++)
         if (wanted[o] &&
-            take_output(j, o, o ? unless_scalar(j, request->out[o]) : request->out[o],
-                        run_records[o], o ? NPY_INT64 : j->spk_type,
-                        o ? &j->neurons : &spk) < 0)
+            allocate_output(j, o,
+                            o ? unless_scalar(j, request->out[o]) : request->out[o],
+                            run_records[o], o ? NPY_INT64 : j->spk_type,
+                            o ? &j->neurons : &spk) < 0)
             return -1;
     for (int k = 0; k < info->num_states; k++) {
         const int record = RUN_RECORD + k, state = RUN_STATE + k;
-        if (wanted[record] && take_output(j, record, request->out[record],
-                                          info->states[k], j->type, &recorded) < 0)
+        if (wanted[record] && allocate_output(j, record, request->out[record],
+                                              info->states[k], j->type, &recorded) < 0)
             return -1;
-        if (take_output(j, state, unless_scalar(j, request->out[state]),
-                        info->states[k], j->type, &j->neurons) < 0)
+        if (allocate_output(j, state, unless_scalar(j, request->out[state]),
+                            info->states[k], j->type, &j->neurons) < 0)
             return -1;
     }
     if (request->interval) {
@@ -455,8 +456,8 @@ int allocate_outputs(run_job *j)
                 old && PyArray_Check(old) &&
                 array_is_contiguous((PyArrayObject *)old, j->type) &&
                 array_has_shape((PyArrayObject *)old, kept.ndim, kept.dims);
-            if (take_output(j, o, fits ? old : NULL, info->states[k], j->type, &kept) <
-                0)
+            if (allocate_output(j, o, fits ? old : NULL, info->states[k], j->type,
+                                &kept) < 0)
                 return -1;
         }
     }

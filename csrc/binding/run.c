@@ -117,9 +117,9 @@ static int describe(run_job *j)
     return 0;
 }
 
-/* Cuts the neurons into ranges for the threads, where they are worth their wake-up: at
- * multiples of a byte of packed spikes, of a cache line, and of a row of rivals. */
-static int share(run_job *j)
+/* Cuts the neurons into ranges, one for each thread that is worth its wake-up, at
+ * multiples of a byte of packed spikes, of a cache line, and of a group of rivals. */
+static int partition(run_job *j)
 {
     const size_t n = (size_t)j->n;
     size_t unit = PARALLEL_UNIT;
@@ -209,7 +209,7 @@ static size_t steps_of_chunk(const run_job *j)
 }
 
 /* The bits that events are read from, where spikes aren't recorded as bits anyway. */
-static int take_bits(run_job *j)
+static int allocate_bits(run_job *j)
 {
     const size_t rows = steps_of_chunk(j);
 
@@ -232,8 +232,9 @@ int run_forget_tape(PyObject *recording)
                : 0;
 }
 
-/* The first writes: nothing but the run itself can fail from here on. */
-static int begin(run_job *j)
+/* The first writes to the caller's arrays: from here on only the run itself can fail.
+ */
+static int clear_outputs(run_job *j)
 {
     PyArrayObject *const count = j->out[RUN_COUNT];
     PyArrayObject *const first_spike = j->out[RUN_FIRST_SPIKE];
@@ -269,8 +270,9 @@ static int execute(run_job *j)
     return 0;
 }
 
-/* Hands an output over: the caller's array as it is, a 0-d one of ours as a scalar. */
-static int hand_over(PyArrayObject **array, int given, PyObject **result)
+/* Moves an output into the result: the caller's array as it is, a new 0-d one as a
+ * NumPy scalar. */
+static int return_output(PyArrayObject **array, int given, PyObject **result)
 {
     PyArrayObject *a = *array;
     *array = NULL;
@@ -278,7 +280,7 @@ static int hand_over(PyArrayObject **array, int given, PyObject **result)
     return a && !*result ? -1 : 0;
 }
 
-static int hand_over_events(run_job *j, PyObject **result)
+static int return_events(run_job *j, PyObject **result)
 {
     if (resize_events(j, j->num_events) < 0)
         return -1;
@@ -310,14 +312,14 @@ int run_call(const snnc_isa *isa, const run_request *request, run_result *result
 
     if (convert_operands(j) < 0 || find_num_steps(j) < 0 || find_neurons(j) < 0 ||
         allocate_outputs(j) < 0 || copy_overlapping_inputs(j) < 0 ||
-        prepare_start_states(j) < 0 || describe(j) < 0 || share(j) < 0 ||
-        take_bits(j) < 0 || begin(j) < 0 || execute(j) < 0)
+        prepare_start_states(j) < 0 || describe(j) < 0 || partition(j) < 0 ||
+        allocate_bits(j) < 0 || clear_outputs(j) < 0 || execute(j) < 0)
         goto done;
     result->num_steps = j->num_steps;
-    failed = j->event_step ? hand_over_events(j, &result->out[RUN_EVENTS]) : 0;
+    failed = j->event_step ? return_events(j, &result->out[RUN_EVENTS]) : 0;
     for (int o = 0; o < RUN_NUM_OUTPUTS && !failed; o++)
         if (o != RUN_EVENTS)
-            failed = hand_over(&j->out[o], j->given[o], &result->out[o]);
+            failed = return_output(&j->out[o], j->given[o], &result->out[o]);
 done:
     if (failed)
         run_clear(result);

@@ -324,7 +324,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         p->spk.tiled = 1;
     p->spikes = p->spk.tiled || p->spk.type == SNNC_U8 ? SNNC_BYTES : SNNC_REALS;
 
-    size_t item =
+    size_t tile_bytes =
         (p->x.tiled ? p->size : 0) + (p->spk.tiled ? 1 : 0); /* of all tiles */
     p->recording = 0;
     for (int k = 0; k < p->num_states; k++) {
@@ -338,7 +338,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         if (call->select && !call->record[k].step)
             s->step = (ptrdiff_t)call->num_selected;
         transposed = transposed || s->tiled;
-        item += s->tiled ? p->size : 0;
+        tile_bytes += s->tiled ? p->size : 0;
     }
 
     p->checkpoints_as_records = call->interval == 1 && !p->recording;
@@ -359,8 +359,8 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         p->strip = p->inhibited;
         p->tile_steps = 1;
     }
-    else if (item) {
-        const size_t room = SNNC_SCRATCH_BYTES / item;
+    else if (tile_bytes) {
+        const size_t room = SNNC_SCRATCH_BYTES / tile_bytes;
         const size_t least_steps =
             snnc_min_size(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
         const size_t widest = room / (least_steps ? least_steps : 1);
