@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROW = (
     r"(?:step|sweep|trace|stream)_\w+|narrowed_f64[.\w]*"
-    r"|(?:adjoint|fused|undelayed|surrogate)_\w+_f\d\d"
+    r"|(?:adjoint|atan_sweep|undelayed|surrogate)_\w+_f\d\d"
 )
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
