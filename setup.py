@@ -21,7 +21,7 @@ if sys.platform == "win32":
 else:
     flags = (
         "-std=c11 -O3 -ffp-contract=off -fno-trapping-math -fno-math-errno -fvisibility=hidden"
-        # Of hundreds of row functions these would be most of the wheel, and 25 kB of it.
+        # Debug information would be most of the wheel, unwind tables of row functions 25 kB.
         " -g0 -fno-asynchronous-unwind-tables"
     ).split()
     if platform.machine() == "s390x":

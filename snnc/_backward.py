@@ -94,9 +94,9 @@ class _Run:
             "step only"
         )
 
-    def output(self, out: Floats | None, *beside: Floats | None) -> Floats:
+    def output(self, out: Floats | None, *others: Floats | None) -> Floats:
         if out is None:
-            line: Floats = _core.empty(math.prod(self.timed), self.dtype, *beside)
+            line: Floats = _core.empty(math.prod(self.timed), self.dtype, *others)
             return line.reshape(self.timed)
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out={out!r}; expected an array")

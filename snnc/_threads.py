@@ -9,13 +9,13 @@ from snnc._arguments import index
 
 __all__ = ["set_num_threads"]
 
-MOST = _core.most_threads
+MAX_THREADS = _core.most_threads
 
 
 def _number(name: str, value: object) -> int:
-    expected = f"an integer from 1 to {MOST}"
+    expected = f"an integer from 1 to {MAX_THREADS}"
     number = index(name, value, expected)
-    if not 1 <= number <= MOST:
+    if not 1 <= number <= MAX_THREADS:
         raise ValueError(f"{name}={value!r}; expected {expected}")
     return number
 
@@ -26,7 +26,7 @@ def _asked() -> int:
         return _number("SNNC_NUM_THREADS", int(text))
     except ValueError:
         raise ImportError(
-            f"SNNC_NUM_THREADS={text!r}; expected an integer from 1 to {MOST}"
+            f"SNNC_NUM_THREADS={text!r}; expected an integer from 1 to {MAX_THREADS}"
         ) from None
 
 

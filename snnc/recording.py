@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from snnc import _core
-from snnc._arguments import missing, real_numbers
+from snnc._arguments import index, missing, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -320,7 +321,8 @@ def unpack_spikes(packed: ArrayLike, shape: int | tuple[int, ...]) -> NDArray[np
     packed = real_numbers("packed", packed)
     if packed.dtype != np.uint8 or packed.ndim == 0:
         raise TypeError(f"packed has dtype {packed.dtype}; expected an array of uint8")
-    shape = tuple(np.atleast_1d(np.asarray(shape, np.intp)).tolist())
+    sizes = shape if isinstance(shape, Iterable) else (shape,)
+    shape = tuple(index("shape", size, "integers") for size in sizes)
     num_neurons = math.prod(shape)
     width = (num_neurons + 7) // 8
     if min(shape, default=0) < 0 or packed.shape[-1] != width:

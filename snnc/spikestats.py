@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from snnc._arguments import index
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -172,6 +174,7 @@ def fi_curve(
     """
     if neuron.init_hidden:
         raise ValueError("neuron has init_hidden=True; expected one that does not hold its states")
+    discard = index("discard", discard)
     if discard < 0:
         raise ValueError(f"discard={discard}; expected an integer of at least 0")
     if rng is not None:

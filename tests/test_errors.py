@@ -467,6 +467,28 @@ def test_what_has_no_effect_cannot_be_set():
     assert pickle.loads(pickle.dumps(net)).layers.keys() == {"fc", "lif"}
 
 
+def test_integers_of_every_function_follow_one_rule():
+    lif, packed = snnc.Leaky(0.9), np.zeros((2, 1), np.uint8)
+    x = np.zeros((3, 2), np.float32)
+    for name, call in {
+        "discard": lambda n: snnc.spikestats.fi_curve(
+            snnc.LIF(20.0, dt=1.0, v_threshold=15.0), [1.0], num_steps=5, discard=n
+        ),
+        "shape": lambda n: snnc.unpack_spikes(packed, (n,)),
+        "every": lambda n: lif.run(x, every=n),
+        "num_steps": lambda n: lif.run(x, num_steps=n),
+        "num_threads": lambda n: lif.run(x, num_threads=n),
+        "checkpoint": lambda n: lif.run(x, grad=True, checkpoint=n),
+    }.items():
+        call(np.int64(2))
+        for value in (True, 2.0, "2"):
+            with pytest.raises(TypeError, match=name):
+                call(value)
+    for out_of_range in (-(10**30), 10**30):
+        with pytest.raises(ValueError, match="every=-?10+ is out of range"):
+            lif.run(x, every=out_of_range)
+
+
 def test_integers_are_read_once():
     """What the backward pass and the recording go by is not the caller's object."""
     x = np.random.default_rng(0).random((6, 3)).astype(np.float32)

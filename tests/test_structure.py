@@ -12,10 +12,19 @@ import pytest
 from support import CLASSES, ROOT
 
 import snnc
+from snnc import _core
 
 CSRC = ROOT / "csrc"
 PACKAGE = Path(snnc.__file__).parent  # maybe that of a wheel
 FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in (".c", ".h")]
+
+
+# Of C, of the instruction sets, and of threads.
+SYSTEM_HEADERS = {
+    *("fenv.h", "float.h", "math.h", "stddef.h", "stdint.h", "string.h"),
+    "immintrin.h",
+    *("pthread.h", "sched.h", "signal.h", "stdatomic.h", "windows.h"),
+}
 
 
 def text(name):
@@ -39,6 +48,7 @@ def test_only_the_binding_knows_python():
     outside = [name for name in FILES if not name.startswith("binding/")]
     for name in outside:
         assert not any(other.startswith("binding/") for other in own_includes(name)), name
+        assert set(re.findall(r"#\s*include\s*<([^>]+)>", text(name))) <= SYSTEM_HEADERS, name
 
 
 def test_the_binding_knows_the_core_by_its_api_and_its_threads():
@@ -64,8 +74,8 @@ def test_includes_go_one_way():
 
 def test_cells_know_nothing():
     cells = [name for name in FILES if name.startswith("core/cells/")]
-    assert len(cells) == 6
-    assert all(not own_includes(name) for name in cells)
+    assert len(cells) == len(_core.models) + 1  # and what they share
+    assert not [name for name in cells if "include" in re.sub(r"/\*.*?\*/", "", text(name))]
 
 
 def test_no_file_is_too_long():
@@ -189,6 +199,23 @@ def test_imports_go_one_way():
     assert not [name for name in MODULES if name in reached(name, set())]
 
 
+LAYERS = (
+    ("snnc._arguments",),
+    ("snnc._threads", "snnc.surrogate", "snnc.recording"),
+    ("snnc._backward",),
+    tuple(name for name in MODULES if name.startswith("snnc.neurons")),
+)  # and the rest
+
+
+def test_a_layer_imports_those_below_it():
+    rank = {name: i for i, names in enumerate(LAYERS) for name in names}
+    for name in MODULES:
+        mine = rank.get(name, len(LAYERS))
+        for other in set(imports(MODULES[name], lazy=False)) & MODULES.keys() - {"snnc"}:
+            below = rank.get(other, len(LAYERS)) < mine
+            assert below or mine >= len(LAYERS) - 1, (name, other)
+
+
 def test_no_module_takes_anothers_private_names():
     for name, path in MODULES.items():
         for module, names in imports(path, lazy=True).items():
@@ -220,5 +247,16 @@ def test_pickles_of_before_the_move_load():
     assert found["net"].run(x[:, None])["lif"].spk.shape == (6, 1, 2)
     assert repr(found["adam"]).startswith("Adam(")
     assert found["grads"].x.shape == (6, 3)
-    assert [surrogate(np.zeros(2)).shape for surrogate in found["surrogates"]] == [(2,)] * 8
-    assert len(found["losses"]) == 2
+    assert {type(loss).__name__ for loss in found["losses"]} == {
+        name for name in snnc.functional.__all__ if name.endswith(("_loss", "_sparsity"))
+    }
+    assert {type(s).__name__ for s in found["surrogates"]} == set(snnc.surrogate.__all__)
+    assert all(s(np.zeros(2)).shape == (2,) for s in found["surrogates"])
+    assert repr(found["sgd"]).startswith("SGD(")
+    assert found["recordings"]["lif"].spk.shape == (6, 1, 2)
+
+
+@pytest.mark.parametrize("cls", CLASSES.values())
+def test_docstrings_are_of_the_class_s_own_descriptors(cls):
+    for name, descriptor in cls._described.items():
+        assert getattr(cls, name) is descriptor

@@ -68,7 +68,7 @@ static int argument_integer(PyObject *object, const char *name, Py_ssize_t *valu
     if (*value != -1 || !PyErr_Occurred())
         return 0;
     PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "%s=%R is too large", name, object);
+    PyErr_Format(PyExc_ValueError, "%s=%R is out of range", name, object);
     return -1;
 }
 
@@ -89,8 +89,11 @@ static Py_ssize_t argument_size(PyObject *object, const char *name, Py_ssize_t l
 /* How many threads; -1 with an exception. */
 static Py_ssize_t argument_threads(PyObject *object)
 {
-    const Py_ssize_t value = argument_size(object, "num_threads", 1);
-    if (value <= MAX_THREADS)
+    Py_ssize_t value;
+
+    if (argument_integer(object, "num_threads", &value) < 0)
+        return -1;
+    if (value >= 1 && value <= MAX_THREADS)
         return value;
     PyErr_Format(PyExc_ValueError, "num_threads=%R; expected an integer from 1 to %d",
                  object, (int)MAX_THREADS);

@@ -67,14 +67,17 @@ static void work(void *argument, size_t i)
  * the processors' time. */
 static size_t next_work(size_t neuron_steps, clock_t taken, size_t threads)
 {
-    enum { MOST = 8 }; /* times as much, or as little: a measurement may mislead */
+    enum {
+        MAX_FACTOR = 8
+    }; /* times as much, or as little: a measurement may mislead */
     const double aim = (double)CLOCKS_PER_SEC / CHUNKS_PER_SECOND * (double)threads;
-    const double factor = taken > 0 ? aim / (double)taken : MOST;
+    const double factor = taken > 0 ? aim / (double)taken : MAX_FACTOR;
 
-    if (factor >= MOST)
-        return neuron_steps < SIZE_MAX / MOST ? neuron_steps * MOST : SIZE_MAX;
-    return factor * MOST <= 1 ? neuron_steps / MOST + 1
-                              : (size_t)(factor * (double)neuron_steps) + 1;
+    if (factor >= MAX_FACTOR)
+        return neuron_steps < SIZE_MAX / MAX_FACTOR ? neuron_steps * MAX_FACTOR
+                                                    : SIZE_MAX;
+    return factor * MAX_FACTOR <= 1 ? neuron_steps / MAX_FACTOR + 1
+                                    : (size_t)(factor * (double)neuron_steps) + 1;
 }
 
 int parallel_run(parallel_job *job, int first)
@@ -91,11 +94,11 @@ int parallel_run(parallel_job *job, int first)
             return -1;
         first = 0;
         if (!parallel_releases_gil(total))
-            threads_share(work, job, count);
+            threads_run(work, job, count);
         else {
             const clock_t start = measured ? clock() : 0;
             Py_BEGIN_ALLOW_THREADS
-            threads_share(work, job, count);
+            threads_run(work, job, count);
             Py_END_ALLOW_THREADS
             if (measured && job->slice + 1 == job->num_slices)
                 job->work = next_work(total / job->num_slices, clock() - start, count);

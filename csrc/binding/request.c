@@ -146,7 +146,7 @@ int find_num_steps(run_job *j)
             PyErr_SetString(
                 PyExc_TypeError,
                 "x has no time axis (it is 0-d): pass an array of shape (T, ...), "
-                "or num_steps= to hold x for that many steps");
+                "or num_steps= to take x as a constant input");
             return -1;
         }
         j->x_axis = normalize_axis(request->time_axis, PyArray_NDIM(j->x));

@@ -1,19 +1,19 @@
 /* What the row functions (rows.inc.h, compiled once per instruction set) and the engine
  * agree on, and what every file of the core needs from its compiler.
  *
- * block    neurons whose states stay in cache from one step to the next (engine.c)
- * strip    neurons that one call of a row function takes, contiguous in memory
- * tile     a strip of some steps of an array that is not contiguous, transposed or
- *          converted in scratch memory
- * step     a strip, one step
- * sweep    a strip, several steps at a time, its states in registers
- * trace    a sweep that also writes the states after each of its steps
- * stream   a sweep whose spikes bypass the caches (non-temporal stores)
- * atan sweep  several steps of the backward pass, with the surrogate atan in the same
- * loop chain    one neuron, many steps segment  the steps from one checkpoint to the
- * next, which the backward pass recomputes; 16 steps where the states of all steps were
- * kept row      the values of a strip at one step; also the arguments of a row function
- */
+ * block       neurons whose states stay in cache from one step to the next (engine.c)
+ * strip       neurons that one call of a row function takes, contiguous in memory
+ * tile        a strip of some steps of an array that is not contiguous, transposed or
+ *             converted in scratch memory
+ * step        a strip, one step
+ * sweep       a strip, several steps at a time, its states in registers
+ * trace       a sweep that also writes the states after each of its steps
+ * stream      a sweep whose spikes bypass the caches (non-temporal stores)
+ * atan sweep  several steps of the backward pass, with the surrogate atan in the loop
+ * chain       one neuron, many steps
+ * segment     the steps from one checkpoint to the next, which the backward pass
+ *             recomputes; 16 steps where the states of all steps were kept
+ * row         the values of a strip at one step; also a row function's arguments */
 #ifndef SNNC_ROWS_H
 #define SNNC_ROWS_H
 

@@ -209,7 +209,7 @@ static void wait_until_finished(void)
     }
 }
 
-void threads_share(void (*work)(void *job, size_t part), void *job, size_t count)
+void threads_run(void (*work)(void *job, size_t part), void *job, size_t count)
 {
     size_t helpers = count - 1;
 

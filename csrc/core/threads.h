@@ -20,7 +20,7 @@ int threads_init(const threads_system *system);
 /* Calls work(job, part) for every part below count (MAX_THREADS at most), and
  * returns when all have returned: on as many threads or fewer, this one among them.
  * Needs no GIL. */
-void threads_share(void (*work)(void *job, size_t part), void *job, size_t count);
+void threads_run(void (*work)(void *job, size_t part), void *job, size_t count);
 
 /* How many threads have been started. */
 size_t threads_started(void);

@@ -137,7 +137,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
             cls._start_names = tuple(f"{name}0" for name in cls.states)
             cls._described = {
                 name: descriptor
-                for base in cls.__mro__
+                for base in reversed(cls.__mro__)
                 for name, descriptor in vars(base).items()
                 if isinstance(descriptor, (Parameter, Option))
             }

@@ -358,9 +358,9 @@ class LIF(SpikingNeuron):
         steps = index("num_steps", num_steps)
         if steps < 0:
             return x, steps
-        held = np.broadcast_to(x, (steps, *x.shape))
-        noisy = self._with_noise(configuration, held, (steps,), states, dtype, rng)
-        if noisy is held or not -noisy.ndim <= axis < noisy.ndim:
+        constant = np.broadcast_to(x, (steps, *x.shape))
+        noisy = self._with_noise(configuration, constant, (steps,), states, dtype, rng)
+        if noisy is constant or not -noisy.ndim <= axis < noisy.ndim:
             return x, steps
         return np.moveaxis(noisy, 0, axis), None
 

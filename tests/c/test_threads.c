@@ -127,7 +127,7 @@ static void *call(void *argument)
                         modes[draw(&seed) % 2],
                         {0}};
         fesetround(job.mode);
-        threads_share(do_some, &job, job.count);
+        threads_run(do_some, &job, job.count);
         for (size_t p = 0; p < MAX_THREADS; p++)
             if (job.done[p] != (p < job.count))
                 fail("parts that weren't done once");
@@ -142,7 +142,7 @@ static void *call(void *argument)
 static void share(size_t count)
 {
     test_job job = {count, pthread_self(), 1, fegetround(), {0}};
-    threads_share(do_some, &job, count);
+    threads_run(do_some, &job, count);
     for (size_t p = 0; p < count; p++)
         if (job.done[p] != 1)
             fail("a part that wasn't done once");

@@ -32,7 +32,7 @@ SNNC_INLINE int NAME(Alpha)(real x, real *state, const real *param, int reset,
     return NAME(fires)(mem, threshold);
 }
 
-/* Adds what the gradients of e, i and v say of their operands. */
+/* Adds the gradients of the operands of e, i and v, from their own. */
 SNNC_INLINE void NAME(Alpha_update_adjoint)(NAME(adjoint) * a, real e, real i, real v)
 {
     const real alpha = a->param[1], beta = a->param[2], tau = a->param[3], x = a->x;

@@ -45,7 +45,7 @@ typedef struct {
      * reset); and the upstream gradient of the states before the step. */
     real grad_spk, grad_through_spike, grad_after[SNNC_MAX_STATES],
         upstream[SNNC_MAX_STATES];
-    /* To be found: the gradient of the input and of the states before the step (terms
+    /* Outputs: the gradient of the input and of the states before the step (terms
      * are added to what is given one by one, as snnTorch does). To those of the
      * parameters the step's are added: long sums, so in double. */
     real grad_x, grad_before[SNNC_MAX_STATES];
