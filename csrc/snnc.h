@@ -127,7 +127,7 @@ typedef struct snnc_isa snnc_isa;
 
 /* The table of that name ("baseline"; "avx2" and "avx512" on x86-64), or NULL where the
  * name is unknown or this machine or its system can't run it. A NULL name asks for what
- * is fastest: the widest table, which leaves short runs to a narrower one. */
+ * is fastest. */
 const snnc_isa *snnc_isa_find(const char *name);
 
 /* The names that snnc_isa_find knows on this platform, slowest first; NULL after the

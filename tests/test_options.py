@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from support import assert_same, interrupted, make
+from support import CLASSES, assert_same, interrupted, make
 from test_properties import DIMS, assert_equal_records, relaid, runs
 
 import snnc
@@ -121,6 +121,19 @@ def test_every_with_a_time_axis(case, data):
     assert_same(snnc.unpack_spikes(packed.spk, x.shape[1:]), plain.spk.astype(np.uint8))
     for one, other in zip(packed.events(), plain.events(), strict=True):
         assert_same(one, other)
+
+
+@pytest.mark.parametrize("model", CLASSES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bits_begin_with_whole_bytes(model, dtype):
+    """However many steps and recordings leave so many neurons for a tile of scratch memory."""
+    neuron = make(model)
+    for steps in range(1, 18):
+        x = np.random.default_rng(steps).uniform(0, 2, (200, steps)).astype(dtype)
+        for record in ("spk", ("spk", *neuron.states)):
+            spk = neuron.run(x.T.copy(), record=record, spk_dtype=np.uint8).spk
+            packed = neuron.run(x, time_axis=1, record=record, spk_dtype="packed").spk
+            assert_same(packed, np.packbits(spk, axis=1, bitorder="little"))
 
 
 @given(runs(steps=st.integers(0, 30)), st.data(), st.booleans())

@@ -22,7 +22,7 @@ FILES = [p.relative_to(CSRC).as_posix() for p in CSRC.rglob("*") if p.suffix in 
 # Of C, of the instruction sets, and of threads.
 SYSTEM_HEADERS = {
     *("fenv.h", "float.h", "math.h", "stddef.h", "stdint.h", "string.h"),
-    "immintrin.h",
+    *("immintrin.h", "emmintrin.h", "arm_neon.h"),
     *("pthread.h", "sched.h", "signal.h", "stdatomic.h", "windows.h"),
 }
 

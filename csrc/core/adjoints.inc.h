@@ -1,6 +1,5 @@
 /* A strip of neurons, one step of the backward pass: the loop over neurons of the
- * backward pass, a template over the cells' adjoints. Included after rows.inc.h, by the
- * same stubs; SNNC_MORE_SWEEPS: with atan sweeps. */
+ * backward pass, a template over the cells' adjoints. Included by type.inc.h. */
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -49,10 +48,12 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
     real shared[SNNC_MAX_PARAMS];
     double *grad_param[SNNC_MAX_PARAMS];
 
+    SNNC_UNROLL
     for (int t = 0; t < steps; t++) {
         x[t] = (const real *)row->x - t * row->x_step;
         grad_spk[t] = (const real *)row->grad_spk - t * row->grad_spk_step;
         grad_x[t] = (real *)row->grad_x - t * row->grad_x_step;
+        SNNC_UNROLL
         for (int k = 0; k < num_states; k++) {
             state[t * num_states + k] =
                 (const real *)row->state[k] - t * row->state_step;
@@ -60,8 +61,10 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                 (const real *)row->upstream[k] - t * row->upstream_step[k];
         }
     }
+    SNNC_UNROLL
     for (int k = 0; k < num_states; k++)
         grad_state[k] = row->grad_state[k];
+    SNNC_UNROLL
     for (int k = 0; k < num_params; k++) {
         param[k] = row->params[k];
         shared[k] = atan_sweep ? param[k][0] : 0;
@@ -76,25 +79,31 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
         NAME(adjoint)
         a = {0}; /* zeroed: Clang 14 miscompiles unset fields carried between steps */
 
+        SNNC_UNROLL
         for (int t = 0; t < steps; t++) {
             input[t] = x[t][i];
             spk[t] = grad_spk[t][i];
         }
+        SNNC_UNROLL
         for (int j = 0; j < steps * num_states; j++) {
             state_before[j] = state[j][i];
             upstream_value[j] = upstream[j][i];
         }
         mem[0] = tested[i];
+        SNNC_UNROLL
         for (int t = 1; t < steps;
-             t++) /* mem after an earlier step is the state before the next one */
+             t++) /* mem after a step: the state before the next */
             mem[t] = state_before[t * num_states - 1];
+        SNNC_UNROLL
         for (int k = 0; k < num_states; k++)
             a.grad_before[k] = grad_state[k][i];
+        SNNC_UNROLL
         for (int k = 0; k < num_params; k++) {
             a.param[k] = atan_sweep ? shared[k] : param[k][i];
             a.grad_param[k] =
                 NAME(is_wanted)(model, k, parameters) ? grad_param[k][i] : 0;
         }
+        SNNC_UNROLL
         for (int t = 0; t < steps; t++) {
             a.x = input[t];
             a.tested = mem[t];
@@ -103,6 +112,7 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
                 atan_sweep ? NAME(atan)(mem[t] - shared[0], args[0], args[1]) *
                                  (spk[t] * graded_factor)
                            : grad_through_spike[i];
+            SNNC_UNROLL
             for (int k = 0; k < num_states; k++) {
                 a.state[k] = state_before[t * num_states + k];
                 a.upstream[k] = upstream_value[t * num_states + k];
@@ -111,10 +121,13 @@ SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
             NAME(cell_adjoint)(model, &a, reset);
             grad_input[t] = a.grad_x;
         }
+        SNNC_UNROLL
         for (int t = 0; t < steps; t++)
             grad_x[t][i] = grad_input[t];
+        SNNC_UNROLL
         for (int k = 0; k < num_states; k++)
             grad_state[k][i] = a.grad_before[k];
+        SNNC_UNROLL
         for (int k = 0; k < num_params; k++)
             if (NAME(is_wanted)(model, k, parameters))
                 grad_param[k][i] = a.grad_param[k];
@@ -170,13 +183,9 @@ static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
         NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
                             parameters, atan_sweep, steps);                          \
     }
-#if defined(SNNC_MORE_SWEEPS)
 #define ATAN_SWEEP_ROWS(name, states, params, reset)                                  \
     ROW(atan_sweep, name, states, params, reset, 0, 1, SNNC_ATAN_SWEEP_STEPS(states)) \
     ROW(atan_sweep, name, states, params, reset, 1, 1, SNNC_ATAN_SWEEP_STEPS(states))
-#else
-#define ATAN_SWEEP_ROWS(name, states, params, reset)
-#endif
 #define ROWS(name, states, params, reset)              \
     ROW(adjoint, name, states, params, reset, 0, 0, 1) \
     ROW(adjoint, name, states, params, reset, 1, 0, 1) \
@@ -223,7 +232,6 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #include "models.def"
 #undef SNNC_MODEL
         },
-#if defined(SNNC_MORE_SWEEPS)
     .atan_sweep =
         {
 #define SNNC_MODEL(name, states, params, graded, undelayed, hard)     \
@@ -233,7 +241,6 @@ static const snnc_adjoint_fns NAME(adjoint_fns) = {
 #include "models.def"
 #undef SNNC_MODEL
         },
-#endif
     .undelayed = {[SNNC_SUBTRACT] = NAME(undelayed_SUBTRACT),
                   [SNNC_ZERO] = NAME(undelayed_ZERO)},
     .surrogate =

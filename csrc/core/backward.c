@@ -24,9 +24,11 @@ const snnc_surrogate_info *snnc_surrogate_at(int surrogate)
                                                              : NULL;
 }
 
-static const snnc_adjoint_fns *adjoint_fns(const snnc_isa *isa, snnc_type type)
+static const snnc_adjoint_fns *adjoint_fns(const snnc_isa *isa, snnc_type type,
+                                           size_t num_neurons)
 {
-    return (isa->adjoints[type] ? isa : isa->fallback)->adjoints[type];
+    const int own = isa->adjoints[type] && num_neurons >= isa->min_neurons;
+    return (own ? isa : isa->fallback)->adjoints[type];
 }
 
 snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
@@ -57,7 +59,7 @@ snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrog
         row.n = snnc_min_size(N, n - i);
         row.tested = (const char *)x + i * snnc_size_of(type);
         row.grad_through_spike = (char *)derivative + i * snnc_size_of(type);
-        adjoint_fns(isa, type)->surrogate[surrogate](&row);
+        adjoint_fns(isa, type, n)->surrogate[surrogate](&row);
     }
     return SNNC_OK;
 }
@@ -85,8 +87,7 @@ typedef struct {
 typedef struct {
     const snnc_backward_call *backward;
     snnc_plan forward;
-    const snnc_row_fns
-        *delayed; /* where the reset isn't: its mem is what spikes test */
+    snnc_row_fn *delayed; /* where the reset isn't: its mem is what spikes test */
     const snnc_adjoint_fns *rows;
     void (*adjoint)(const snnc_adjoint_row *row);
     void (*surrogate)(const snnc_surrogate_row *row);
@@ -175,8 +176,8 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
         else if (b->grad_params[k] && !parameters)
             parameters = 1;
     }
-    p->delayed = undelayed ? snnc_row_fns_for(f->isa, call, 0) : NULL;
-    p->rows = adjoint_fns(f->isa, call->type);
+    p->delayed = undelayed ? snnc_row_fn_for(isa, call, 0, f->period > 0) : NULL;
+    p->rows = adjoint_fns(isa, call->type, call->num_neurons);
     p->adjoint = p->rows->adjoint[call->model][call->reset][parameters];
     p->surrogate = p->rows->surrogate[b->derivative ? SNNC_mem_shift : b->surrogate];
     p->atan_sweep = NULL;
@@ -289,37 +290,40 @@ static void recompute(const plan *p, const segment *s)
     const snnc_plan *f = &p->forward;
     const snnc_call *call = f->call;
     const int mem = f->num_states - 1, each = f->period > 0;
-    const int sweeps = !each && !p->delayed && f->num_states < 3; /* more are slower */
-    snnc_row_fn *const sweep = sweeps ? f->rows->trace[SNNC_REALS] : NULL;
+    const size_t steps = s->t1 - s->t0, taken = p->delayed ? 1 : steps;
     const ptrdiff_t size = (ptrdiff_t)f->size;
+    const cursor x = cursor_at(p, s, &p->x, s->t0, s->t0);
     snnc_row row;
 
     row.n = s->n;
+    row.num_steps = taken;
+    row.block_steps = f->block_steps;
+    row.spikes = SNNC_NO_SPIKES;
+    row.streamed = 0;
+    row.recorded = 1;
     row.spk_step = 0;
     row.spk = p->work.sink;
+    row.x_step = x.step / size;
     for (int k = 0; k < f->num_params; k++)
         row.params[k] =
             (const char *)call->params[k] + (each ? s->i % f->period : 0) * f->size;
-    for (int k = 0; k < f->num_states; k++)
+    for (int k = 0; k < f->num_states; k++) {
+        row.state_step[k] = (ptrdiff_t)s->bytes / size;
         memcpy(state_before(p, s, k, s->t0),
                (const char *)call->checkpoint[k] +
                    (s->t0 / call->interval * call->num_neurons + s->i) * f->size,
                s->n * f->size);
-    cursor x = cursor_at(p, s, &p->x, s->t0, s->t0);
-    row.x_step = x.step / size;
-    for (size_t t = s->t0, taken; t < s->t1; t += taken) {
-        taken = sweep && s->t1 - t >= SNNC_SWEEP_STEPS ? SNNC_SWEEP_STEPS : 1;
-        row.x = x.row;
-        x.row += x.step * (ptrdiff_t)taken;
+    }
+    for (size_t t = s->t0; t < s->t1; t += taken) {
+        row.x = x.row + x.step * (ptrdiff_t)(t - s->t0);
         for (int k = 0; k < f->num_states; k++) {
             row.state_in[k] = state_before(p, s, k, t);
             row.state_out[k] = state_before(p, s, k, t + 1);
-            row.state_step[k] = (ptrdiff_t)s->bytes / size;
         }
-        (taken > 1 ? sweep : f->rows->step[SNNC_REALS][each])(&row);
+        f->run(&row);
         if (p->delayed) { /* writes the other states once more */
             row.state_out[mem] = tested_at(p, s, t);
-            p->delayed->step[SNNC_REALS][each](&row);
+            p->delayed(&row);
         }
     }
 }

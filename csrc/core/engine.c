@@ -4,22 +4,31 @@
 
 #include "engine.h"
 
-#define real float
-#define SNNC_SUFFIX f32
+#define real scalar
+#define mask int
+#define SNNC_SUFFIX SNNC_TYPE
+#define scalar float
+#define SNNC_TYPE f32
 #include "inhibition.h"
-#undef real
-#undef SNNC_SUFFIX
+#undef scalar
+#undef SNNC_TYPE
 
-#define real double
-#define SNNC_SUFFIX f64
+#define scalar double
+#define SNNC_TYPE f64
 #include "inhibition.h"
-#undef real
+#undef scalar
+#undef SNNC_TYPE
 #undef SNNC_SUFFIX
+#undef mask
+#undef real
 
 enum {
-    BLOCK_BYTES = 256 * 1024, /* of a state: what stays in cache from step to step */
-    TILE_STEPS = 16,          /* of a transposed tile: a cache line of float */
-    MIN_CONTIGUOUS = 64,      /* fewer contiguous neurons go through a tile */
+    CACHED_BYTES = 256 * 1024, /* of a state: what stays in cache from step to step */
+    TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
+    BLOCK_STEPS = 4,           /* of a block, usually; and how many neurons are few: */
+    FEW_NEURONS = 256,         /* see block_steps */
+    SMALL_RUN = 32 * 1024,     /* neuron-steps that don't pay for planning */
+    MIN_CONTIGUOUS = 64,       /* fewer contiguous neurons go through a tile */
 
     CACHE_LINE = 64 /* bytes */
 };
@@ -121,7 +130,7 @@ void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
             (p->inhibited && inner % p->inhibited != 0))
             s->tiled = 1;
         if (!s->tiled)
-            p->run = inner;
+            p->run_length = inner;
     }
 }
 
@@ -225,27 +234,19 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     return SNNC_OK;
 }
 
-const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call)
+snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed,
+                             int per_neuron)
 {
-    /* Every model has this row function, unless the table leaves the model out. */
-    const snnc_row_fns *const fns =
-        &(*isa->rows[call->type])[call->model][SNNC_ZERO][0];
-    const int own = fns->step[SNNC_REALS][0] && call->num_neurons >= isa->min_neurons;
-    return own ? isa : isa->fallback;
-}
-
-const snnc_row_fns *snnc_row_fns_for(const snnc_isa *isa, const snnc_call *call,
-                                     int undelayed)
-{
-    return &(*isa->rows[call->type])[call->model][call->reset][undelayed];
+    /* The undelayed reset of SNNC_NONE does nothing. */
+    return (*isa->rows[call->type])[call->model][call->reset]
+                                   [undelayed && call->reset != SNNC_NONE][per_neuron];
 }
 
 /* The undelayed reset of inhibited neurons comes after the row functions, when it is
- * known who fires; that of SNNC_NONE does nothing. */
-static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
+ * known who fires. */
+static snnc_row_fn *row_fn(const snnc_isa *isa, const snnc_call *call, int per_neuron)
 {
-    const int undelayed = call->undelayed && !call->rivals && call->reset != SNNC_NONE;
-    return snnc_row_fns_for(isa, call, undelayed);
+    return snnc_row_fn_for(isa, call, call->undelayed && !call->rivals, per_neuron);
 }
 
 /* Whether two sequences are at nearly the same place in their pages, in every row of
@@ -253,7 +254,7 @@ static const snnc_row_fns *row_fns(const snnc_isa *isa, const snnc_call *call)
  * arrays are placed apart (binding/arrays.c). */
 static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
 {
-    if (a->tiled || b->tiled) /* as spikes that aren't wanted, of whatever type */
+    if (!a->data || a->tiled || b->tiled) /* spikes that aren't wanted have no type */
         return 0;
     const uintptr_t ahead = (uintptr_t)a->data - (uintptr_t)b->data;
     const uintptr_t step = (uintptr_t)a->step * snnc_size_of(a->type);
@@ -261,28 +262,62 @@ static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
            (ahead + SNNC_ALIAS_DISTANCE) % SNNC_ALIAS_BYTES < 2 * SNNC_ALIAS_DISTANCE;
 }
 
-/* Whether rows->trace does what is wanted, and does it faster than single steps. */
-static int may_trace(const snnc_plan *p)
+/* How many steps rows take of a block of neurons before the next block. Few neurons may
+ * keep their states in registers for long; the rows of many are read a few at a time,
+ * of which processors see that they go on. */
+static size_t block_steps(size_t num_neurons, int recorded_states)
 {
-    int may =
-        p->recording && !p->sampling && !p->period && !may_alias_4k(&p->spk, &p->x);
-    for (int k = 0; k < p->num_states && may; k++)
-        may = p->record[k].data && !may_alias_4k(&p->record[k], &p->x) &&
-              !may_alias_4k(&p->record[k], &p->spk);
-    return may;
+    if (num_neurons <= FEW_NEURONS)
+        return 4 * BLOCK_STEPS;
+    return recorded_states > 2 ? BLOCK_STEPS / 2 : BLOCK_STEPS;
 }
 
-/* Whether rows->stream or stream_trace does what is wanted, and does it faster: what it
- * writes had better not be needed soon. */
+static int any_may_alias_4k(const snnc_plan *p)
+{
+    int alias = may_alias_4k(&p->spk, &p->x);
+    for (int k = 0; k < p->num_states; k++)
+        alias = alias || may_alias_4k(&p->record[k], &p->x) ||
+                may_alias_4k(&p->record[k], &p->spk);
+    return alias;
+}
+
+/* Whether there are so many outputs that caches don't hold them until they are read. */
 static int may_stream(const snnc_plan *p)
 {
     const snnc_call *call = p->call;
     const size_t read = call->x.constant ? 0 : snnc_size_of(call->x_type);
     const size_t moved = snnc_mul_saturating(call->num_neurons, call->num_steps);
-    return p->spikes == SNNC_REALS && !p->spk.tiled && !p->period && p->rows->stream &&
-           !may_alias_4k(&p->spk, &p->x) &&
+    return p->spikes == SNNC_REALS && !may_alias_4k(&p->spk, &p->x) &&
            (size_t)p->spk.step * p->size % CACHE_LINE == 0 &&
            snnc_mul_saturating(moved, read + p->size) >= SNNC_STREAMED_BYTES;
+}
+
+/* How rows write spikes: where they can, as they are wanted; else as bytes to a tile.
+ */
+static void choose_spikes(snnc_plan *p)
+{
+    const snnc_call *call = p->call;
+    const int gathered = call->count || call->first_spike || p->inhibited;
+
+    p->weight = NULL;
+    if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
+        p->weight = p->graded ? call->params[p->graded] : NULL;
+    if (p->spk.type == SNNC_U8 && !p->spk.strides)
+        p->spk.tiled = 0;
+    if (call->bits && !p->spk.data && !gathered && p->period % 8 == 0 &&
+        p->run_length % 8 == 0) { /* so strips begin with whole bytes */
+        p->spikes = SNNC_BITS;
+        p->spk.tiled = 0;
+        return;
+    }
+    if (!p->spk.data && !call->bits && !gathered) {
+        p->spikes = SNNC_NO_SPIKES;
+        p->spk.tiled = 0;
+        return;
+    }
+    if (!p->spk.data || p->weight || call->bits || gathered)
+        p->spk.tiled = 1;
+    p->spikes = p->spk.tiled || p->spk.type == SNNC_U8 ? SNNC_BYTES : SNNC_REALS;
 }
 
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
@@ -291,45 +326,32 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     const snnc_model_info *info = &models[call->model];
     const size_t n = call->num_neurons, steps = t1 - t0;
 
-    isa = snnc_table_for(isa, call);
     p->call = call;
     p->isa = isa;
     p->tiles = (isa->tiles[call->type] ? isa : isa->fallback)->tiles[call->type];
     p->num_states = info->num_states;
     p->num_params = info->num_params;
+    p->graded = info->graded;
     p->every = call->every ? call->every : 1;
     p->sampling = p->every > 1 || call->select;
     p->size = snnc_size_of(call->type);
     p->period = call->period > 1 ? call->period : 0;
-    p->run = 0;
+    p->run_length = 0;
     p->inhibited = size_of_group(call);
     p->t0 = t0;
     p->t1 = t1;
-
-    p->rows = row_fns(isa, call);
+    p->run = row_fn(isa, call, p->period > 0);
+    p->run_one = row_fn(isa, call, 0);
 
     snnc_make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides,
                        call->x_type);
     snnc_make_sequence(p, &p->spk, call->spk.data, call->spk.step, call->spk.strides,
                        call->spk_type);
-    p->weight = NULL;
-    if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
-        p->weight = info->graded ? call->params[info->graded] : NULL;
-    int transposed = (p->x.tiled && p->x.strides) || (p->spk.tiled && p->spk.strides);
-    /* Rows write spikes themselves where they can; else bytes to a tile. */
-    if (p->spk.type == SNNC_U8 && !p->spk.strides)
-        p->spk.tiled = 0;
-    if (!p->spk.data || p->weight || call->bits || call->count || call->first_spike ||
-        p->inhibited)
-        p->spk.tiled = 1;
-    p->spikes = p->spk.tiled || p->spk.type == SNNC_U8 ? SNNC_BYTES : SNNC_REALS;
-
-    size_t tile_bytes =
-        (p->x.tiled ? p->size : 0) + (p->spk.tiled ? 1 : 0); /* of all tiles */
     p->recording = 0;
     for (int k = 0; k < p->num_states; k++) {
         snnc_sequence *const s = &p->record[k];
         s->data = NULL;
+        s->tiled = 0;
         if (!call->record[k].data)
             continue;
         p->recording = 1;
@@ -337,8 +359,6 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
                            call->select ? NULL : call->record[k].strides, call->type);
         if (call->select && !call->record[k].step)
             s->step = (ptrdiff_t)call->num_selected;
-        transposed = transposed || s->tiled;
-        tile_bytes += s->tiled ? p->size : 0;
     }
 
     p->checkpoints_as_records = call->interval == 1 && !p->recording;
@@ -348,11 +368,21 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
         p->recording = p->every = 1;
         p->sampling = 0;
     }
-    p->traced = may_trace(p);
+    choose_spikes(p);
     p->streamed = may_stream(p);
+    p->block_steps =
+        any_may_alias_4k(p) ? 1 : block_steps(n, p->recording ? p->num_states : 0);
 
-    /* Without tiles nothing bounds a strip. Long strips take the steps of a sweep,
-     * short ones more: where there are tiles to transpose, or few neurons. */
+    int transposed = (p->x.tiled && p->x.strides) || (p->spk.tiled && p->spk.strides);
+    size_t tile_bytes =
+        (p->x.tiled ? p->size : 0) + (p->spk.tiled ? 1 : 0); /* of all tiles */
+    for (int k = 0; k < p->num_states; k++) {
+        transposed = transposed || p->record[k].tiled;
+        tile_bytes += p->record[k].tiled ? p->size : 0;
+    }
+
+    /* Without tiles nothing bounds a strip. Long strips take few steps, short ones
+     * more: where there are tiles to transpose, or few neurons. */
     p->strip = n;
     p->tile_steps = steps;
     if (p->inhibited) {
@@ -362,13 +392,14 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     else if (tile_bytes) {
         const size_t room = SNNC_SCRATCH_BYTES / tile_bytes;
         const size_t least_steps =
-            snnc_min_size(steps, transposed ? TILE_STEPS : SNNC_SWEEP_STEPS);
+            snnc_min_size(steps, transposed ? TILE_STEPS : BLOCK_STEPS);
         const size_t widest = room / (least_steps ? least_steps : 1);
+        /* At least 16 fit in; rows that write bits begin with whole bytes. */
         if (p->strip > widest)
-            p->strip = widest < STRIP_UNIT ? widest : widest - widest % STRIP_UNIT;
+            p->strip = widest - widest % (widest < STRIP_UNIT ? 8 : STRIP_UNIT);
         p->tile_steps = p->strip ? room / p->strip : 1;
-        if (p->tile_steps > SNNC_SWEEP_STEPS)
-            p->tile_steps -= p->tile_steps % SNNC_SWEEP_STEPS;
+        if (p->tile_steps > BLOCK_STEPS)
+            p->tile_steps -= p->tile_steps % BLOCK_STEPS;
     }
 }
 
@@ -412,45 +443,28 @@ static void step_inhibited(const snnc_plan *p, const snnc_row *row, char *r)
     const void *graded = info->graded ? row->params[info->graded] : NULL;
 
     (call->type == SNNC_F32 ? step_inhibited_f32 : step_inhibited_f64)(
-        row, p->rows->step[p->spikes][per_neuron], mem, graded,
-        call->undelayed ? r : NULL, per_neuron, call->reset, stride);
+        row, p->run, mem, graded, call->undelayed ? r : NULL, per_neuron, call->reset,
+        stride);
 }
 
-/* Takes num_steps steps, of which only the last may be sampled, and moves the row on.
- */
+/* Takes num_steps steps and moves the row on. */
 static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
                        char *signals)
 {
-    const int per_neuron = p->period > 0, in_place = !p->recording || p->sampling;
-    const ptrdiff_t size = (ptrdiff_t)p->size;
-    const snnc_row_fns *const rows = p->rows;
-    snnc_row_fn *const sweep =
-        in_place    ? (p->streamed ? rows->stream : rows->sweep[p->spikes][per_neuron])
-        : p->traced ? (p->streamed ? rows->stream_trace : rows->trace[p->spikes])
-                    : NULL;
+    const ptrdiff_t size = (ptrdiff_t)p->size, steps = (ptrdiff_t)num_steps;
 
-    for (size_t left = num_steps, taken; left > 0; left -= taken) {
-        taken = 1;
-        if (p->inhibited)
-            step_inhibited(p, row, signals);
-        else if (row->n == 1) {
-            row->num_steps = taken = left;
-            p->rows->chain[p->spikes](row);
-        }
-        else if (left >= SNNC_SWEEP_STEPS && sweep) {
-            taken = SNNC_SWEEP_STEPS;
-            sweep(row);
-        }
-        else
-            p->rows->step[p->spikes][per_neuron](row);
-        row->x = (const char *)row->x + row->x_step * (ptrdiff_t)taken * size;
-        row->spk = (char *)row->spk + row->spk_step * (ptrdiff_t)taken *
-                                          (p->spikes == SNNC_BYTES ? 1 : size);
-        for (int k = 0; k < p->num_states; k++) {
-            char *const out = row->state_out[k];
-            row->state_out[k] = out + row->state_step[k] * (ptrdiff_t)taken * size;
-            row->state_in[k] = out + row->state_step[k] * (ptrdiff_t)(taken - 1) * size;
-        }
+    row->num_steps = num_steps;
+    if (p->inhibited)
+        step_inhibited(p, row, signals);
+    else
+        (row->n == 1 ? p->run_one : p->run)(row);
+    row->x = (const char *)row->x + row->x_step * steps * size;
+    row->spk =
+        (char *)row->spk + row->spk_step * steps * (p->spikes == SNNC_REALS ? size : 1);
+    for (int k = 0; k < p->num_states; k++) {
+        char *const out = row->state_out[k];
+        row->state_out[k] = out + row->state_step[k] * steps * size;
+        row->state_in[k] = out + row->state_step[k] * (steps - 1) * size;
     }
 }
 
@@ -504,6 +518,14 @@ static void keep_checkpoint(const snnc_plan *p, const snnc_row *row, size_t t, s
                    row->n * p->size);
 }
 
+/* The byte with the bit of neuron i at step t. */
+static uint8_t *bits_at(const snnc_plan *p, size_t t, size_t i)
+{
+    const snnc_call *call = p->call;
+    const size_t row = call->bits_rows ? t % call->bits_rows : t;
+    return call->bits + row * snnc_bits_width(call->num_neurons) + i / 8;
+}
+
 /* What is wanted of a tile of spikes. */
 static void emit_spikes(const snnc_plan *p, char *tile, size_t t, size_t num_steps,
                         size_t i, size_t n)
@@ -511,12 +533,9 @@ static void emit_spikes(const snnc_plan *p, char *tile, size_t t, size_t num_ste
     const snnc_call *call = p->call;
     if (p->spk.data)
         snnc_move_tile(p, &p->spk, SNNC_STORE_SPIKES, tile, n, t, num_steps, i, n);
-    if (call->bits) {
-        const size_t width = snnc_bits_width(call->num_neurons);
-        const size_t row = call->bits_rows ? t % call->bits_rows : t;
-        p->isa->pack(call->bits + row * width + i / 8, (ptrdiff_t)width, i % 8,
-                     (const uint8_t *)tile, num_steps, n);
-    }
+    if (call->bits)
+        p->isa->pack(bits_at(p, t, i), (ptrdiff_t)snnc_bits_width(call->num_neurons),
+                     i % 8, (const uint8_t *)tile, num_steps, n);
     if (call->count)
         p->isa->count(call->count + i, (const uint8_t *)tile, num_steps, n);
     if (call->first_spike)
@@ -561,8 +580,20 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     else
         row.x = snnc_address_of(p, &p->x, call->x.constant ? 0 : t, i);
 
+    row.spikes = p->spikes;
+    row.streamed = p->streamed;
+    row.block_steps = p->block_steps;
+    row.recorded = p->recording && !p->sampling;
     row.spk_step = p->spk.tiled ? (ptrdiff_t)n : p->spk.step;
-    if (!p->spk.tiled)
+    if (p->spikes == SNNC_BITS) {
+        row.spk_step = (ptrdiff_t)snnc_bits_width(call->num_neurons);
+        row.spk = bits_at(p, t, i);
+    }
+    else if (p->spikes == SNNC_NO_SPIKES) {
+        row.spk_step = 0;
+        row.spk = scratch;
+    }
+    else if (!p->spk.tiled)
         row.spk = snnc_address_of(p, &p->spk, t, i);
 
     if (sampling && call->select) {
@@ -591,10 +622,6 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
             row.state_out[k] = s->tiled ? tile[k] : snnc_address_of(p, s, t, i);
             if (!s->tiled && t > p->t0)
                 row.state_in[k] = (char *)row.state_out[k] - s->step * (ptrdiff_t)size;
-        }
-        else if (row.state_in[k] != final_state && num_steps >= SNNC_SWEEP_STEPS) {
-            memcpy(final_state, row.state_in[k], n * size);
-            row.state_in[k] = final_state;
         }
     }
 
@@ -641,47 +668,63 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     }
 }
 
-/* One step, or all of one neuron's, where row functions read and write the call's own
- * arrays and nothing else is wanted: there is nothing to plan then. Returns 0, and does
- * nothing, where that is not so. */
+/* One step, one neuron, or a small run, where row functions read and write the call's
+ * own arrays and nothing else is wanted: there is nothing to plan then. Returns 0, and
+ * does nothing, where that is not so. */
 static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
                         size_t num_steps, size_t n0, size_t n)
 {
     const snnc_model_info *info = &models[call->model];
     const int bytes = call->spk_type == SNNC_U8, per_neuron = call->period > 1;
     const ptrdiff_t size = (ptrdiff_t)snnc_size_of(call->type);
+    const ptrdiff_t step = (ptrdiff_t)call->num_neurons, start = (ptrdiff_t)t0;
     const size_t at = per_neuron ? n0 % call->period : 0;
     snnc_row row;
 
-    if ((n > 1 && num_steps > 1) || !call->spk.data || call->x.strides ||
-        call->spk.strides || call->x_type != call->type ||
+    if ((n > 1 && num_steps > 1 && n * num_steps > SMALL_RUN) || !call->spk.data ||
+        call->x.strides || call->spk.strides || call->x_type != call->type ||
         (call->spk_type != call->type && !bytes) || (call->graded && !bytes) ||
         call->bits || call->count || call->first_spike || call->rivals ||
-        call->interval || (per_neuron && at + n > call->period))
+        call->interval || call->every > 1 || call->select ||
+        (per_neuron && at + n > call->period))
         return 0;
-    row.n = n;
-    row.num_steps = num_steps;
+    row.recorded = 0;
     for (int k = 0; k < info->num_states; k++) {
-        if (call->record[k].data)
+        const snnc_output *record = &call->record[k];
+        char *const final_state = (char *)call->state_out[k] + (ptrdiff_t)n0 * size;
+        if (record->strides)
             return 0;
-        row.state_out[k] = (char *)call->state_out[k] + (ptrdiff_t)n0 * size;
+        row.state_step[k] = 0;
+        row.state_out[k] = final_state;
         row.state_in[k] = t0 == 0 && call->state_in[k]
                               ? (const char *)call->state_in[k] + (ptrdiff_t)n0 * size
-                              : row.state_out[k];
-        row.state_step[k] = 0;
+                              : final_state;
+        if (record->data) {
+            row.recorded++;
+            row.state_step[k] = record->step ? record->step : step;
+            row.state_out[k] = (char *)record->data +
+                               (start * row.state_step[k] + (ptrdiff_t)n0) * size;
+        }
     }
     for (int k = 0; k < info->num_params; k++)
         row.params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
-    const ptrdiff_t step = (ptrdiff_t)call->num_neurons;
+    row.n = n;
+    row.num_steps = num_steps;
+    row.block_steps = block_steps(n, row.recorded);
     row.x_step = call->x.constant ? 0 : call->x.step ? call->x.step : step;
     row.spk_step = call->spk.step ? call->spk.step : step;
-    row.x = (const char *)call->x.data +
-            ((ptrdiff_t)t0 * row.x_step + (ptrdiff_t)n0) * size;
+    row.x = (const char *)call->x.data + (start * row.x_step + (ptrdiff_t)n0) * size;
     row.spk = (char *)call->spk.data +
-              ((ptrdiff_t)t0 * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
-    const snnc_row_fns *const rows = row_fns(snnc_table_for(isa, call), call);
-    const int spikes = bytes ? SNNC_BYTES : SNNC_REALS;
-    (n == 1 ? rows->chain[spikes] : rows->step[spikes][per_neuron])(&row);
+              (start * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
+    row.spikes = bytes ? SNNC_BYTES : SNNC_REALS;
+    row.streamed = 0;
+    row_fn(isa, call, per_neuron && n > 1)(&row);
+    for (int k = 0; k < info->num_states && row.recorded; k++)
+        if (row.state_step[k])
+            memcpy((char *)call->state_out[k] + (ptrdiff_t)n0 * size,
+                   (char *)row.state_out[k] +
+                       (ptrdiff_t)(num_steps - 1) * row.state_step[k] * size,
+                   n * (size_t)size);
     return 1;
 }
 
@@ -695,7 +738,7 @@ size_t snnc_strip_end(const snnc_plan *p, size_t i, size_t end, size_t strip)
 {
     return snnc_min_size(
         snnc_min_size(end, i + strip),
-        snnc_min_size(next_multiple(i, p->period), next_multiple(i, p->run)));
+        snnc_min_size(next_multiple(i, p->period), next_multiple(i, p->run_length)));
 }
 
 /* A checked call, tile by tile. */
@@ -707,9 +750,9 @@ static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, siz
 
     snnc_make_plan(&p, isa, call, t0, t1);
     char *const scratch = p.inhibited ? call->workspace : stack;
-    const size_t block = p.inhibited ? p.inhibited : BLOCK_BYTES / p.size;
+    const size_t cached = p.inhibited ? p.inhibited : CACHED_BYTES / p.size;
     for (size_t i0 = n0, i1; i0 < n1; i0 = i1) {
-        i1 = snnc_min_size(n1, i0 + block);
+        i1 = snnc_min_size(n1, i0 + cached);
         for (size_t t = t0; t < t1; t += p.tile_steps) {
             const size_t num_steps = snnc_min_size(p.tile_steps, t1 - t);
             for (size_t i = i0, end; i < i1; i = end) {
@@ -745,7 +788,7 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
 }
 
 /* (1 + e)^2 - (1 + 2e) is 0 if the square rounds by itself, and e^2 if it does not.
- * What a table has of doubles for other models only is compiled with its floats. */
+ */
 int snnc_self_check(const snnc_isa *isa)
 {
     enum { N = 37 }; /* whole vectors and a remainder */
@@ -753,7 +796,6 @@ int snnc_self_check(const snnc_isa *isa)
         float f32[N];
         double f64[N];
     } x, mem, spk, params[SNNC_MAX_PARAMS];
-    snnc_isa own = *isa; /* not what it leaves to another table */
     int ok = !isa->fallback || snnc_self_check(isa->fallback);
 
     for (int type = SNNC_F32; type <= SNNC_F64; type++) {
@@ -780,8 +822,7 @@ int snnc_self_check(const snnc_isa *isa)
                     x.f64[i] = -(1 + 2 * e);
                 }
             }
-        own.min_neurons = 0;
-        if (snnc_run(&own, &call, 0, 1, 0, N) != SNNC_OK)
+        if (snnc_run(isa, &call, 0, 1, 0, N) != SNNC_OK)
             return 0;
         for (int i = 0; i < N; i++)
             ok = ok && (type == SNNC_F32 ? mem.f32[i] == 0 : mem.f64[i] == 0);

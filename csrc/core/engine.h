@@ -19,25 +19,25 @@ typedef struct {
 /* A checked call. */
 typedef struct {
     const snnc_call *call;
-    const snnc_row_fns *rows;
+    snnc_row_fn *run, *run_one; /* neurons; a single one */
     const snnc_isa *isa;
     const snnc_tile_fns *tiles;
-    int spikes;         /* written by rows as SNNC_REALS or SNNC_BYTES */
+    int spikes;         /* how rows write them */
     const void *weight; /* of spikes, or NULL */
-    int num_states, num_params;
+    int num_states, num_params, graded;
     int recording; /* any state */
     int sampling;  /* states are recorded not at every step, or not of every neuron */
-    int streamed;  /* what sweeps write bypasses the caches (non-temporal stores) */
-    int traced;    /* by rows->trace */
+    int streamed;  /* outputs bypass the caches (non-temporal stores) */
     int checkpoints_as_records; /* checkpoints of every step are written as recordings
                                    are */
     size_t every;
-    size_t size;      /* of a real */
-    size_t period;    /* of the parameters; 0: one value for all */
-    size_t run;       /* strips end at multiples of it; 0: anywhere */
-    size_t inhibited; /* neurons in a group of rivals, or 0 */
+    size_t size;       /* of a real */
+    size_t period;     /* of the parameters; 0: one value for all */
+    size_t run_length; /* strips end at multiples of it; 0: anywhere */
+    size_t inhibited;  /* neurons in a group of rivals, or 0 */
     size_t t0, t1;
     size_t strip, tile_steps;
+    size_t block_steps; /* of rows */
     snnc_sequence x, spk, record[SNNC_MAX_STATES];
 } snnc_plan;
 
@@ -69,12 +69,9 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
 /* Whether `shape` is one of num_neurons neurons: only strides need it. */
 int snnc_is_shaped(const snnc_call *call);
 
-/* The table for a call: short runs may be another one's. */
-const snnc_isa *snnc_table_for(const snnc_isa *isa, const snnc_call *call);
-
-/* The row functions of a call's model and reset. */
-const snnc_row_fns *snnc_row_fns_for(const snnc_isa *isa, const snnc_call *call,
-                                     int undelayed);
+/* The row function of a call's model and reset. */
+snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed,
+                             int per_neuron);
 
 /* How a checked call is cut into tiles. */
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,

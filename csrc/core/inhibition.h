@@ -1,4 +1,6 @@
 /* Inhibition: of a group of neurons only one may fire. Included once per type. */
+#include "numbers.inc.h"
+
 #include "cells/spike.h"
 
 /* The reset signals of a group, from the incoming mem. */
@@ -30,9 +32,9 @@ static void NAME(inhibit)(uint8_t *spk, real *mem, const real *threshold,
             const size_t p = per_neuron ? i : 0;
             spk[i] = i == winner && NAME(fires)(mem[i], threshold[p]);
             if (r)
-                mem[i] = NAME(undelayed_reset)(mem[i], NAME(spike)(spk[i]),
-                                               graded ? graded[p] : (real)1, r[i],
-                                               threshold[p], reset);
+                mem[i] = NAME(undelayed_reset)(
+                    mem[i], NAME(spike)(spk[i]) / (graded ? graded[p] : (real)1), r[i],
+                    threshold[p], reset);
         }
     }
 }
@@ -41,7 +43,7 @@ static void NAME(inhibit)(uint8_t *spk, real *mem, const real *threshold,
  * inhibition comes after it and before the undelayed reset, because the winner is known
  * only when the whole group is. `r` is room for the reset signals of an undelayed
  * reset, else NULL; `graded` may be NULL. */
-static void NAME(step_inhibited)(const snnc_row *row, snnc_row_fn *step, int mem,
+static void NAME(step_inhibited)(const snnc_row *row, snnc_row_fn *run, int mem,
                                  const void *graded, void *r, int per_neuron, int reset,
                                  size_t stride)
 {
@@ -49,7 +51,7 @@ static void NAME(step_inhibited)(const snnc_row *row, snnc_row_fn *step, int mem
 
     if (r)
         NAME(reset_signals)(r, row->state_in[mem], threshold, per_neuron, row->n);
-    step(row);
+    run(row);
     NAME(inhibit)((uint8_t *)row->spk, row->state_out[mem], threshold, graded, r,
                   per_neuron, reset, stride, row->n);
 }

@@ -1,14 +1,10 @@
 /* What the row functions (rows.inc.h, compiled once per instruction set) and the engine
  * agree on, and what every file of the core needs from its compiler.
  *
- * block       neurons whose states stay in cache from one step to the next (engine.c)
+ * block       neurons whose states a row function keeps in registers for some steps
  * strip       neurons that one call of a row function takes, contiguous in memory
  * tile        a strip of some steps of an array that is not contiguous, transposed or
  *             converted in scratch memory
- * step        a strip, one step
- * sweep       a strip, several steps at a time, its states in registers
- * trace       a sweep that also writes the states after each of its steps
- * stream      a sweep whose spikes bypass the caches (non-temporal stores)
  * atan sweep  several steps of the backward pass, with the surrogate atan in the loop
  * chain       one neuron, many steps
  * segment     the steps from one checkpoint to the next, which the backward pass
@@ -48,14 +44,6 @@
 #define SNNC_NOINLINE static __attribute__((noinline))
 #endif
 
-/* A condition that is rarely true: compiled to a predicted branch, not to a select,
- * whose data dependence would delay what follows. */
-#if defined(__GNUC__)
-#define SNNC_UNLIKELY(condition) __builtin_expect(condition, 0)
-#else
-#define SNNC_UNLIKELY(condition) (condition)
-#endif
-
 /* The next loop's iterations are independent: a state's buffers are the same or apart.
  */
 #if defined(__clang__)
@@ -68,59 +56,58 @@
 #define SNNC_IVDEP
 #endif
 
+/* The next loop is unrolled whole: its bound is a small constant. */
+#if defined(__clang__)
+#define SNNC_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define SNNC_UNROLL _Pragma("GCC unroll 16")
+#else
+#define SNNC_UNROLL
+#endif
+
 /* Runs whose input and spikes take more bytes than this, which caches don't hold, use
  * streaming (non-temporal) stores. */
 #if !defined(SNNC_STREAMED_BYTES)
 #define SNNC_STREAMED_BYTES ((size_t)48 * 1024 * 1024)
 #endif
 
-/* Bytes of stack: of the tiles of a run, and of spikes that are narrowed to bytes. */
-enum { SNNC_SCRATCH_BYTES = 12 * 1024, SNNC_NARROWED_BYTES = 4 * 1024 };
+enum { SNNC_SCRATCH_BYTES = 12 * 1024 }; /* of stack, for the tiles of a run */
 
-/* A file that is included once per type says what `real` is; NAME(f) is that type's f.
- */
+/* A file that is included once per type: T(f) is that type's f. One that is included
+ * for numbers and for vectors of them says what `real` is: NAME(f) is that one's f. */
 #define SNNC_PASTE(a, b) a##_##b
 #define SNNC_EXPAND(a, b) SNNC_PASTE(a, b)
+#define T(name) SNNC_EXPAND(name, SNNC_TYPE)
 #define NAME(name) SNNC_EXPAND(name, SNNC_SUFFIX)
 
-enum { SNNC_SWEEP_STEPS = 4 }; /* of a sweep: more need more registers than there are */
+/* How a row function writes spikes: in the type of the call, as bytes, as bits (of
+ * which the strip's first is bit 0 of its byte), or not. */
+enum { SNNC_REALS, SNNC_BYTES, SNNC_BITS, SNNC_NO_SPIKES };
 
-/* One strip of n neurons: all pointers are to the first of them. x_step, spk_step and
+/* Some steps of a strip: all pointers are to its first neuron. x_step, spk_step and
  * state_step are strides in time, in elements. */
 typedef struct {
-    size_t n;
-    size_t num_steps; /* of a chain */
+    size_t n, num_steps;
+    size_t block_steps; /* that one block takes before the next block does */
     const void *x;
     void *spk;
     ptrdiff_t x_step, spk_step;
-    const void *state_in[SNNC_MAX_STATES]; /* a sweep is in place: it uses state_out */
+    int spikes;   /* SNNC_REALS and so on */
+    int streamed; /* outputs bypass the caches, where cache lines begin at the same
+                     neurons in all rows of reals */
+    const void *state_in[SNNC_MAX_STATES];
     void *state_out[SNNC_MAX_STATES];
-    ptrdiff_t state_step[SNNC_MAX_STATES]; /* of state_out, in a chain or trace */
+    int recorded; /* states are kept after each step; else all state_step are 0 */
+    ptrdiff_t state_step[SNNC_MAX_STATES]; /* of state_out */
     const void *params[SNNC_MAX_PARAMS];
 } snnc_row;
 
 typedef void snnc_row_fn(const snnc_row *row);
 
-/* How a row writes its spikes: in the type of the call, or as bytes. */
-enum { SNNC_REALS, SNNC_BYTES, SNNC_NUM_SPIKES };
-
-/* Of one model and reset, by how spikes are written, and by whether each neuron has
- * parameters of its own. NULL: the model has no such reset, or (for SNNC_NONE) the
- * undelayed one is the same as the delayed one. */
-typedef struct {
-    snnc_row_fn *step[SNNC_NUM_SPIKES][2]; /* n neurons, one step */
-    /* n neurons, SNNC_SWEEP_STEPS steps; NULL: step by step */
-    snnc_row_fn *sweep[SNNC_NUM_SPIKES][2];
-    /* With shared parameters and a delayed reset, sweeps that write the states after
-     * each of their steps; and a sweep and such a trace that write reals by
-     * streaming stores, where the spikes' cache lines begin at the same neurons in all
-     * steps. May be NULL too. */
-    snnc_row_fn *trace[SNNC_NUM_SPIKES], *stream, *stream_trace;
-    snnc_row_fn *chain[SNNC_NUM_SPIKES]; /* one neuron, num_steps steps */
-} snnc_row_fns;
-
-/* By model, reset, and whether the reset is undelayed. */
-typedef snnc_row_fns snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2];
+/* By model, reset, whether the reset is undelayed, and whether each neuron has
+ * parameters of its own (one neuron: never). NULL: the model has no such reset, or (for
+ * SNNC_NONE) the undelayed one is the same as the delayed one. */
+typedef snnc_row_fn *snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2][2];
 
 /* The same strip one step back: as NAME(adjoint) in cells/spike.h, one of each for
  * every neuron. */
@@ -140,6 +127,7 @@ typedef struct {
 } snnc_adjoint_row;
 
 /* How many steps an atan sweep takes: three states would need too many registers. */
+enum { SNNC_SWEEP_STEPS = 4 };
 #define SNNC_ATAN_SWEEP_STEPS(num_states) ((num_states) > 2 ? 1 : (int)SNNC_SWEEP_STEPS)
 
 /* The adjoint of the undelayed reset; mem is that before the step. */
@@ -190,9 +178,9 @@ typedef struct {
 
 struct snnc_isa {
     const char *name;
-    /* Used for what this table leaves out (NULL in arrays by type, or a model's row
-     * functions), and for runs of fewer than `min_neurons` neurons, where the scalar
-     * remainder of wide vectors would dominate. NULL: this table has all. */
+    /* Used for what this table leaves out (NULL in arrays by type), and for backward
+     * passes of fewer than `min_neurons` neurons, where the scalar remainder of wide
+     * vectors would dominate. NULL: this table has all. */
     const snnc_isa *fallback;
     size_t min_neurons;
     const snnc_row_table *rows[2]; /* by type: float, double */

@@ -13,7 +13,8 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 64
-#define SNNC_FEW_DOUBLES /* others gain little from AVX2 to this */
+#define SNNC_FLOATS_ONLY /* tiles and adjoints of doubles gain little from AVX2 to \
+                            this */
 #include "table.inc.h"
 
 #if defined(__clang__)

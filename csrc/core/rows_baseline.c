@@ -1,9 +1,10 @@
 /* The row functions for what every machine of this architecture can run. */
 #include "rows.h"
 
+#if defined(__GNUC__) && !defined(SNNC_ONE_ELEMENT)
 #define SNNC_VECTOR_BYTES 16
-#if defined(SNNC_HAVE_AVX2) /* which nearly all processors of the kind have */
-#define SNNC_STEP_BY_STEP
+#else
+#define SNNC_VECTOR_BYTES 0
 #endif
 #include "table.inc.h"
 

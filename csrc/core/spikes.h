@@ -1,57 +1,19 @@
-/* What becomes of a tile of spikes, bytes of 0 and 1, where no array of them is wanted:
- * bits, counts, first spikes; and non-temporal stores. Included by a stub once,
- * before store.h, with SNNC_VECTOR_BYTES set where there are the only intrinsics: they
- * do the whole vectors, and the loop after them (all there is elsewhere) the rest. */
-#include <string.h>
+/* What becomes of spikes where no array of them is wanted: bits, and of a tile of bytes
+ * of 0 and 1 also counts and first spikes. Included by a stub once, before store.h. */
+#include "vectors.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-
-/* Packs whole vectors of n spikes; returns how many spikes that were. */
-static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
+/* n neurons' bits, of which the last byte's others are zeros. */
+SNNC_INLINE void store_bits(uint8_t *p, uint64_t bits, size_t n)
 {
-    size_t i = 0;
-    for (; n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES) {
-#if SNNC_VECTOR_BYTES == 64
-        const __m512i spikes = _mm512_loadu_si512(src + i);
-        const uint64_t bits = _mm512_test_epi8_mask(spikes, spikes);
-#elif SNNC_VECTOR_BYTES == 32
-        const __m256i spikes = _mm256_loadu_si256((const __m256i *)(src + i));
-        const uint32_t bits =
-            (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(spikes, 7));
-#else
-        const __m128i spikes = _mm_loadu_si128((const __m128i *)(src + i));
-        const uint16_t bits = (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(spikes, 7));
-#endif
-        memcpy(dst + i / 8, &bits, sizeof bits);
+    SNNC_UNROLL
+    for (size_t i = 0; i < sizeof bits; i++) {
+        if (i >= n / 8)
+            break;
+        p[i] = (uint8_t)(bits >> 8 * i);
     }
-    return i;
+    if (n % 8)
+        p[n / 8] = (uint8_t)(bits >> n / 8 * 8 & ((1u << n % 8) - 1));
 }
-#else
-static size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
-{
-    (void)dst, (void)src, (void)n;
-    return 0;
-}
-#endif
-
-#if SNNC_VECTOR_BYTES == 64
-#define SNNC_STREAMED
-/* Writes a cache line by a non-temporal store if one begins there. */
-static inline void stream_line(void *dst, const void *src)
-{
-    if ((uintptr_t)dst % 64)
-        _mm512_storeu_si512(dst, _mm512_loadu_si512(src));
-    else
-        _mm512_stream_si512(dst, _mm512_loadu_si512(src));
-}
-
-/* Lines streamed before are seen before what is stored after. */
-static inline void end_stream(void)
-{
-    _mm_sfence();
-}
-#endif
 
 /* Eight bytes of 0 and 1 as bits: one product gathers them in its highest byte. */
 static uint8_t pack_eight(const uint8_t *src)
@@ -73,9 +35,12 @@ static void pack(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,
                 *to = (uint8_t)(*to | tile[i] << (bit + i));
             to++;
         }
+#if defined(SNNC_HAVE_PACK_VECTORS)
         const size_t vectors = pack_vectors(to, tile + i, n - i);
         to += vectors / 8;
-        for (i += vectors; n - i >= 8; i += 8)
+        i += vectors;
+#endif
+        for (; n - i >= 8; i += 8)
             *to++ = pack_eight(tile + i);
         if (i < n) {
             unsigned byte = 0;

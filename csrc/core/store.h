@@ -41,8 +41,9 @@ SNNC_INLINE void NAME(load_as)(real *tile, ptrdiff_t width, const void *src,
                 tile[t * width + i] = NAME(get)(src, type, t * step + i * stride);
 }
 
-static void NAME(load)(void *tile, size_t width, const void *src, snnc_type type,
-                       ptrdiff_t step, ptrdiff_t stride, size_t num_steps, size_t n)
+static void NAME(load_tile)(void *tile, size_t width, const void *src, snnc_type type,
+                            ptrdiff_t step, ptrdiff_t stride, size_t num_steps,
+                            size_t n)
 {
 #define AS(type)                                                   \
     NAME(load_as)(tile, (ptrdiff_t)width, src, type, step, stride, \
@@ -57,8 +58,8 @@ static void NAME(load)(void *tile, size_t width, const void *src, snnc_type type
 #undef AS
 }
 
-static void NAME(store)(void *dst, ptrdiff_t step, ptrdiff_t stride, const void *tile,
-                        size_t width, size_t num_steps, size_t n)
+static void NAME(store_tile)(void *dst, ptrdiff_t step, ptrdiff_t stride,
+                             const void *tile, size_t width, size_t num_steps, size_t n)
 {
     const real *const src = tile;
     real *const to = dst;
@@ -112,5 +113,5 @@ static void NAME(store_spikes)(void *dst, snnc_type type, ptrdiff_t step,
 #undef AS
 }
 
-static const snnc_tile_fns NAME(tile_fns) = {NAME(load), NAME(store),
+static const snnc_tile_fns NAME(tile_fns) = {NAME(load_tile), NAME(store_tile),
                                              NAME(store_spikes)};

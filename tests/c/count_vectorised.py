@@ -1,11 +1,9 @@
-"""Counts the row functions of object files that became vector code: all of them must.
+"""Counts the row functions of object files that are vector code: all of them must be.
 
-But for chains, which are one neuron's.
-
-A row function counts if it multiplies and compares whole vectors, and one of the backward pass if
-it stores them: of the width that the file's instruction set has on x86-64, of any width elsewhere.
-The narrowing loop counts if it converts vectors of any width, and so does a row function that
-leaves its bytes to it.
+A row function counts if it multiplies and compares whole vectors, of the width that the file's
+instruction set has on x86-64, of any width elsewhere; and one of many neurons with parameters of
+their own (the others have a loop for a single neuron too) if it does no scalar arithmetic and
+extracts no element. One of the backward pass counts if it stores whole vectors.
 """
 
 import re
@@ -13,10 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROW = (
-    r"(?:step|sweep|trace|stream)_\w+|narrowed_f64[.\w]*"
-    r"|(?:adjoint|atan_sweep|undelayed|surrogate)_\w+_f\d\d"
-)
+BACKWARD = r"(?:adjoint|atan_sweep|undelayed|surrogate)_\w+_f\d\d"
+ROW = rf"row_\w+_[01]_[01]_f\d\d|{BACKWARD}"
+SCALAR = r"\s(?:v?(?:add|sub|mul|div|u?comi|cmp\w*)s[sd]|v?pextr[bwd])\s|\sf\w+\s+[sdh]\d"
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
 
@@ -34,13 +31,11 @@ def is_vectorised(name, code, register):
     def uses(operation):
         return re.search(rf"\s{operation}\s[^\n]*{register}", code)
 
-    if name.startswith("narrowed"):
-        return re.search(r"\sv?cvttpd2dq|\sfcvtzs\s+v", code)
-    if not name.startswith(("step", "sweep", "trace", "stream")):
+    if re.fullmatch(BACKWARD, name):
         same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
         return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
-    if re.search(r"\s(?:jmp|call|b|bl)\s[^\n]*<_?narrowed", code):
-        return True
+    if not re.search(r"_[01]_0_f\d\d$", name) and re.search(SCALAR, code):
+        return False
     return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
 
 

@@ -6,8 +6,8 @@
  *                                                  with the incoming syn_inh)
  *     syn_exc = e - e r,         syn_inh = i - i r, mem = v - v r            (zero)
  *     syn_exc = e,               syn_inh = i,       mem = v                  (none) */
-SNNC_INLINE int NAME(Alpha)(real x, real *state, const real *param, int reset,
-                            int undelayed)
+SNNC_INLINE mask NAME(Alpha)(real x, real *state, const real *param, int reset,
+                             int undelayed)
 {
     const real threshold = param[0], alpha = param[1], beta = param[2], tau = param[3];
     const real r = NAME(reset_signal)(state[2], threshold);
@@ -32,6 +32,7 @@ SNNC_INLINE int NAME(Alpha)(real x, real *state, const real *param, int reset,
     return NAME(fires)(mem, threshold);
 }
 
+#if defined(SNNC_ADJOINTS)
 /* Adds the gradients of the operands of e, i and v, from their own. */
 SNNC_INLINE void NAME(Alpha_update_adjoint)(NAME(adjoint) * a, real e, real i, real v)
 {
@@ -70,3 +71,4 @@ SNNC_INLINE void NAME(Alpha_adjoint)(NAME(adjoint) * a, int reset)
         NAME(Alpha_update_adjoint)(a, -e * r, -i * r, -v * r);
     NAME(Alpha_update_adjoint)(a, e, i, v);
 }
+#endif

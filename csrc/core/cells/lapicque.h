@@ -2,8 +2,8 @@
  *
  *     v   = ((x R) q) dt + keep mem
  *     mem = v - r threshold (subtract), v - r v (zero), v (none) */
-SNNC_INLINE int NAME(Lapicque)(real x, real *state, const real *param, int reset,
-                               int undelayed)
+SNNC_INLINE mask NAME(Lapicque)(real x, real *state, const real *param, int reset,
+                                int undelayed)
 {
     const real threshold = param[0], R = param[1], q = param[2], dt = param[3],
                keep = param[4];
@@ -19,6 +19,7 @@ SNNC_INLINE int NAME(Lapicque)(real x, real *state, const real *param, int reset
     return NAME(fires)(mem, threshold);
 }
 
+#if defined(SNNC_ADJOINTS)
 /* Adds the gradients of the operands of ((x R) q) dt + keep mem, from its own, v. */
 SNNC_INLINE void NAME(Lapicque_update_adjoint)(NAME(adjoint) * a, real v)
 {
@@ -47,3 +48,4 @@ SNNC_INLINE void NAME(Lapicque_adjoint)(NAME(adjoint) * a, int reset)
     if (reset == SNNC_SUBTRACT)
         NAME(add)(&a->grad_param[0], -(u * r));
 }
+#endif

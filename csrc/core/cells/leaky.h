@@ -3,8 +3,8 @@
  *     mem = (beta mem + x) - r threshold   (subtract)
  *     mem = beta ((1 - r) mem) + x         (zero: the input survives the reset)
  *     mem = beta mem + x                   (none) */
-SNNC_INLINE int NAME(Leaky)(real x, real *state, const real *param, int reset,
-                            int undelayed)
+SNNC_INLINE mask NAME(Leaky)(real x, real *state, const real *param, int reset,
+                             int undelayed)
 {
     const real threshold = param[0], beta = param[1], graded = param[2];
     const real r = NAME(reset_signal)(state[0], threshold);
@@ -13,17 +13,18 @@ SNNC_INLINE int NAME(Leaky)(real x, real *state, const real *param, int reset,
     if (reset == SNNC_SUBTRACT)
         mem = (beta * mem + x) - r * threshold;
     else if (reset == SNNC_ZERO)
-        mem = beta * (((real)1 - r) * mem) + x;
+        mem = beta * (((scalar)1 - r) * mem) + x;
     else
         mem = beta * mem + x;
-    const int fired = NAME(fires)(mem, threshold);
+    const mask fired = NAME(fires)(mem, threshold);
     if (undelayed)
-        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired) * graded, graded, r,
+        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired) * graded / graded, r,
                                     threshold, reset);
     state[0] = mem;
     return fired;
 }
 
+#if defined(SNNC_ADJOINTS)
 SNNC_INLINE void NAME(Leaky_adjoint)(NAME(adjoint) * a, int reset)
 {
     const real beta = a->param[1], mem = a->state[0];
@@ -45,3 +46,4 @@ SNNC_INLINE void NAME(Leaky_adjoint)(NAME(adjoint) * a, int reset)
     if (reset == SNNC_SUBTRACT)
         NAME(add)(&a->grad_param[0], -(u * r));
 }
+#endif

@@ -7,28 +7,29 @@
  *
  * and tests, v > threshold, which sets v = v_reset and ref = num_ref: after integrating
  * where the reset is undelayed, else before. */
-SNNC_INLINE int NAME(LIF)(real x, real *state, const real *param, int reset,
-                          int undelayed)
+SNNC_INLINE mask NAME(LIF)(real x, real *state, const real *param, int reset,
+                           int undelayed)
 {
     const real threshold = param[0], v_rest = param[1], v_reset = param[2],
                R = param[3], k = param[4], num_ref = param[5];
     real v = state[0], ref = state[1];
-    int fired = 0;
+    const real zero = {0};
+    mask fired = {0};
 
     (void)reset;
     if (!undelayed) {
         fired = NAME(fires)(v, threshold);
-        v = fired ? v_reset : v;
-        ref = fired ? num_ref : ref;
+        v = NAME(select)(fired, v_reset, v);
+        ref = NAME(select)(fired, num_ref, ref);
     }
-    const int skips = SNNC_UNLIKELY(ref > 0);
+    const mask skips = NAME(greater)(ref, zero);
     const real integrated = v + ((v_rest - v) + R * x) * k;
-    v = skips ? v_reset : integrated;
-    ref = skips ? ref - 1 : ref;
+    v = NAME(select)(skips, v_reset, integrated);
+    ref = NAME(select)(skips, ref - (scalar)1, ref);
     if (undelayed) {
         fired = NAME(fires)(v, threshold);
-        v = fired ? v_reset : v;
-        ref = fired ? num_ref : ref;
+        v = NAME(select)(fired, v_reset, v);
+        ref = NAME(select)(fired, num_ref, ref);
     }
     state[0] = v;
     state[1] = ref;

@@ -1,33 +1,28 @@
 /* What the cells share: the firing condition, the reset that follows its spike within
- * the step, and the adjoint of both. Included once per type; knows nothing of arrays.
- */
+ * the step, and the adjoint of both. Cells are written once for numbers and vectors of
+ * them: `real` is one or the other, `mask` what comparisons of it give, `scalar` the
+ * type of constants; greater, select and spike are given with them. They know nothing
+ * of arrays. */
 
-/* H(mem - threshold): 1 if positive, else 0, also for NaN. As differences underflow
- * gradually, one is positive exactly if mem > threshold, which saves computing it. */
-SNNC_INLINE int NAME(fires)(real mem, real threshold)
+/* H(mem - threshold): where positive, not for NaN. As differences underflow gradually,
+ * one is positive exactly if mem > threshold, which saves computing it. */
+SNNC_INLINE mask NAME(fires)(real mem, real threshold)
 {
-    return mem > threshold;
+    return NAME(greater)(mem, threshold);
 }
 
-/* The same as a number. */
-SNNC_INLINE real NAME(spike)(int fired)
-{
-    return fired ? (real)1 : (real)0;
-}
-
-/* H as a factor. Written as !fires: GCC inverts the condition in sweeps otherwise, and
- * compares twice a step. */
+/* H as a factor. */
 SNNC_INLINE real NAME(reset_signal)(real mem, real threshold)
 {
-    return !NAME(fires)(mem, threshold) ? (real)0 : (real)1;
+    return NAME(spike)(NAME(fires)(mem, threshold));
 }
 
-/* mem after the undelayed reset: of a neuron that fired and had not been reset already.
- * A reset without a spike (d = -1) undoes itself, as in snnTorch. */
-SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real graded, real r,
-                                       real threshold, int reset)
+/* mem after the undelayed reset: of a neuron that fired (spk is 1) and had not been
+ * reset already. A reset without a spike (d = -1) undoes itself, as in snnTorch. */
+SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real r, real threshold,
+                                       int reset)
 {
-    const real d = spk / graded - r;
+    const real d = spk - r;
     if (reset == SNNC_SUBTRACT)
         return mem - d * threshold;
     if (reset == SNNC_ZERO)
@@ -35,6 +30,7 @@ SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real graded, real r,
     return mem;
 }
 
+#if defined(SNNC_ADJOINTS)
 /* The adjoint of a step of one neuron. "Gradient" is that of the loss with respect
  * to the thing named. Reset signals are constants, as in snnTorch. */
 typedef struct {
@@ -80,3 +76,4 @@ SNNC_INLINE real NAME(undelayed_adjoint)(real grad_mem, real mem, real threshold
     }
     return grad_mem + w * d;
 }
+#endif

@@ -3,8 +3,8 @@
  *     syn = alpha syn + x
  *     v   = beta mem + syn
  *     mem = v - r threshold (subtract), v - v r (zero: syn stays), v (none) */
-SNNC_INLINE int NAME(Synaptic)(real x, real *state, const real *param, int reset,
-                               int undelayed)
+SNNC_INLINE mask NAME(Synaptic)(real x, real *state, const real *param, int reset,
+                                int undelayed)
 {
     const real threshold = param[0], alpha = param[1], beta = param[2];
     const real r = NAME(reset_signal)(state[1], threshold);
@@ -15,15 +15,15 @@ SNNC_INLINE int NAME(Synaptic)(real x, real *state, const real *param, int reset
         mem = mem - r * threshold;
     else if (reset == SNNC_ZERO)
         mem = mem - mem * r;
-    const int fired = NAME(fires)(mem, threshold);
+    const mask fired = NAME(fires)(mem, threshold);
     if (undelayed)
-        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired), (real)1, r, threshold,
-                                    reset);
+        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired), r, threshold, reset);
     state[0] = syn;
     state[1] = mem;
     return fired;
 }
 
+#if defined(SNNC_ADJOINTS)
 SNNC_INLINE void NAME(Synaptic_adjoint)(NAME(adjoint) * a, int reset)
 {
     const real alpha = a->param[1], beta = a->param[2], syn = a->state[0],
@@ -52,3 +52,4 @@ SNNC_INLINE void NAME(Synaptic_adjoint)(NAME(adjoint) * a, int reset)
     if (reset == SNNC_SUBTRACT)
         NAME(add)(&a->grad_param[0], -(u * r));
 }
+#endif

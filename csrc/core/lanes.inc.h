@@ -1,0 +1,138 @@
+/* Vectors of one type: what every instruction set shares, and what it needs where it
+ * has no intrinsics (vectors.h). Included by a stub once per type. */
+#include "numbers.inc.h"
+
+#if SNNC_VECTOR_BYTES
+#define LANE(v, i) (v)[i]
+#else
+#define LANE(v, i) (v)
+#endif
+
+SNNC_INLINE T(vec) T(load)(const scalar *p)
+{
+    T(vec) v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+SNNC_INLINE void T(store)(scalar *p, T(vec) v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+SNNC_INLINE T(vec) T(broadcast)(scalar value)
+{
+    const T(vec) zero = {0};
+    return value - zero; /* which is value, and not a sum: -0 + 0 is 0 */
+}
+
+#if !SNNC_VECTOR_BYTES
+SNNC_INLINE int T(greater_vec)(scalar a, scalar b)
+{
+    return T(greater)(a, b);
+}
+
+SNNC_INLINE scalar T(select_vec)(int chosen, scalar a, scalar b)
+{
+    return T(select)(chosen, a, b);
+}
+
+SNNC_INLINE scalar T(spike_vec)(int fired)
+{
+    return T(spike)(fired);
+}
+#elif !defined(SNNC_HAVE_MASKS)
+SNNC_INLINE T(vec_mask) T(greater_vec)(T(vec) a, T(vec) b)
+{
+    T(vec_mask) m = a > b;
+    SNNC_FIX_MASK(m);
+    return m;
+}
+
+SNNC_INLINE T(vec) T(select_vec)(T(vec_mask) chosen, T(vec) a, T(vec) b)
+{
+    return (T(vec))((chosen & (T(vec_mask))a) | (~chosen & (T(vec_mask))b));
+}
+
+SNNC_INLINE T(vec) T(spike_vec)(T(vec_mask) fired)
+{
+    return (T(vec))(fired & (T(vec_mask))T(broadcast)(1));
+}
+#endif
+
+#if !defined(SNNC_HAVE_PARTS)
+SNNC_INLINE T(vec) T(load_part)(const scalar *p, size_t n)
+{
+    T(vec) v = {0};
+    SNNC_UNROLL
+    for (int i = 0; i < T(LANES); i++)
+        LANE(v, i) = (size_t)i < n ? p[i] : 0;
+    return v;
+}
+
+SNNC_INLINE void T(store_part)(scalar *p, T(vec) v, size_t n)
+{
+    SNNC_UNROLL
+    for (int i = 0; i < T(LANES); i++)
+        if ((size_t)i < n)
+            p[i] = LANE(v, i);
+}
+#endif
+
+#if !defined(SNNC_HAVE_BITS)
+SNNC_INLINE uint64_t T(bits)(T(vec_mask) m)
+{
+    uint64_t bits = 0;
+    SNNC_UNROLL
+    for (int i = 0; i < T(LANES); i++)
+        bits |= (uint64_t)(LANE(m, i) & 1) << i;
+    return bits;
+}
+#endif
+
+#if !defined(SNNC_HAVE_STREAM)
+SNNC_INLINE void T(stream)(scalar *p, T(vec) v)
+{
+    T(store)(p, v);
+}
+#endif
+
+SNNC_INLINE uint64_t T(all_bits)(const T(vec_mask) * m, int count)
+{
+    uint64_t bits = 0;
+    SNNC_UNROLL
+    for (int v = 0; v < count; v++)
+        bits |= T(bits)(m[v]) << v * T(LANES);
+    return bits;
+}
+
+#if !defined(SNNC_HAVE_BYTES)
+SNNC_INLINE void T(store_bytes)(uint8_t *p, const T(vec_mask) * m, int count)
+{
+    store_bits_as_bytes(p, T(all_bits)(m, count), (size_t)count * T(LANES));
+}
+#endif
+
+/* How many of the first n lanes of several vectors are in vector v. */
+SNNC_INLINE size_t T(in_vector)(size_t n, int v)
+{
+    const size_t before = (size_t)v * T(LANES);
+    return n <= before ? 0 : n - before < T(LANES) ? n - before : T(LANES);
+}
+
+/* Vector v of several; `part`: of which only n lanes exist. */
+SNNC_INLINE T(vec) T(load_lanes)(const scalar *p, size_t n, int v, int part)
+{
+    p += v * T(LANES);
+    return part ? T(load_part)(p, T(in_vector)(n, v)) : T(load)(p);
+}
+
+SNNC_INLINE void T(store_lanes)(scalar *p, T(vec) value, size_t n, int v, int part)
+{
+    p += v * T(LANES);
+    if (part)
+        T(store_part)(p, value, T(in_vector)(n, v));
+    else
+        T(store)(p, value);
+}
+#undef LANE

@@ -1,0 +1,61 @@
+/* Vectors of both types for one instruction set: what GCC's and Clang's vector types
+ * lack. Included by a stub once, in its target region, with SNNC_VECTOR_BYTES set: 64
+ * is AVX-512, 32 AVX2, 16 any other; 0: one element a vector, for other compilers. The
+ * headers of the instruction sets have the only intrinsics:
+ *
+ * greater              a mask: where a > b
+ * select               where a mask says so, a; else b
+ * spike                where a mask says so, 1; else 0
+ * load_part, store_part   the first n lanes, at most all; the others are zeros
+ * stream               a store past the caches, where a cache line begins at p
+ * end_stream           what was streamed is seen before what is stored after
+ * bits                 one bit a lane, of the first lane the least significant
+ * store_bytes          the lanes of some masks as bytes of 0 and 1
+ * store_bits_as_bytes  n such bytes from their bits
+ * pack_vectors         whole vectors of n such bytes to bits; returns how many bytes
+ *
+ * What they leave out (SNNC_HAVE_...) is in lanes.inc.h, for every processor. */
+#include <string.h>
+
+#if SNNC_VECTOR_BYTES
+typedef float vec_f32 __attribute__((vector_size(SNNC_VECTOR_BYTES)));
+typedef double vec_f64 __attribute__((vector_size(SNNC_VECTOR_BYTES)));
+#else
+typedef float vec_f32;
+typedef double vec_f64;
+#endif
+#if SNNC_VECTOR_BYTES == 64
+typedef uint16_t vec_mask_f32; /* one bit a lane */
+typedef uint8_t vec_mask_f64;
+#elif SNNC_VECTOR_BYTES
+typedef int32_t vec_mask_f32 __attribute__((vector_size(SNNC_VECTOR_BYTES)));
+typedef int64_t vec_mask_f64 __attribute__((vector_size(SNNC_VECTOR_BYTES)));
+#else
+typedef int vec_mask_f32, vec_mask_f64;
+#endif
+enum {
+    LANES_f32 = sizeof(vec_f32) / sizeof(float),
+    LANES_f64 = sizeof(vec_f64) / sizeof(double)
+};
+
+#if SNNC_VECTOR_BYTES == 64
+#include "vectors/avx512.h"
+#elif SNNC_VECTOR_BYTES == 32
+#include "vectors/avx2.h"
+#elif SNNC_VECTOR_BYTES == 16 && defined(__SSE2__)
+#include "vectors/sse2.h"
+#elif SNNC_VECTOR_BYTES == 16 && defined(__aarch64__)
+#include "vectors/neon.h"
+#endif
+
+#if !defined(SNNC_FIX_MASK)
+#define SNNC_FIX_MASK(m) ((void)0)
+#endif
+#if SNNC_VECTOR_BYTES != 64
+#include "vectors/bytes.h"
+#endif
+#if !defined(SNNC_HAVE_STREAM)
+SNNC_INLINE void end_stream(void)
+{
+}
+#endif

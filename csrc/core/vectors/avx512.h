@@ -1,0 +1,114 @@
+/* vectors.h for AVX-512 (F, BW, DQ, VL). */
+#include <immintrin.h>
+
+#define SNNC_HAVE_PARTS
+#define SNNC_HAVE_MASKS
+#define SNNC_HAVE_BITS
+#define SNNC_HAVE_STREAM
+#define SNNC_HAVE_PACK_VECTORS
+
+SNNC_INLINE uint64_t first_bits(size_t n)
+{
+    return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
+}
+
+SNNC_INLINE vec_f32 load_part_f32(const float *p, size_t n)
+{
+    return (vec_f32)_mm512_maskz_loadu_ps((__mmask16)first_bits(n), p);
+}
+
+SNNC_INLINE vec_f64 load_part_f64(const double *p, size_t n)
+{
+    return (vec_f64)_mm512_maskz_loadu_pd((__mmask8)first_bits(n), p);
+}
+
+SNNC_INLINE void store_part_f32(float *p, vec_f32 v, size_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)first_bits(n), (__m512)v);
+}
+
+SNNC_INLINE void store_part_f64(double *p, vec_f64 v, size_t n)
+{
+    _mm512_mask_storeu_pd(p, (__mmask8)first_bits(n), (__m512d)v);
+}
+
+SNNC_INLINE void stream_f32(float *p, vec_f32 v)
+{
+    if ((uintptr_t)p % 64)
+        _mm512_storeu_ps(p, (__m512)v);
+    else
+        _mm512_stream_ps(p, (__m512)v);
+}
+
+SNNC_INLINE void stream_f64(double *p, vec_f64 v)
+{
+    if ((uintptr_t)p % 64)
+        _mm512_storeu_pd(p, (__m512d)v);
+    else
+        _mm512_stream_pd(p, (__m512d)v);
+}
+
+SNNC_INLINE void end_stream(void)
+{
+    _mm_sfence();
+}
+
+SNNC_INLINE vec_mask_f32 greater_vec_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+}
+
+SNNC_INLINE vec_mask_f64 greater_vec_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GT_OQ);
+}
+
+SNNC_INLINE vec_f32 select_vec_f32(vec_mask_f32 chosen, vec_f32 a, vec_f32 b)
+{
+    return (vec_f32)_mm512_mask_blend_ps(chosen, (__m512)b, (__m512)a);
+}
+
+SNNC_INLINE vec_f64 select_vec_f64(vec_mask_f64 chosen, vec_f64 a, vec_f64 b)
+{
+    return (vec_f64)_mm512_mask_blend_pd(chosen, (__m512d)b, (__m512d)a);
+}
+
+SNNC_INLINE vec_f32 spike_vec_f32(vec_mask_f32 fired)
+{
+    return (vec_f32)_mm512_maskz_mov_ps(fired, _mm512_set1_ps(1));
+}
+
+SNNC_INLINE vec_f64 spike_vec_f64(vec_mask_f64 fired)
+{
+    return (vec_f64)_mm512_maskz_mov_pd(fired, _mm512_set1_pd(1));
+}
+
+SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)
+{
+    return m;
+}
+
+SNNC_INLINE uint64_t bits_f64(vec_mask_f64 m)
+{
+    return m;
+}
+
+SNNC_INLINE void store_bits_as_bytes(uint8_t *p, uint64_t bits, size_t n)
+{
+    const __m512i bytes = _mm512_maskz_set1_epi8(bits, 1);
+    if (n == 64)
+        _mm512_storeu_si512(p, bytes);
+    else
+        _mm512_mask_storeu_epi8(p, first_bits(n), bytes);
+}
+
+SNNC_INLINE size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= 64; i += 64) {
+        const __m512i spikes = _mm512_loadu_si512(src + i);
+        const uint64_t bits = _mm512_test_epi8_mask(spikes, spikes);
+        memcpy(dst + i / 8, &bits, sizeof bits);
+    }
+    return i;
+}

@@ -1,0 +1,61 @@
+/* vectors.h for SSE2, which every x86-64 has. */
+#include <emmintrin.h>
+
+#define SNNC_HAVE_BITS
+#define SNNC_HAVE_BYTES
+#define SNNC_HAVE_PACK_VECTORS
+
+/* Hides from GCC that a mask is a comparison's: it has no select by those of doubles
+ * there, and 12 fails for it. */
+#if !defined(__clang__)
+#define SNNC_FIX_MASK(m) __asm__("" : "+x"(m))
+#endif
+
+SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)
+{
+    return (uint64_t)(unsigned)_mm_movemask_ps((__m128)m);
+}
+
+SNNC_INLINE uint64_t bits_f64(vec_mask_f64 m)
+{
+    return (uint64_t)(unsigned)_mm_movemask_pd((__m128d)m);
+}
+
+SNNC_INLINE void store_words(uint8_t *p, __m128i low, __m128i high, int count)
+{
+    const __m128i bytes = _mm_and_si128(_mm_packs_epi16(low, high), _mm_set1_epi8(1));
+    if (count == 16)
+        _mm_storeu_si128((__m128i *)p, bytes);
+    else
+        _mm_storel_epi64((__m128i *)p, bytes);
+}
+
+SNNC_INLINE void store_bytes_f32(uint8_t *p, const vec_mask_f32 *m, int count)
+{
+    const __m128i low = _mm_packs_epi32((__m128i)m[0], (__m128i)m[1]);
+    if (count == 4)
+        store_words(p, low, _mm_packs_epi32((__m128i)m[2], (__m128i)m[3]), 16);
+    else
+        store_words(p, low, low, 8);
+}
+
+SNNC_INLINE void store_bytes_f64(uint8_t *p, const vec_mask_f64 *m, int count)
+{
+    const __m128i low = _mm_packs_epi32((__m128i)m[0], (__m128i)m[1]);
+    const __m128i high = _mm_packs_epi32((__m128i)m[2], (__m128i)m[3]);
+    /* Each lane is two equal words now, of which packing leaves two equal bytes. */
+    const __m128i words = _mm_packs_epi32(low, high);
+    (void)count;
+    store_words(p, words, words, 8);
+}
+
+SNNC_INLINE size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= 16; i += 16) {
+        const __m128i spikes = _mm_loadu_si128((const __m128i *)(src + i));
+        const uint16_t bits = (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(spikes, 7));
+        memcpy(dst + i / 8, &bits, sizeof bits);
+    }
+    return i;
+}
