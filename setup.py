@@ -20,7 +20,7 @@ if sys.platform == "win32":
     flags = ["/O2", "/std:c11", "/fp:precise"]
 else:
     flags = (
-        "-std=c11 -O3 -ffp-contract=off -fno-trapping-math -fno-math-errno -fvisibility=hidden"
+        "-std=c11 -O2 -ffp-contract=off -fno-trapping-math -fno-math-errno -fvisibility=hidden"
         # Debug information would be most of the wheel, unwind tables of row functions 25 kB.
         " -g0 -fno-asynchronous-unwind-tables"
     ).split()
