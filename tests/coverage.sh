@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 build=${1:-$root/tests/c/build/coverage}
-measured="--coverage -O1 -fprofile-update=atomic -DSNNC_STREAMED_BYTES=1"
+measured="--coverage -O1 -fprofile-update=atomic -DSNNC_STREAMED_BYTES=1 -DSNNC_SMALL_RUN=0"
 rm -rf "$build"
 mkdir -p "$build/tree"
 

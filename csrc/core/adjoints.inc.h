@@ -32,9 +32,9 @@ SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
  * default surrogate and one value of each parameter for all neurons. All is read before
  * anything is written: the upstream gradient of a spike or state may be overwritten by
  * the gradient of the same step's input. */
-SNNC_INLINE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
-                                     int num_states, int num_params, int reset,
-                                     int parameters, int atan_sweep, int steps)
+SNNC_TEMPLATE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
+                                       int num_states, int num_params, int reset,
+                                       int parameters, int atan_sweep, int steps)
 {
     const size_t n = row->n;
     const real *x[SNNC_SWEEP_STEPS], *grad_spk[SNNC_SWEEP_STEPS],

@@ -27,7 +27,6 @@ enum {
     TILE_STEPS = 16,           /* of a transposed tile: a cache line of float */
     BLOCK_STEPS = 4,           /* of a block, usually; and how many neurons are few: */
     FEW_NEURONS = 256,         /* see block_steps */
-    SMALL_RUN = 32 * 1024,     /* neuron-steps that don't pay for planning */
     MIN_CONTIGUOUS = 64,       /* fewer contiguous neurons go through a tile */
 
     CACHE_LINE = 64 /* bytes */
@@ -681,7 +680,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
     const size_t at = per_neuron ? n0 % call->period : 0;
     snnc_row row;
 
-    if ((n > 1 && num_steps > 1 && n * num_steps > SMALL_RUN) || !call->spk.data ||
+    if ((n > 1 && num_steps > 1 && n * num_steps > SNNC_SMALL_RUN) || !call->spk.data ||
         call->x.strides || call->spk.strides || call->x_type != call->type ||
         (call->spk_type != call->type && !bytes) || (call->graded && !bytes) ||
         call->bits || call->count || call->first_spike || call->rivals ||

@@ -44,6 +44,14 @@
 #define SNNC_NOINLINE static __attribute__((noinline))
 #endif
 
+/* The loops over neurons are templates: inlined where their arguments are constants.
+ * SNNC_NO_TEMPLATES: called with them, so that sanitizers have less to compile. */
+#if defined(SNNC_NO_TEMPLATES)
+#define SNNC_TEMPLATE SNNC_NOINLINE
+#else
+#define SNNC_TEMPLATE SNNC_INLINE
+#endif
+
 /* The next loop's iterations are independent: a state's buffers are the same or apart.
  */
 #if defined(__clang__)
@@ -69,6 +77,11 @@
  * streaming (non-temporal) stores. */
 #if !defined(SNNC_STREAMED_BYTES)
 #define SNNC_STREAMED_BYTES ((size_t)48 * 1024 * 1024)
+#endif
+
+/* Runs of more neuron-steps than this pay for a plan (engine.c). */
+#if !defined(SNNC_SMALL_RUN)
+#define SNNC_SMALL_RUN ((size_t)32 * 1024)
 #endif
 
 enum { SNNC_SCRATCH_BYTES = 12 * 1024 }; /* of stack, for the tiles of a run */

@@ -154,8 +154,8 @@ SNNC_INLINE void T(chain)(const snnc_row *row, int model, int num_states,
     }
 }
 
-SNNC_INLINE void T(run)(const snnc_row *row, int model, int num_states, int num_params,
-                        int reset, int undelayed, int per_neuron)
+SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
+                          int num_params, int reset, int undelayed, int per_neuron)
 {
     const int count = BLOCK_VECTORS(num_states);
     T(vec) shared[SNNC_MAX_PARAMS];
@@ -165,7 +165,8 @@ SNNC_INLINE void T(run)(const snnc_row *row, int model, int num_states, int num_
      * cache line, and after the last. */
     const size_t past = (uintptr_t)row->spk / sizeof(scalar) % (64 / sizeof(scalar));
     const size_t lead = row->streamed && past ? 64 / sizeof(scalar) - past : 0;
-    const size_t head = lead < n ? lead : n, end = n - (n - head) % width;
+    const size_t head = lead % width < n ? lead % width : n,
+                 end = n - (n - head) % width;
 
     if (n == 1 && !per_neuron) {
         T(chain)(row, model, num_states, num_params, reset, undelayed);
