@@ -2,8 +2,9 @@
 
 A row function counts if it multiplies and compares whole vectors, of the width that the file's
 instruction set has on x86-64, of any width elsewhere; and one of many neurons with parameters of
-their own (the others have a loop for a single neuron too) if it does no scalar arithmetic and
-extracts no element. One of the backward pass counts if it stores whole vectors.
+their own (the others have a loop for a single neuron too) if its scalar arithmetic and extracts of
+elements are few: those of a row's last double. One of the backward pass counts if it stores whole
+vectors.
 """
 
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 BACKWARD = r"(?:adjoint|atan_sweep|undelayed|surrogate)_\w+_f\d\d"
 ROW = rf"row_\w+_[01]_[01]_f\d\d|{BACKWARD}"
 SCALAR = r"\s(?:v?(?:add|sub|mul|div|u?comi|cmp\w*)s[sd]|v?pextr[bwd])\s|\sf\w+\s+[sdh]\d"
+VECTOR = r"\s(?:v?(?:add|sub|mul|div|cmp\w*)p[sd]|f(?:add|sub|mul|div|cm\w+))\s[^\n]*{}"
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
 
@@ -34,8 +36,10 @@ def is_vectorised(name, code, register):
     if re.fullmatch(BACKWARD, name):
         same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
         return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
-    if not re.search(r"_[01]_0_f\d\d$", name) and re.search(SCALAR, code):
-        return False
+    if not re.search(r"_[01]_0_f\d\d$", name):
+        vector = re.findall(VECTOR.format(register), code)
+        if 4 * len(re.findall(SCALAR, code)) > len(vector):
+            return False
     return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
 
 
