@@ -26,22 +26,7 @@ SNNC_INLINE T(vec) T(broadcast)(scalar value)
     return value - zero; /* which is value, and not a sum: -0 + 0 is 0 */
 }
 
-#if !SNNC_VECTOR_BYTES
-SNNC_INLINE int T(greater_vec)(scalar a, scalar b)
-{
-    return T(greater)(a, b);
-}
-
-SNNC_INLINE scalar T(select_vec)(int chosen, scalar a, scalar b)
-{
-    return T(select)(chosen, a, b);
-}
-
-SNNC_INLINE scalar T(spike_vec)(int fired)
-{
-    return T(spike)(fired);
-}
-#elif !defined(SNNC_HAVE_MASKS)
+#if SNNC_VECTOR_BYTES && !defined(SNNC_HAVE_MASKS)
 SNNC_INLINE T(vec_mask) T(greater_vec)(T(vec) a, T(vec) b)
 {
     T(vec_mask) m = a > b;
@@ -90,12 +75,16 @@ SNNC_INLINE uint64_t T(bits)(T(vec_mask) m)
 }
 #endif
 
-#if !defined(SNNC_HAVE_STREAM)
 SNNC_INLINE void T(stream)(scalar *p, T(vec) v)
 {
+#if defined(SNNC_STREAM)
+    if ((uintptr_t)p % sizeof v == 0) {
+        SNNC_STREAM(p, v);
+        return;
+    }
+#endif
     T(store)(p, v);
 }
-#endif
 
 SNNC_INLINE uint64_t T(all_bits)(const T(vec_mask) * m, int count)
 {

@@ -196,7 +196,7 @@ SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
         T(move_on)(&at, row, steps, num_states);
     }
     if (row->streamed)
-        end_stream();
+        SNNC_END_STREAM();
 }
 
 /* The row functions and their table: one for each model, reset, and whether that is

@@ -35,10 +35,11 @@ static void pack(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,
                 *to = (uint8_t)(*to | tile[i] << (bit + i));
             to++;
         }
-#if defined(SNNC_HAVE_PACK_VECTORS)
-        const size_t vectors = pack_vectors(to, tile + i, n - i);
-        to += vectors / 8;
-        i += vectors;
+#if defined(SNNC_HAVE_BITS_OF_BYTES)
+        for (; n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES) {
+            store_bits(to, bits_of_bytes(tile + i), SNNC_VECTOR_BYTES);
+            to += SNNC_VECTOR_BYTES / 8;
+        }
 #endif
         for (; n - i >= 8; i += 8)
             *to++ = pack_eight(tile + i);

@@ -19,11 +19,15 @@
 #undef mask
 #undef real
 
+#if SNNC_VECTOR_BYTES
 #define real T(vec)
 #define mask T(vec_mask)
 #define SNNC_SUFFIX T(vec)
 #include "cells.h"
-#include "rows.inc.h"
-#undef SNNC_SUFFIX
 #undef mask
 #undef real
+#else
+#define SNNC_SUFFIX SNNC_TYPE
+#endif
+#include "rows.inc.h"
+#undef SNNC_SUFFIX

@@ -7,12 +7,12 @@
  * select               where a mask says so, a; else b
  * spike                where a mask says so, 1; else 0
  * load_part, store_part   the first n lanes, at most all; the others are zeros
- * stream               a store past the caches, where a cache line begins at p
- * end_stream           what was streamed is seen before what is stored after
+ * SNNC_STREAM          a store past the caches, of a whole vector to an aligned place
+ * SNNC_END_STREAM      what was streamed is seen before what is stored after
  * bits                 one bit a lane, of the first lane the least significant
  * store_bytes          the lanes of some masks as bytes of 0 and 1
  * store_bits_as_bytes  n such bytes from their bits
- * pack_vectors         whole vectors of n such bytes to bits; returns how many bytes
+ * bits_of_bytes        a vector of such bytes as bits
  *
  * What they leave out (SNNC_HAVE_...) is in lanes.inc.h, for every processor. */
 #include <string.h>
@@ -54,8 +54,6 @@ enum {
 #if SNNC_VECTOR_BYTES != 64
 #include "vectors/bytes.h"
 #endif
-#if !defined(SNNC_HAVE_STREAM)
-SNNC_INLINE void end_stream(void)
-{
-}
+#if !defined(SNNC_END_STREAM)
+#define SNNC_END_STREAM() ((void)0)
 #endif

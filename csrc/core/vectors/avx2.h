@@ -2,32 +2,23 @@
 #include <immintrin.h>
 
 #define SNNC_HAVE_PARTS
-#define SNNC_HAVE_STREAM
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
-#define SNNC_HAVE_PACK_VECTORS
+#define SNNC_HAVE_BITS_OF_BYTES
+#define SNNC_STREAM(p, v) _mm256_stream_si256((void *)(p), (__m256i)(v))
+#define SNNC_END_STREAM() _mm_sfence()
 
-/* Masks of the first n lanes, of 4 or 8 bytes. */
-SNNC_INLINE __m256i first_lanes_f32(size_t n)
-{
-    static const int32_t edge[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    return _mm256_loadu_si256((const __m256i *)(edge + 8 - n));
-}
-
-SNNC_INLINE __m256i first_lanes_f64(size_t n)
-{
-    static const int64_t edge[8] = {-1, -1, -1, -1};
-    return _mm256_loadu_si256((const __m256i *)(edge + 4 - n));
-}
-
+/* Lanes are moved as floats, of which a double is two. */
 SNNC_INLINE vec_f32 load_part_f32(const float *p, size_t n)
 {
-    return (vec_f32)_mm256_maskload_ps(p, first_lanes_f32(n));
+    static const int32_t edge[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const __m256i first = _mm256_loadu_si256((const __m256i *)(edge + 8 - n));
+    return (vec_f32)_mm256_maskload_ps(p, first);
 }
 
 SNNC_INLINE vec_f64 load_part_f64(const double *p, size_t n)
 {
-    return (vec_f64)_mm256_maskload_pd(p, first_lanes_f64(n));
+    return (vec_f64)load_part_f32((const float *)p, 2 * n);
 }
 
 /* Not by a masked store, which AMD's processors do slowly. */
@@ -54,39 +45,7 @@ SNNC_INLINE void store_part_f32(float *p, vec_f32 v, size_t n)
 
 SNNC_INLINE void store_part_f64(double *p, vec_f64 v, size_t n)
 {
-    __m128d left = _mm256_castpd256_pd128((__m256d)v);
-    if (n >= 4) {
-        _mm256_storeu_pd(p, (__m256d)v);
-        return;
-    }
-    if (n & 2) {
-        _mm_storeu_pd(p, left);
-        left = _mm256_extractf128_pd((__m256d)v, 1);
-        p += 2;
-    }
-    if (n & 1)
-        _mm_store_sd(p, left);
-}
-
-SNNC_INLINE void stream_f32(float *p, vec_f32 v)
-{
-    if ((uintptr_t)p % 32)
-        _mm256_storeu_ps(p, (__m256)v);
-    else
-        _mm256_stream_ps(p, (__m256)v);
-}
-
-SNNC_INLINE void stream_f64(double *p, vec_f64 v)
-{
-    if ((uintptr_t)p % 32)
-        _mm256_storeu_pd(p, (__m256d)v);
-    else
-        _mm256_stream_pd(p, (__m256d)v);
-}
-
-SNNC_INLINE void end_stream(void)
-{
-    _mm_sfence();
+    store_part_f32((float *)p, (vec_f32)v, 2 * n);
 }
 
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)
@@ -146,14 +105,8 @@ SNNC_INLINE void store_bytes_f64(uint8_t *p, const vec_mask_f64 *m, int count)
         _mm_storel_epi64((__m128i *)p, bytes_of(narrow_f32(low, low)));
 }
 
-SNNC_INLINE size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
+SNNC_INLINE uint64_t bits_of_bytes(const uint8_t *p)
 {
-    size_t i = 0;
-    for (; n - i >= 32; i += 32) {
-        const __m256i spikes = _mm256_loadu_si256((const __m256i *)(src + i));
-        const uint32_t bits =
-            (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(spikes, 7));
-        memcpy(dst + i / 8, &bits, sizeof bits);
-    }
-    return i;
+    const __m256i spikes = _mm256_loadu_si256((const __m256i *)p);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(spikes, 7));
 }

@@ -4,8 +4,9 @@
 #define SNNC_HAVE_PARTS
 #define SNNC_HAVE_MASKS
 #define SNNC_HAVE_BITS
-#define SNNC_HAVE_STREAM
-#define SNNC_HAVE_PACK_VECTORS
+#define SNNC_HAVE_BITS_OF_BYTES
+#define SNNC_STREAM(p, v) _mm512_stream_si512((void *)(p), (__m512i)(v))
+#define SNNC_END_STREAM() _mm_sfence()
 
 SNNC_INLINE uint64_t first_bits(size_t n)
 {
@@ -30,27 +31,6 @@ SNNC_INLINE void store_part_f32(float *p, vec_f32 v, size_t n)
 SNNC_INLINE void store_part_f64(double *p, vec_f64 v, size_t n)
 {
     _mm512_mask_storeu_pd(p, (__mmask8)first_bits(n), (__m512d)v);
-}
-
-SNNC_INLINE void stream_f32(float *p, vec_f32 v)
-{
-    if ((uintptr_t)p % 64)
-        _mm512_storeu_ps(p, (__m512)v);
-    else
-        _mm512_stream_ps(p, (__m512)v);
-}
-
-SNNC_INLINE void stream_f64(double *p, vec_f64 v)
-{
-    if ((uintptr_t)p % 64)
-        _mm512_storeu_pd(p, (__m512d)v);
-    else
-        _mm512_stream_pd(p, (__m512d)v);
-}
-
-SNNC_INLINE void end_stream(void)
-{
-    _mm_sfence();
 }
 
 SNNC_INLINE vec_mask_f32 greater_vec_f32(vec_f32 a, vec_f32 b)
@@ -102,13 +82,8 @@ SNNC_INLINE void store_bits_as_bytes(uint8_t *p, uint64_t bits, size_t n)
         _mm512_mask_storeu_epi8(p, first_bits(n), bytes);
 }
 
-SNNC_INLINE size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
+SNNC_INLINE uint64_t bits_of_bytes(const uint8_t *p)
 {
-    size_t i = 0;
-    for (; n - i >= 64; i += 64) {
-        const __m512i spikes = _mm512_loadu_si512(src + i);
-        const uint64_t bits = _mm512_test_epi8_mask(spikes, spikes);
-        memcpy(dst + i / 8, &bits, sizeof bits);
-    }
-    return i;
+    const __m512i spikes = _mm512_loadu_si512(p);
+    return _mm512_test_epi8_mask(spikes, spikes);
 }

@@ -3,7 +3,7 @@
 
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
-#define SNNC_HAVE_PACK_VECTORS
+#define SNNC_HAVE_BITS_OF_BYTES
 
 /* Hides from GCC that a mask is a comparison's: it has no select by those of doubles
  * there, and 12 fails for it. */
@@ -43,19 +43,14 @@ SNNC_INLINE void store_bytes_f64(uint8_t *p, const vec_mask_f64 *m, int count)
 {
     const __m128i low = _mm_packs_epi32((__m128i)m[0], (__m128i)m[1]);
     const __m128i high = _mm_packs_epi32((__m128i)m[2], (__m128i)m[3]);
-    /* Each lane is two equal words now, of which packing leaves two equal bytes. */
+    /* A lane is two equal words now: as one of 32 bits it is packed once more. */
     const __m128i words = _mm_packs_epi32(low, high);
     (void)count;
     store_words(p, words, words, 8);
 }
 
-SNNC_INLINE size_t pack_vectors(uint8_t *dst, const uint8_t *src, size_t n)
+SNNC_INLINE uint64_t bits_of_bytes(const uint8_t *p)
 {
-    size_t i = 0;
-    for (; n - i >= 16; i += 16) {
-        const __m128i spikes = _mm_loadu_si128((const __m128i *)(src + i));
-        const uint16_t bits = (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(spikes, 7));
-        memcpy(dst + i / 8, &bits, sizeof bits);
-    }
-    return i;
+    const __m128i spikes = _mm_loadu_si128((const __m128i *)p);
+    return (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(spikes, 7));
 }
