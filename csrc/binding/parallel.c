@@ -67,9 +67,8 @@ static void work(void *argument, size_t i)
  * the processors' time. */
 static size_t next_work(size_t neuron_steps, clock_t taken, size_t threads)
 {
-    enum {
-        MAX_FACTOR = 8
-    }; /* times as much, or as little: a measurement may mislead */
+    /* Times as much, or as little: a measurement may mislead. */
+    enum { MAX_FACTOR = 8 };
     const double aim = (double)CLOCKS_PER_SEC / CHUNKS_PER_SECOND * (double)threads;
     const double factor = taken > 0 ? aim / (double)taken : MAX_FACTOR;
 

@@ -249,7 +249,7 @@ static snnc_row_fn *row_fn(const snnc_isa *isa, const snnc_call *call, int per_n
 }
 
 /* Whether two sequences are at nearly the same place in their pages, in every row of
- * the first: a sweep that writes one of them and reads the other is slow then. New
+ * the first: a block that writes one of them and reads the other is slow then. New
  * arrays are placed apart (binding/arrays.c). */
 static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
 {
@@ -264,11 +264,11 @@ static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
 /* How many steps rows take of a block of neurons before the next block. Few neurons may
  * keep their states in registers for long; the rows of many are read a few at a time,
  * of which processors see that they go on. */
-static size_t block_steps(size_t num_neurons, int recorded_states)
+static size_t block_steps(size_t num_neurons, int num_states, int recorded)
 {
     if (num_neurons <= FEW_NEURONS)
         return 4 * BLOCK_STEPS;
-    return recorded_states > 2 ? BLOCK_STEPS / 2 : BLOCK_STEPS;
+    return recorded && num_states > 2 ? BLOCK_STEPS / 2 : BLOCK_STEPS;
 }
 
 static int any_may_alias_4k(const snnc_plan *p)
@@ -296,27 +296,24 @@ static int may_stream(const snnc_plan *p)
 static void choose_spikes(snnc_plan *p)
 {
     const snnc_call *call = p->call;
+    const int graded = models[call->model].graded;
     const int gathered = call->count || call->first_spike || p->inhibited;
+    const int bytes = p->spk.type == SNNC_U8;
+    int tiled = 0;
 
     p->weight = NULL;
-    if (call->graded && !p->inhibited && call->spk_type != SNNC_U8)
-        p->weight = p->graded ? call->params[p->graded] : NULL;
-    if (p->spk.type == SNNC_U8 && !p->spk.strides)
-        p->spk.tiled = 0;
-    if (call->bits && !p->spk.data && !gathered && p->period % 8 == 0 &&
-        p->run_length % 8 == 0) { /* so strips begin with whole bytes */
-        p->spikes = SNNC_BITS;
-        p->spk.tiled = 0;
-        return;
-    }
-    if (!p->spk.data && !call->bits && !gathered) {
+    if (call->graded && graded && !p->inhibited && call->spk_type != SNNC_U8)
+        p->weight = call->params[graded];
+    if (!p->spk.data && !call->bits && !gathered)
         p->spikes = SNNC_NO_SPIKES;
-        p->spk.tiled = 0;
-        return;
+    else if (!p->spk.data && !gathered && p->period % 8 == 0 && p->run_length % 8 == 0)
+        p->spikes = SNNC_BITS; /* strips begin with whole bytes */
+    else {
+        tiled = !p->spk.data || p->weight || call->bits || gathered ||
+                (p->spk.tiled && (!bytes || p->spk.strides));
+        p->spikes = tiled || bytes ? SNNC_BYTES : SNNC_REALS;
     }
-    if (!p->spk.data || p->weight || call->bits || gathered)
-        p->spk.tiled = 1;
-    p->spikes = p->spk.tiled || p->spk.type == SNNC_U8 ? SNNC_BYTES : SNNC_REALS;
+    p->spk.tiled = tiled;
 }
 
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
@@ -330,7 +327,6 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     p->tiles = (isa->tiles[call->type] ? isa : isa->fallback)->tiles[call->type];
     p->num_states = info->num_states;
     p->num_params = info->num_params;
-    p->graded = info->graded;
     p->every = call->every ? call->every : 1;
     p->sampling = p->every > 1 || call->select;
     p->size = snnc_size_of(call->type);
@@ -370,7 +366,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     choose_spikes(p);
     p->streamed = may_stream(p);
     p->block_steps =
-        any_may_alias_4k(p) ? 1 : block_steps(n, p->recording ? p->num_states : 0);
+        any_may_alias_4k(p) ? 1 : block_steps(n, p->num_states, p->recording);
 
     int transposed = (p->x.tiled && p->x.strides) || (p->spk.tiled && p->spk.strides);
     size_t tile_bytes =
@@ -699,7 +695,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
                               ? (const char *)call->state_in[k] + (ptrdiff_t)n0 * size
                               : final_state;
         if (record->data) {
-            row.recorded++;
+            row.recorded = 1;
             row.state_step[k] = record->step ? record->step : step;
             row.state_out[k] = (char *)record->data +
                                (start * row.state_step[k] + (ptrdiff_t)n0) * size;
@@ -709,7 +705,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
         row.params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
     row.n = n;
     row.num_steps = num_steps;
-    row.block_steps = block_steps(n, row.recorded);
+    row.block_steps = block_steps(n, info->num_states, row.recorded);
     row.x_step = call->x.constant ? 0 : call->x.step ? call->x.step : step;
     row.spk_step = call->spk.step ? call->spk.step : step;
     row.x = (const char *)call->x.data + (start * row.x_step + (ptrdiff_t)n0) * size;

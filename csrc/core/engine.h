@@ -24,7 +24,7 @@ typedef struct {
     const snnc_tile_fns *tiles;
     int spikes;         /* how rows write them */
     const void *weight; /* of spikes, or NULL */
-    int num_states, num_params, graded;
+    int num_states, num_params;
     int recording; /* any state */
     int sampling;  /* states are recorded not at every step, or not of every neuron */
     int streamed;  /* outputs bypass the caches (non-temporal stores) */
