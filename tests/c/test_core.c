@@ -130,9 +130,11 @@ static snnc_call make_call(const snnc_model_info *info, int model, int reset,
     return call;
 }
 
-/* The same call for other outputs: a copy of its results, to compare with. */
+/* The same call for other outputs: a copy of its results, to compare with. Rows begin
+ * with a cache line, so that ranges of them begin anywhere in one. */
 typedef struct {
-    char spk[MAX_REALS * 8], record[3][MAX_REALS * 8], state[3][LONGEST * 8];
+    _Alignas(64) char spk[MAX_REALS * 8];
+    char record[3][MAX_REALS * 8], state[3][LONGEST * 8];
 } results;
 
 static void redirect(snnc_call *call, results *r)
