@@ -77,13 +77,10 @@ SNNC_INLINE uint64_t T(bits)(T(vec_mask) m)
 
 SNNC_INLINE void T(stream)(scalar *p, T(vec) v)
 {
-#if defined(SNNC_STREAM)
-    if ((uintptr_t)p % sizeof v == 0) {
+    if ((uintptr_t)p % sizeof v)
+        T(store)(p, v);
+    else
         SNNC_STREAM(p, v);
-        return;
-    }
-#endif
-    T(store)(p, v);
 }
 
 SNNC_INLINE uint64_t T(all_bits)(const T(vec_mask) * m, int count)

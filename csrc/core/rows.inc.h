@@ -43,7 +43,7 @@ SNNC_INLINE void T(block)(const snnc_row *row, const T(place) * at, size_t i, si
 {
     T(vec) state[8][SNNC_MAX_STATES], param[8][SNNC_MAX_PARAMS];
     T(vec_mask) fired[8] = {0};
-    const int spikes = row->spikes, streamed = row->streamed && !part;
+    const int spikes = row->spikes, streamed = SNNC_STREAMS && row->streamed && !part;
     const int recorded = row->recorded;
     const ptrdiff_t x_step = row->x_step, spk_step = T(spike_step)(row);
     const scalar *input = at->x + i;
@@ -162,11 +162,11 @@ SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
     T(place) at;
     const size_t width = (size_t)count * T(LANES), n = row->n;
     /* Parts of blocks are before the first whole one, as streaming stores begin at a
-     * cache line, and after the last. */
+     * cache line (which is no longer than a block), and after the last. */
     const size_t past = (uintptr_t)row->spk / sizeof(scalar) % (64 / sizeof(scalar));
-    const size_t lead = row->streamed && past ? 64 / sizeof(scalar) - past : 0;
-    const size_t head = lead % width < n ? lead % width : n,
-                 end = n - (n - head) % width;
+    const size_t lead =
+        SNNC_STREAMS && row->streamed && past ? 64 / sizeof(scalar) - past : 0;
+    const size_t head = lead < n ? lead : n, end = n - (n - head) % width;
 
     if (n == 1 && !per_neuron) {
         T(chain)(row, model, num_states, num_params, reset, undelayed);

@@ -54,6 +54,10 @@ enum {
 #if SNNC_VECTOR_BYTES != 64
 #include "vectors/bytes.h"
 #endif
-#if !defined(SNNC_END_STREAM)
+#if defined(SNNC_STREAM)
+enum { SNNC_STREAMS = 1 };
+#else
+enum { SNNC_STREAMS = 0 };
+#define SNNC_STREAM(p, v) ((void)(p), (void)(v))
 #define SNNC_END_STREAM() ((void)0)
 #endif
