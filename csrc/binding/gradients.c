@@ -29,7 +29,8 @@ static snnc_status run_back_range(const parallel_job *c, size_t i)
     const range part = parallel_range(c, i);
     snnc_backward_call call = j->call;
 
-    call.workspace = c->workspace + i * c->workspace_size;
+    if (c->workspace)
+        call.workspace = c->workspace + i * c->workspace_size;
     if (call.derivative) /* its first row is of the first step of all chunks */
         call.derivative =
             (char *)call.derivative +

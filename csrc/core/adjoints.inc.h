@@ -1,5 +1,68 @@
-/* A strip of neurons, one step of the backward pass: the loop over neurons of the
- * backward pass, a template over the cells' adjoints. Included by type.inc.h. */
+/* The backward loop over neurons: blocks of vectors over some steps, the last first,
+ * gradients of states and sums of parameters' in registers. Included by a stub once per
+ * type, after the cells' adjoints and the surrogates in vectors. Templates: inlined
+ * functions whose constant arguments the compiler folds. */
+
+/* Vectors in a block: more, or two and the sums of gradients of parameters, would need
+ * more registers than there are. */
+enum { T(BLOCK) = 2 };
+#define BLOCK T(BLOCK)
+#define BLOCK_VECTORS(parameters) (parameters > (SNNC_VECTOR_BYTES == 64) ? 1 : BLOCK)
+/* Where a block of one vector is always masked: masks cost AVX-512 next to nothing. */
+#define MASKED(parameters) (parameters == 2 && SNNC_VECTOR_BYTES == 64)
+/* Neurons whose surrogates are computed at once. */
+enum { T(GROUP) = 16 * T(LANES) };
+#define GROUP T(GROUP)
+
+/* Surrogates of one vector, or of its first n lanes. */
+SNNC_INLINE void T(derive_vector)(const snnc_surrogate_row *row, const scalar *tested,
+                                  const scalar *threshold, T(vec) shared, scalar *out,
+                                  size_t n, int part, int surrogate)
+{
+    const T(vec) y = T(load_lanes)(tested, n, 0, part) -
+                     (row->per_neuron ? T(load_lanes)(threshold, n, 0, part) : shared);
+    const T(vec) one = T(broadcast)(1);
+    T(vec) s = y;
+    switch (surrogate) {
+#define SNNC_SURROGATE(name, num_args, divides, rounds) \
+    case SNNC_##name: s = NAME(name)(y, row->args[0], row->args[1]); break;
+#include "surrogates.def"
+#undef SNNC_SURROGATE
+    }
+    T(store_lanes)(out, row->reciprocal ? one / s : s, n, 0, part);
+}
+
+/* Surrogates of some steps of a strip. */
+SNNC_INLINE void T(derive)(const snnc_surrogate_row *given, int surrogate)
+{
+    const snnc_surrogate_row copy = *given; /* which no store changes */
+    const snnc_surrogate_row *const row = &copy;
+    const scalar *tested = row->tested, *const threshold = row->threshold;
+    const T(vec) shared = T(broadcast)(*threshold);
+    const size_t n = row->n, end = n - n % T(LANES);
+    scalar *out = row->out;
+
+    for (size_t t = 0; t < row->num_steps; t++) {
+        for (size_t i = 0; i < end; i += T(LANES))
+            T(derive_vector)(row, tested + i, threshold + i, shared, out + i, T(LANES),
+                             0, surrogate);
+        if (end < n)
+            T(derive_vector)(row, tested + end, threshold + end, shared, out + end,
+                             n - end, 1, surrogate);
+        tested += row->tested_step;
+        out += row->out_step;
+    }
+}
+
+static void T(surrogate)(const snnc_surrogate_row *row)
+{
+    switch (row->surrogate) {
+#define SNNC_SURROGATE(name, num_args, divides, rounds) \
+    case SNNC_##name: T(derive)(row, SNNC_##name); break;
+#include "surrogates.def"
+#undef SNNC_SURROGATE
+    }
+}
 
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
@@ -17,246 +80,289 @@ SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 
 /* Whether the gradient of parameter k is wanted: of none (0), of those of the model's
  * dynamics only (1), or of the threshold and the graded factor too (2). */
-SNNC_INLINE int NAME(is_wanted)(int model, int k, int parameters)
+#define IS_WANTED(k) (parameters > ((k) == 0 || (k) == graded))
+
+/* What all blocks of a row share: parameters, where neurons don't have their own; and a
+ * block of what isn't given, and for what isn't wanted. */
+typedef struct {
+    T(vec) param[SNNC_MAX_PARAMS], zero[BLOCK], minus_zero[BLOCK], unwanted[BLOCK];
+} T(adjoint_shared);
+
+/* Where a step of a block is read and written. */
+typedef struct {
+    const scalar *x, *tested, *state[SNNC_MAX_STATES];
+    const scalar *grad_spk, *derivative, *upstream[SNNC_MAX_STATES];
+    scalar *grad_x;
+} T(adjoint_place);
+
+/* Neuron i of a sequence, t steps before the last; or what is in its place. */
+SNNC_INLINE const scalar *T(back)(snnc_backwards of, size_t t, size_t i,
+                                  const T(vec) * otherwise)
 {
-    static const int factors[SNNC_NUM_MODELS] = {
-#define SNNC_MODEL(name, states, params, graded, undelayed, hard) graded,
-#include "models.def"
-#undef SNNC_MODEL
-    };
-    const int of_spikes = k == 0 || k == factors[model];
-    return parameters > of_spikes;
+    return of.last ? (const scalar *)of.last - of.step * (ptrdiff_t)t + i
+                   : (const scalar *)otherwise;
 }
 
-/* The adjoint of one step, or (`atan_sweep`) of several, the last first, with the
- * default surrogate and one value of each parameter for all neurons. All is read before
- * anything is written: the upstream gradient of a spike or state may be overwritten by
- * the gradient of the same step's input. */
-SNNC_TEMPLATE void NAME(strip_adjoint)(const snnc_adjoint_row *row, int model,
-                                       int num_states, int num_params, int reset,
-                                       int parameters, int atan_sweep, int steps)
+/* A step of a block. Each loop takes all its vectors, so that what is decided for them
+ * is decided once. */
+SNNC_INLINE void T(adjoint_step)(const snnc_adjoint_row *row, T(adjoint_place) at,
+                                 NAME(adjoint) * block, size_t n, int part, int model,
+                                 int num_states, int graded, int undelayed, int reset,
+                                 int count)
 {
-    const size_t n = row->n;
-    const real *x[SNNC_SWEEP_STEPS], *grad_spk[SNNC_SWEEP_STEPS],
-        *state[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
-        *upstream[SNNC_SWEEP_STEPS * SNNC_MAX_STATES], *param[SNNC_MAX_PARAMS];
-    const real *const grad_through_spike = row->grad_through_spike, *const tested =
-                                                                        row->tested;
-    const double args[2] = {row->args[0], row->args[1]};
-    const real graded_factor = atan_sweep ? *(const real *)row->graded : 0;
-    real *grad_x[SNNC_SWEEP_STEPS], *grad_state[SNNC_MAX_STATES];
-    real shared[SNNC_MAX_PARAMS];
-    double *grad_param[SNNC_MAX_PARAMS];
+    const int mem = num_states - 1;
+    T(vec) spk[BLOCK], through[BLOCK];
 
-    SNNC_UNROLL
-    for (int t = 0; t < steps; t++) {
-        x[t] = (const real *)row->x - t * row->x_step;
-        grad_spk[t] = (const real *)row->grad_spk - t * row->grad_spk_step;
-        grad_x[t] = (real *)row->grad_x - t * row->grad_x_step;
+#define EACH_VECTOR \
+    SNNC_UNROLL     \
+    for (int v = 0; v < count; v++)
+#define LOAD(p) T(load_lanes)(p, n, v, part)
+    EACH_VECTOR
+    {
+        spk[v] = LOAD(at.grad_spk);
+    }
+    if (undelayed && reset != SNNC_NONE && row->undelayed)
+        EACH_VECTOR
+        {
+            NAME(adjoint) *const a = &block[v];
+            T(sum) none = {0};
+            a->grad_before[mem] = NAME(undelayed_adjoint)(
+                a->grad_before[mem], LOAD(at.tested), a->param[0],
+                row->rounds_threshold, graded ? a->param[graded] : T(broadcast)(1),
+                NAME(reset_signal)(LOAD(at.state[mem]), a->param[0]), reset, &spk[v],
+                &a->grad_param[0], graded ? &a->grad_param[graded] : &none);
+        }
+    EACH_VECTOR
+    {
+        through[v] = graded ? spk[v] * block[v].param[graded] : spk[v];
+    }
+    if (!at.derivative)
+        EACH_VECTOR
+        {
+            const T(vec) y = LOAD(at.tested) - block[v].param[0];
+            through[v] *= NAME(atan)(y, row->surrogate.args[0], 0);
+        }
+    else if (row->divides)
+        EACH_VECTOR
+        {
+            through[v] /= LOAD(at.derivative);
+        }
+    else
+        EACH_VECTOR
+        {
+            through[v] *= LOAD(at.derivative);
+        }
+    if (row->rounds)
+        EACH_VECTOR
+        {
+            through[v] = T(round_to_float)(through[v]);
+        }
+    EACH_VECTOR
+    {
+        NAME(adjoint) *const a = &block[v];
+        a->x = LOAD(at.x);
+        a->tested = LOAD(at.tested);
+        a->grad_spk = spk[v];
+        a->grad_through_spike = through[v];
         SNNC_UNROLL
         for (int k = 0; k < num_states; k++) {
-            state[t * num_states + k] =
-                (const real *)row->state[k] - t * row->state_step;
-            upstream[t * num_states + k] =
-                (const real *)row->upstream[k] - t * row->upstream_step[k];
+            a->state[k] = LOAD(at.state[k]);
+            a->upstream[k] = LOAD(at.upstream[k]);
+            a->grad_after[k] = a->grad_before[k];
         }
+        NAME(cell_adjoint)(model, a, reset);
+        T(store_lanes)(at.grad_x, a->grad_x, n, v, part);
     }
-    SNNC_UNROLL
-    for (int k = 0; k < num_states; k++)
-        grad_state[k] = row->grad_state[k];
-    SNNC_UNROLL
-    for (int k = 0; k < num_params; k++) {
-        param[k] = row->params[k];
-        shared[k] = atan_sweep ? param[k][0] : 0;
-        grad_param[k] = row->grad_params[k];
-    }
-    SNNC_IVDEP
-    for (size_t i = 0; i < n; i++) {
-        real input[SNNC_SWEEP_STEPS], mem[SNNC_SWEEP_STEPS], spk[SNNC_SWEEP_STEPS],
-            grad_input[SNNC_SWEEP_STEPS],
-            state_before[SNNC_SWEEP_STEPS * SNNC_MAX_STATES],
-            upstream_value[SNNC_SWEEP_STEPS * SNNC_MAX_STATES];
-        NAME(adjoint)
-        a = {0}; /* zeroed: Clang 14 miscompiles unset fields carried between steps */
+#undef LOAD
+#undef EACH_VECTOR
+}
 
-        SNNC_UNROLL
-        for (int t = 0; t < steps; t++) {
-            input[t] = x[t][i];
-            spk[t] = grad_spk[t][i];
-        }
-        SNNC_UNROLL
-        for (int j = 0; j < steps * num_states; j++) {
-            state_before[j] = state[j][i];
-            upstream_value[j] = upstream[j][i];
-        }
-        mem[0] = tested[i];
-        SNNC_UNROLL
-        for (int t = 1; t < steps;
-             t++) /* mem after a step: the state before the next */
-            mem[t] = state_before[t * num_states - 1];
+/* The steps from `done` before the last on of the neurons [i, i + n): a block, or
+ * (`part`) the first lanes of one vector. `derivative`: theirs, if given or computed.
+ * The upstream gradient of a spike or state may be overwritten by the gradient of the
+ * same step's input. */
+SNNC_INLINE void T(adjoint_block)(const snnc_adjoint_row *row, size_t done,
+                                  size_t steps, size_t i, size_t n,
+                                  snnc_backwards derivative, T(adjoint_shared) * shared,
+                                  int part, int model, int num_states, int num_params,
+                                  int graded, int undelayed, int reset, int parameters,
+                                  int count)
+{
+    NAME(adjoint) block[BLOCK] = {0};
+    T(adjoint_place) at;
+
+    at.x = T(back)(row->x, done, i, NULL);
+    at.tested = T(back)(row->tested, done, i, NULL);
+    at.grad_spk = T(back)(row->grad_spk, done, i, shared->zero);
+    at.derivative = derivative.last;
+    at.grad_x = (scalar *)T(back)(row->grad_x, done, i, shared->unwanted);
+    SNNC_UNROLL
+    for (int k = 0; k < num_states; k++) {
+        at.state[k] = T(back)(row->state[k], done, i, NULL);
+        at.upstream[k] = T(back)(row->upstream[k], done, i, shared->minus_zero);
+    }
+    SNNC_UNROLL
+    for (int v = 0; v < count; v++) {
+        NAME(adjoint) *const a = &block[v];
         SNNC_UNROLL
         for (int k = 0; k < num_states; k++)
-            a.grad_before[k] = grad_state[k][i];
+            a->grad_before[k] =
+                T(load_lanes)((scalar *)row->grad_state[k] + i, n, v, part);
         SNNC_UNROLL
         for (int k = 0; k < num_params; k++) {
-            a.param[k] = atan_sweep ? shared[k] : param[k][i];
-            a.grad_param[k] =
-                NAME(is_wanted)(model, k, parameters) ? grad_param[k][i] : 0;
+            a->param[k] = shared->param[k];
+            if (row->per_neuron)
+                a->param[k] =
+                    T(load_lanes)((const scalar *)row->params[k] + i, n, v, part);
+            if (IS_WANTED(k) && row->grad_params[k])
+                a->grad_param[k] = T(load_sum)(row->grad_params[k] + i, n, v, part);
         }
-        SNNC_UNROLL
-        for (int t = 0; t < steps; t++) {
-            a.x = input[t];
-            a.tested = mem[t];
-            a.grad_spk = spk[t];
-            a.grad_through_spike =
-                atan_sweep ? NAME(atan)(mem[t] - shared[0], args[0], args[1]) *
-                                 (spk[t] * graded_factor)
-                           : grad_through_spike[i];
-            SNNC_UNROLL
-            for (int k = 0; k < num_states; k++) {
-                a.state[k] = state_before[t * num_states + k];
-                a.upstream[k] = upstream_value[t * num_states + k];
-                a.grad_after[k] = a.grad_before[k];
-            }
-            NAME(cell_adjoint)(model, &a, reset);
-            grad_input[t] = a.grad_x;
-        }
-        SNNC_UNROLL
-        for (int t = 0; t < steps; t++)
-            grad_x[t][i] = grad_input[t];
+    }
+    for (size_t t = done; t < done + steps; t++) {
         SNNC_UNROLL
         for (int k = 0; k < num_states; k++)
-            grad_state[k][i] = a.grad_before[k];
+            if (t == row->num_upstream)
+                at.upstream[k] = (const scalar *)shared->minus_zero;
+        T(adjoint_step)(row, at, block, n, part, model, num_states, graded, undelayed,
+                        reset, count);
+        at.x -= row->x.step;
+        at.tested -= row->tested.step;
+        at.grad_spk -= row->grad_spk.step;
+        at.derivative -= derivative.step;
+        at.grad_x -= row->grad_x.step;
+        SNNC_UNROLL
+        for (int k = 0; k < num_states; k++) {
+            at.state[k] -= row->state[k].step;
+            at.upstream[k] -= row->upstream[k].step;
+        }
+    }
+    SNNC_UNROLL
+    for (int v = 0; v < count; v++) {
+        const NAME(adjoint) *const a = &block[v];
+        SNNC_UNROLL
+        for (int k = 0; k < num_states; k++)
+            T(store_last)((scalar *)row->grad_state[k] + i, a->grad_before[k], n, v,
+                          part);
         SNNC_UNROLL
         for (int k = 0; k < num_params; k++)
-            if (NAME(is_wanted)(model, k, parameters))
-                grad_param[k][i] = a.grad_param[k];
+            if (IS_WANTED(k) && row->grad_params[k])
+                T(store_sum)(row->grad_params[k] + i, a->grad_param[k], n, v, part);
     }
 }
 
-SNNC_INLINE void NAME(strip_undelayed_adjoint)(const snnc_undelayed_row *row, int reset)
+/* The surrogates of some of a row's steps and neurons. */
+static snnc_backwards T(derivatives)(const snnc_adjoint_row *row, size_t done,
+                                     size_t steps, size_t i, size_t n, T(vec) * out)
 {
-    const size_t n = row->n;
-    const int rounds = row->rounds;
-    const real *const mem = row->mem, *const tested = row->tested,
-                      *const threshold = row->threshold, *const graded = row->graded,
-                      *const upstream = row->upstream_spk;
-    real *const grad_mem = row->grad_mem, *const grad_spk = row->grad_spk;
-    double *const grad_threshold = row->grad_threshold, *const grad_graded =
-                                                            row->grad_graded;
+    snnc_surrogate_row surrogate = row->surrogate;
+    snnc_backwards derivative = {out, -GROUP};
 
-    SNNC_IVDEP
-    for (size_t i = 0; i < n; i++) {
-        real spk = upstream[i];
-        double thr = grad_threshold[i], g = grad_graded[i];
-        grad_mem[i] = NAME(undelayed_adjoint)(
-            grad_mem[i], tested[i], threshold[i], rounds, graded[i],
-            NAME(reset_signal)(mem[i], threshold[i]), reset, &spk, &thr, &g);
-        grad_spk[i] = spk;
-        grad_threshold[i] = thr;
-        grad_graded[i] = g;
+    surrogate.n = n;
+    surrogate.num_steps = steps;
+    surrogate.tested = T(back)(row->tested, done, i, NULL);
+    surrogate.tested_step = -row->tested.step;
+    surrogate.threshold = (const scalar *)row->params[0] + (row->per_neuron ? i : 0);
+    surrogate.out = out;
+    surrogate.out_step = GROUP;
+    T(surrogate)(&surrogate);
+    return derivative;
+}
+
+SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num_states,
+                               int num_params, int graded, int undelayed, int reset,
+                               int parameters)
+{
+    const snnc_adjoint_row copy = *given; /* which no store changes */
+    const snnc_adjoint_row *const row = &copy;
+    const int count = BLOCK_VECTORS(parameters);
+    const size_t width = (size_t)count * T(LANES), n = row->n;
+    T(vec) derivatives[SNNC_ADJOINT_STEPS * GROUP / T(LANES)];
+    T(adjoint_shared) shared;
+
+    SNNC_UNROLL
+    for (int k = 0; k < num_params; k++)
+        shared.param[k] = T(broadcast)(*(const scalar *)row->params[k]);
+    for (int v = 0; v < BLOCK; v++) {
+        shared.zero[v] = T(broadcast)(0);
+        shared.minus_zero[v] = -shared.zero[v];
+    }
+    for (size_t done = 0, steps; done < row->num_steps; done += steps) {
+        const size_t left = row->num_steps - done;
+        steps = left < row->block_steps ? left : row->block_steps;
+        for (size_t i = 0, first = 0; first < n; first += GROUP) {
+            const size_t end = n - first < GROUP ? n : first + GROUP;
+            snnc_backwards derivative = row->derivative;
+            if (derivative.last)
+                derivative.last = (void *)T(back)(derivative, done, first, NULL);
+            else if (row->surrogate.surrogate != SNNC_atan)
+                derivative =
+                    T(derivatives)(row, done, steps, first, end - first, derivatives);
+            for (size_t taken; i < end; i += taken) {
+                const size_t left_over = end - i;
+                const int part = left_over < width;
+                taken = part ? T(in_vector)(left_over, 0) : width;
+                if (part || MASKED(parameters))
+                    T(adjoint_block)(row, done, steps, i, taken, derivative, &shared, 1,
+                                     model, num_states, num_params, graded, undelayed,
+                                     reset, parameters, 1);
+                else
+                    T(adjoint_block)(row, done, steps, i, taken, derivative, &shared, 0,
+                                     model, num_states, num_params, graded, undelayed,
+                                     reset, parameters, count);
+                if (derivative.last)
+                    derivative.last = (scalar *)derivative.last + taken;
+            }
+        }
     }
 }
 
-static void NAME(undelayed_SUBTRACT)(const snnc_undelayed_row *row)
-{
-    NAME(strip_undelayed_adjoint)(row, SNNC_SUBTRACT);
-}
-
-static void NAME(undelayed_ZERO)(const snnc_undelayed_row *row)
-{
-    NAME(strip_undelayed_adjoint)(row, SNNC_ZERO);
-}
-
-/* The row functions and their tables, from models.def and surrogates.def. ADJOINT_0
- * keeps its arguments, of a model that has other resets than hard ones. */
+/* The row functions and their table, from models.def. KEEP_0 keeps its arguments, of a
+ * model that has other resets than hard ones. */
 #define SNNC_LIST(...) \
     (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
-#define ADJOINT_0(...) __VA_ARGS__
-#define ADJOINT_1(...)
-
-#define ROW_NAME(kind, name, reset, parameters) \
-    NAME(kind##_##name##_##reset##_##parameters)
-#define ROW(kind, name, states, params, reset, parameters, atan_sweep, steps)        \
-    static void ROW_NAME(kind, name, reset, parameters)(const snnc_adjoint_row *row) \
-    {                                                                                \
-        NAME(strip_adjoint)(row, SNNC_##name, states, params, SNNC_##reset,          \
-                            parameters, atan_sweep, steps);                          \
+#define KEEP_0(...) __VA_ARGS__
+#define KEEP_1(...)
+#define ROW(name, states, params, graded, undelayed, reset, parameters)                \
+    static void T(adjoint_##name##_##reset##_##parameters)(                            \
+        const snnc_adjoint_row *row)                                                   \
+    {                                                                                  \
+        T(run_back)(row, SNNC_##name, states, params, graded, undelayed, SNNC_##reset, \
+                    parameters);                                                       \
     }
-#define ATAN_SWEEP_ROWS(name, states, params, reset)                                  \
-    ROW(atan_sweep, name, states, params, reset, 0, 1, SNNC_ATAN_SWEEP_STEPS(states)) \
-    ROW(atan_sweep, name, states, params, reset, 1, 1, SNNC_ATAN_SWEEP_STEPS(states))
-#define ROWS(name, states, params, reset)              \
-    ROW(adjoint, name, states, params, reset, 0, 0, 1) \
-    ROW(adjoint, name, states, params, reset, 1, 0, 1) \
-    ROW(adjoint, name, states, params, reset, 2, 0, 1) \
-    ATAN_SWEEP_ROWS(name, states, params, reset)
+#define ENTRY(name, states, params, graded, undelayed, reset, parameters) \
+    [SNNC_##name][SNNC_##reset][parameters] =                             \
+        T(adjoint_##name##_##reset##_##parameters),
+#define ROWS_OF(WHAT, name, states, params, graded, undelayed, reset) \
+    WHAT(name, states, params, graded, undelayed, reset, 0)           \
+    WHAT(name, states, params, graded, undelayed, reset, 1)           \
+    WHAT(name, states, params, graded, undelayed, reset, 2)
+#define ALL_ROWS_OF(WHAT, name, states, params, graded, undelayed)   \
+    ROWS_OF(WHAT, name, states, params, graded, undelayed, SUBTRACT) \
+    ROWS_OF(WHAT, name, states, params, graded, undelayed, ZERO)     \
+    ROWS_OF(WHAT, name, states, params, graded, undelayed, NONE)
 #define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
-    ADJOINT_##hard(ROWS(name, states, params, SUBTRACT) ROWS(     \
-        name, states, params, ZERO) ROWS(name, states, params, NONE))
+    KEEP_##hard(ALL_ROWS_OF(ROW, name, states, params, graded, undelayed))
 #include "models.def"
 #undef SNNC_MODEL
-
-#define SNNC_SURROGATE(name, num_args, divides, rounds)                            \
-    static void NAME(surrogate_##name)(const snnc_surrogate_row *row)              \
-    {                                                                              \
-        const size_t n = row->n;                                                   \
-        const real *const mem = row->tested, *const threshold = row->threshold,    \
-                          *const spk = row->grad_spk, *const graded = row->graded; \
-        real *const grad = row->grad_through_spike;                                \
-        const double a = row->args[0], b = row->args[1];                           \
-        SNNC_IVDEP                                                                 \
-        for (size_t i = 0; i < n; i++) {                                           \
-            const real s = NAME(name)(mem[i] - threshold[i], a, b);                \
-            const real upstream = spk[i] * graded[i];                              \
-            const real product = divides ? upstream / s : s * upstream;            \
-            grad[i] = rounds ? (real)(float)product : product;                     \
-        }                                                                          \
-    }
-#include "surrogates.def"
-#undef SNNC_SURROGATE
-
-#define ROW_NAMES(name, reset)                           \
-    [SNNC_##reset] = {ROW_NAME(adjoint, name, reset, 0), \
-                      ROW_NAME(adjoint, name, reset, 1), \
-                      ROW_NAME(adjoint, name, reset, 2)}
-#define ATAN_SWEEP_NAMES(name, reset)                       \
-    [SNNC_##reset] = {ROW_NAME(atan_sweep, name, reset, 0), \
-                      ROW_NAME(atan_sweep, name, reset, 1)}
-static const snnc_adjoint_fns NAME(adjoint_fns) = {
+static const snnc_adjoint_fns T(adjoint_fns) = {
     .adjoint =
         {
-#define SNNC_MODEL(name, states, params, graded, undelayed, hard)                     \
-    ADJOINT_##hard([SNNC_##name] = {ROW_NAMES(name, SUBTRACT), ROW_NAMES(name, ZERO), \
-                                    ROW_NAMES(name, NONE)}, )
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
+    KEEP_##hard(ALL_ROWS_OF(ENTRY, name, states, params, graded, undelayed))
 #include "models.def"
 #undef SNNC_MODEL
         },
-    .atan_sweep =
-        {
-#define SNNC_MODEL(name, states, params, graded, undelayed, hard)     \
-    ADJOINT_##hard([SNNC_##name] = {ATAN_SWEEP_NAMES(name, SUBTRACT), \
-                                    ATAN_SWEEP_NAMES(name, ZERO),     \
-                                    ATAN_SWEEP_NAMES(name, NONE)}, )
-#include "models.def"
-#undef SNNC_MODEL
-        },
-    .undelayed = {[SNNC_SUBTRACT] = NAME(undelayed_SUBTRACT),
-                  [SNNC_ZERO] = NAME(undelayed_ZERO)},
-    .surrogate =
-        {
-#define SNNC_SURROGATE(name, num_args, divides, rounds) NAME(surrogate_##name),
-#include "surrogates.def"
-#undef SNNC_SURROGATE
-        },
+    .surrogate = T(surrogate),
 };
-
-#undef ATAN_SWEEP_NAMES
-#undef ROW_NAMES
-#undef ROWS
-#undef ATAN_SWEEP_ROWS
+#undef ALL_ROWS_OF
+#undef ROWS_OF
+#undef ENTRY
 #undef ROW
-#undef ROW_NAME
-#undef ADJOINT_1
-#undef ADJOINT_0
+#undef KEEP_1
+#undef KEEP_0
 #undef SNNC_LIST
+#undef IS_WANTED
+#undef GROUP
+#undef MASKED
+#undef BLOCK_VECTORS
+#undef BLOCK

@@ -32,20 +32,18 @@ static int prefer_avx512(void)
 }
 #endif
 
-/* Slowest first. `isa`: the table of that name; `choice`: the one to use by default,
- * where it is the last preferred one. */
+/* Slowest first; the last preferred one is used by default. */
 static const struct {
     const snnc_isa *isa;
     int (*supported)(void);
-    const snnc_isa *choice;
     int (*preferred)(void);
 } known[] = {
-    {&snnc_isa_baseline, always, &snnc_isa_baseline, always},
+    {&snnc_isa_baseline, always, always},
 #if defined(SNNC_HAVE_AVX2)
-    {&snnc_isa_avx2, have_avx2, &snnc_isa_avx2, have_avx2},
+    {&snnc_isa_avx2, have_avx2, have_avx2},
 #endif
 #if defined(SNNC_HAVE_AVX512)
-    {&snnc_isa_avx512, have_avx512, &snnc_isa_avx512_long, prefer_avx512},
+    {&snnc_isa_avx512, have_avx512, prefer_avx512},
 #endif
 };
 
@@ -55,7 +53,7 @@ const snnc_isa *snnc_isa_find(const char *name)
 {
     for (int i = NUM_KNOWN - 1; i >= 0; i--)
         if (!name && known[i].preferred())
-            return known[i].choice;
+            return known[i].isa;
         else if (name && strcmp(name, known[i].isa->name) == 0)
             return known[i].supported() ? known[i].isa : NULL;
     return NULL;

@@ -233,19 +233,18 @@ static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
     return SNNC_OK;
 }
 
-snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed,
-                             int per_neuron)
+snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed)
 {
     /* The undelayed reset of SNNC_NONE does nothing. */
     return (*isa->rows[call->type])[call->model][call->reset]
-                                   [undelayed && call->reset != SNNC_NONE][per_neuron];
+                                   [undelayed && call->reset != SNNC_NONE];
 }
 
 /* The undelayed reset of inhibited neurons comes after the row functions, when it is
  * known who fires. */
-static snnc_row_fn *row_fn(const snnc_isa *isa, const snnc_call *call, int per_neuron)
+static snnc_row_fn *row_fn(const snnc_isa *isa, const snnc_call *call)
 {
-    return snnc_row_fn_for(isa, call, call->undelayed && !call->rivals, per_neuron);
+    return snnc_row_fn_for(isa, call, call->undelayed && !call->rivals);
 }
 
 /* Whether two sequences are at nearly the same place in their pages, in every row of
@@ -324,7 +323,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
 
     p->call = call;
     p->isa = isa;
-    p->tiles = (isa->tiles[call->type] ? isa : isa->fallback)->tiles[call->type];
+    p->tiles = isa->tiles[call->type];
     p->num_states = info->num_states;
     p->num_params = info->num_params;
     p->every = call->every ? call->every : 1;
@@ -335,8 +334,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     p->inhibited = size_of_group(call);
     p->t0 = t0;
     p->t1 = t1;
-    p->run = row_fn(isa, call, p->period > 0);
-    p->run_one = row_fn(isa, call, 0);
+    p->run = row_fn(isa, call);
 
     snnc_make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides,
                        call->x_type);
@@ -452,7 +450,7 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
     if (p->inhibited)
         step_inhibited(p, row, signals);
     else
-        (row->n == 1 ? p->run_one : p->run)(row);
+        p->run(row);
     row->x = (const char *)row->x + row->x_step * steps * size;
     row->spk =
         (char *)row->spk + row->spk_step * steps * (p->spikes == SNNC_REALS ? size : 1);
@@ -564,6 +562,7 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     for (int k = 0; k < p->num_params; k++)
         row.params[k] =
             (const char *)call->params[k] + (p->period ? i % p->period : 0) * size;
+    row.per_neuron = p->period > 0;
 
     row.x_step = call->x.constant ? 0 : p->x.tiled ? (ptrdiff_t)n : p->x.step;
     if (p->x.tiled) {
@@ -703,6 +702,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
     }
     for (int k = 0; k < info->num_params; k++)
         row.params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
+    row.per_neuron = per_neuron;
     row.n = n;
     row.num_steps = num_steps;
     row.block_steps = block_steps(n, info->num_states, row.recorded);
@@ -713,7 +713,7 @@ static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
               (start * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
     row.spikes = bytes ? SNNC_BYTES : SNNC_REALS;
     row.streamed = 0;
-    row_fn(isa, call, per_neuron && n > 1)(&row);
+    row_fn(isa, call)(&row);
     for (int k = 0; k < info->num_states && row.recorded; k++)
         if (row.state_step[k])
             memcpy((char *)call->state_out[k] + (ptrdiff_t)n0 * size,
@@ -791,7 +791,7 @@ int snnc_self_check(const snnc_isa *isa)
         float f32[N];
         double f64[N];
     } x, mem, spk, params[SNNC_MAX_PARAMS];
-    int ok = !isa->fallback || snnc_self_check(isa->fallback);
+    int ok = 1;
 
     for (int type = SNNC_F32; type <= SNNC_F64; type++) {
         snnc_call call = SNNC_CALL_INIT;

@@ -19,7 +19,7 @@ typedef struct {
 /* A checked call. */
 typedef struct {
     const snnc_call *call;
-    snnc_row_fn *run, *run_one; /* neurons; a single one */
+    snnc_row_fn *run;
     const snnc_isa *isa;
     const snnc_tile_fns *tiles;
     int spikes;         /* how rows write them */
@@ -70,8 +70,7 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
 int snnc_is_shaped(const snnc_call *call);
 
 /* The row function of a call's model and reset. */
-snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed,
-                             int per_neuron);
+snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed);
 
 /* How a checked call is cut into tiles. */
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,

@@ -1,12 +1,6 @@
 /* Vectors of one type: what every instruction set shares, and what it needs where it
- * has no intrinsics (vectors.h). Included by a stub once per type. */
+ * has no intrinsics. Included by vectors.h once per type. */
 #include "numbers.inc.h"
-
-#if SNNC_VECTOR_BYTES
-#define LANE(v, i) (v)[i]
-#else
-#define LANE(v, i) (v)
-#endif
 
 SNNC_INLINE T(vec) T(load)(const scalar *p)
 {
@@ -34,6 +28,13 @@ SNNC_INLINE T(vec_mask) T(greater_vec)(T(vec) a, T(vec) b)
     return m;
 }
 
+SNNC_INLINE T(vec_mask) T(at_least_vec)(T(vec) a, T(vec) b)
+{
+    T(vec_mask) m = a >= b;
+    SNNC_FIX_MASK(m);
+    return m;
+}
+
 SNNC_INLINE T(vec) T(select_vec)(T(vec_mask) chosen, T(vec) a, T(vec) b)
 {
     return (T(vec))((chosen & (T(vec_mask))a) | (~chosen & (T(vec_mask))b));
@@ -46,7 +47,7 @@ SNNC_INLINE T(vec) T(spike_vec)(T(vec_mask) fired)
 #endif
 
 #if !defined(SNNC_HAVE_PARTS)
-SNNC_INLINE T(vec) T(load_part)(const scalar *p, size_t n)
+SNNC_PART T(vec) T(load_part)(const scalar *p, size_t n)
 {
     T(vec) v = {0};
     SNNC_UNROLL
@@ -55,7 +56,7 @@ SNNC_INLINE T(vec) T(load_part)(const scalar *p, size_t n)
     return v;
 }
 
-SNNC_INLINE void T(store_part)(scalar *p, T(vec) v, size_t n)
+SNNC_PART void T(store_part)(scalar *p, T(vec) v, size_t n)
 {
     SNNC_UNROLL
     for (int i = 0; i < T(LANES); i++)
@@ -121,4 +122,47 @@ SNNC_INLINE void T(store_lanes)(scalar *p, T(vec) value, size_t n, int v, int pa
     else
         T(store)(p, value);
 }
-#undef LANE
+
+/* The same, not inline: smaller, for what is stored once in many steps. */
+SNNC_NOINLINE void T(store_part_apart)(scalar *p, T(vec) value, size_t n)
+{
+    T(store_part)(p, value, n);
+}
+
+SNNC_INLINE void T(store_last)(scalar *p, T(vec) value, size_t n, int v, int part)
+{
+    p += v * T(LANES);
+    if (part)
+        T(store_part_apart)(p, value, T(in_vector)(n, v));
+    else
+        T(store)(p, value);
+}
+
+/* A sum in double for each lane of a vector. */
+enum { T(SUM_PARTS) = T(LANES) / LANES_f64 };
+typedef struct {
+    vec_f64 part[T(SUM_PARTS)];
+} T(sum);
+
+SNNC_INLINE void T(add)(T(sum) * sum, T(vec) term)
+{
+    SNNC_UNROLL
+    for (int h = 0; h < T(SUM_PARTS); h++)
+        sum->part[h] += T(widen)(term, h);
+}
+
+SNNC_INLINE T(sum) T(load_sum)(const double *p, size_t n, int v, int part)
+{
+    T(sum) sum;
+    SNNC_UNROLL
+    for (int h = 0; h < T(SUM_PARTS); h++)
+        sum.part[h] = load_lanes_f64(p, n, v * T(SUM_PARTS) + h, part);
+    return sum;
+}
+
+SNNC_INLINE void T(store_sum)(double *p, T(sum) sum, size_t n, int v, int part)
+{
+    SNNC_UNROLL
+    for (int h = 0; h < T(SUM_PARTS); h++)
+        store_last_f64(p, sum.part[h], n, v * T(SUM_PARTS) + h, part);
+}

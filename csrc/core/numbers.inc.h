@@ -4,6 +4,11 @@ SNNC_INLINE int T(greater)(scalar a, scalar b)
     return a > b;
 }
 
+SNNC_INLINE int T(at_least)(scalar a, scalar b)
+{
+    return a >= b;
+}
+
 SNNC_INLINE scalar T(select)(int chosen, scalar a, scalar b)
 {
     return chosen ? a : b;

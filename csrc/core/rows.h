@@ -5,10 +5,9 @@
  * strip       neurons that one call of a row function takes, contiguous in memory
  * tile        a strip of some steps of an array that is not contiguous, transposed or
  *             converted in scratch memory
- * atan sweep  several steps of the backward pass, with the surrogate atan in the loop
  * chain       one neuron, many steps
  * segment     the steps from one checkpoint to the next, which the backward pass
- *             recomputes; 16 steps where the states of all steps were kept
+ *             recomputes; where the states of all steps were kept, some steps
  * row         the values of a strip at one step; also a row function's arguments */
 #ifndef SNNC_ROWS_H
 #define SNNC_ROWS_H
@@ -50,18 +49,6 @@
 #define SNNC_TEMPLATE SNNC_NOINLINE
 #else
 #define SNNC_TEMPLATE SNNC_INLINE
-#endif
-
-/* The next loop's iterations are independent: a state's buffers are the same or apart.
- */
-#if defined(__clang__)
-#define SNNC_IVDEP _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define SNNC_IVDEP _Pragma("GCC ivdep")
-#elif defined(_MSC_VER)
-#define SNNC_IVDEP __pragma(loop(ivdep))
-#else
-#define SNNC_IVDEP
 #endif
 
 /* The next loop is unrolled whole: its bound is a small constant. */
@@ -113,52 +100,59 @@ typedef struct {
     int recorded; /* states are kept after each step; else all state_step are 0 */
     ptrdiff_t state_step[SNNC_MAX_STATES]; /* of state_out */
     const void *params[SNNC_MAX_PARAMS];
+    int per_neuron; /* parameters: one for each neuron; else one for all */
 } snnc_row;
 
 typedef void snnc_row_fn(const snnc_row *row);
 
-/* By model, reset, whether the reset is undelayed, and whether each neuron has
- * parameters of its own (one neuron: never). NULL: the model has no such reset, or (for
- * SNNC_NONE) the undelayed one is the same as the delayed one. */
-typedef snnc_row_fn *snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2][2];
+/* By model, reset, and whether the reset is undelayed. NULL: the model has no such
+ * reset, or (for SNNC_NONE) the undelayed one is the same as the delayed one. */
+typedef snnc_row_fn *snnc_row_table[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2];
 
-/* The same strip one step back: as NAME(adjoint) in cells/spike.h, one of each for
- * every neuron. */
+/* The surrogates of some steps of a strip, of `tested` - `threshold`: derivatives, or
+ * reciprocals of them (surrogates.def); with `reciprocal`, of what is the other. Steps
+ * are in elements. */
 typedef struct {
-    size_t n;
-    const void *x, *state[SNNC_MAX_STATES], *params[SNNC_MAX_PARAMS], *tested;
-    const void *grad_spk, *grad_through_spike, *upstream[SNNC_MAX_STATES];
-    void *grad_state[SNNC_MAX_STATES]; /* after the step; then before it */
-    void *grad_x;
-    double *grad_params[SNNC_MAX_PARAMS]; /* added to */
-    /* What an atan sweep has in the place of grad_through_spike. */
-    const void *graded;
+    size_t n, num_steps;
+    int surrogate;
     double args[2];
-    /* From one step to the one before it, in a sweep: in elements. */
-    ptrdiff_t x_step, state_step, grad_spk_step, grad_x_step;
-    ptrdiff_t upstream_step[SNNC_MAX_STATES];
+    int reciprocal, per_neuron;
+    const void *tested, *threshold;
+    void *out;
+    ptrdiff_t tested_step, out_step;
+} snnc_surrogate_row;
+
+/* A sequence of a strip, from its last step: `step` elements from one to the next. NULL
+ * (and a step of 0): not given, or not wanted. */
+typedef struct {
+    void *last;
+    ptrdiff_t step;
+} snnc_backwards;
+
+/* Some steps of a strip, the last first. */
+typedef struct {
+    size_t n, num_steps;
+    size_t block_steps; /* at most SNNC_ADJOINT_STEPS */
+    const void *params[SNNC_MAX_PARAMS];
+    int per_neuron; /* parameters: one for each neuron; else one for all */
+    int undelayed, rounds_threshold;
+    /* States before the step, and the mem that its spike tested. */
+    snnc_backwards x, state[SNNC_MAX_STATES], tested;
+    /* Upstream gradients: of the spikes, and of the states before the step, which the
+     * last num_upstream steps have. */
+    snnc_backwards grad_spk, upstream[SNNC_MAX_STATES];
+    size_t num_upstream;
+    /* The surrogate, or its values as given. Whether these are reciprocals, and the
+     * products of derivatives and upstream gradients are rounded to float. */
+    snnc_surrogate_row surrogate; /* but for the strip */
+    snnc_backwards derivative;
+    int divides, rounds;
+    void *grad_state[SNNC_MAX_STATES]; /* after the last step; then before the first */
+    snnc_backwards grad_x;
+    double *grad_params[SNNC_MAX_PARAMS]; /* added to */
 } snnc_adjoint_row;
 
-/* How many steps an atan sweep takes: three states would need too many registers. */
-enum { SNNC_SWEEP_STEPS = 4 };
-#define SNNC_ATAN_SWEEP_STEPS(num_states) ((num_states) > 2 ? 1 : (int)SNNC_SWEEP_STEPS)
-
-/* The adjoint of the undelayed reset; mem is that before the step. */
-typedef struct {
-    size_t n;
-    const void *mem, *tested, *threshold, *graded, *upstream_spk;
-    int rounds; /* whether products with the threshold are rounded to float */
-    void *grad_mem, *grad_spk;
-    double *grad_threshold, *grad_graded;
-} snnc_undelayed_row;
-
-/* The adjoint of the spikes: the gradient of the tested mem through them. */
-typedef struct {
-    size_t n;
-    const void *tested, *threshold, *graded, *grad_spk;
-    void *grad_through_spike;
-    double args[2];
-} snnc_surrogate_row;
+enum { SNNC_ADJOINT_STEPS = 16 }; /* in a block, at most */
 
 /* The rows of the backward pass. */
 typedef struct {
@@ -166,13 +160,7 @@ typedef struct {
      * its dynamics, or of the threshold and the graded factor too; NULL: the model
      * has none. */
     void (*adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][3])(const snnc_adjoint_row *row);
-    /* The first two of them as sweeps of SNNC_SWEEP_STEPS steps, with snnTorch's
-     * default surrogate, atan, in the same loop, and one value of each parameter for
-     * all neurons. NULL: there is none. */
-    void (*atan_sweep[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2])(
-        const snnc_adjoint_row *row);
-    void (*undelayed[SNNC_NUM_RESETS])(const snnc_undelayed_row *row);
-    void (*surrogate[SNNC_NUM_SURROGATES])(const snnc_surrogate_row *row);
+    void (*surrogate)(const snnc_surrogate_row *row);
 } snnc_adjoint_fns;
 
 /* What moves tiles (of num_steps rows, `width` values apart) to and from the caller's
@@ -191,11 +179,6 @@ typedef struct {
 
 struct snnc_isa {
     const char *name;
-    /* Used for what this table leaves out (NULL in arrays by type), and for backward
-     * passes of fewer than `min_neurons` neurons, where the scalar remainder of wide
-     * vectors would dominate. NULL: this table has all. */
-    const snnc_isa *fallback;
-    size_t min_neurons;
     const snnc_row_table *rows[2]; /* by type: float, double */
     const snnc_tile_fns *tiles[2];
     const snnc_adjoint_fns *adjoints[2];
@@ -212,7 +195,7 @@ extern const snnc_isa snnc_isa_baseline;
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
 #define SNNC_HAVE_AVX2 1
 #define SNNC_HAVE_AVX512 1
-extern const snnc_isa snnc_isa_avx2, snnc_isa_avx512, snnc_isa_avx512_long;
+extern const snnc_isa snnc_isa_avx2, snnc_isa_avx512;
 #endif
 
 #endif

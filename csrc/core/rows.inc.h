@@ -154,8 +154,9 @@ SNNC_INLINE void T(chain)(const snnc_row *row, int model, int num_states,
     }
 }
 
-SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
-                          int num_params, int reset, int undelayed, int per_neuron)
+SNNC_TEMPLATE void T(run_blocks)(const snnc_row *row, int model, int num_states,
+                                 int num_params, int reset, int undelayed,
+                                 int per_neuron)
 {
     const int count = BLOCK_VECTORS(num_states);
     T(vec) shared[SNNC_MAX_PARAMS];
@@ -168,10 +169,6 @@ SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
         SNNC_STREAMS && row->streamed && past ? 64 / sizeof(scalar) - past : 0;
     const size_t head = lead < n ? lead : n, end = n - (n - head) % width;
 
-    if (n == 1 && !per_neuron) {
-        T(chain)(row, model, num_states, num_params, reset, undelayed);
-        return;
-    }
     SNNC_UNROLL
     for (int k = 0; k < num_params; k++)
         shared[k] = T(broadcast)(*(const scalar *)row->params[k]);
@@ -199,27 +196,39 @@ SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
         SNNC_END_STREAM();
 }
 
+/* With AVX2 parameters of all neurons have registers only if those of each neuron have
+ * a loop of their own. */
+SNNC_INLINE void T(run)(const snnc_row *row, int model, int num_states, int num_params,
+                        int reset, int undelayed)
+{
+    if (row->n == 1)
+        T(chain)(row, model, num_states, num_params, reset, undelayed);
+    else if (SNNC_VECTOR_BYTES != 32)
+        T(run_blocks)(row, model, num_states, num_params, reset, undelayed,
+                      row->per_neuron);
+    else if (row->per_neuron)
+        T(run_blocks)(row, model, num_states, num_params, reset, undelayed, 1);
+    else
+        T(run_blocks)(row, model, num_states, num_params, reset, undelayed, 0);
+}
+
 /* The row functions and their table: one for each model, reset, and whether that is
- * undelayed and each neuron has parameters of its own. A model without resets of its
- * own choice (`hard`) has the undelayed ones of ZERO; NULL: there is none. */
+ * undelayed. A model without resets of its own choice (`hard`) has the undelayed ones
+ * of ZERO; NULL: there is none. */
 #define SNNC_LIST(...) \
     (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #define EXISTS(reset, undelayed, has_undelayed, hard) \
     ((!(hard) || SNNC_##reset == SNNC_ZERO) &&        \
      (!(undelayed) || ((has_undelayed) && SNNC_##reset != SNNC_NONE)))
-#define ROW(name, states, params, reset, undelayed, per_neuron, has_undelayed, hard) \
-    static void T(row_##name##_##reset##_##undelayed##_##per_neuron)(                \
-        const snnc_row *row)                                                         \
-    {                                                                                \
-        if (EXISTS(reset, undelayed, has_undelayed, hard))                           \
-            T(run)(row, SNNC_##name, states, params, SNNC_##reset, undelayed,        \
-                   per_neuron);                                                      \
+#define ROW(name, states, params, reset, undelayed, has_undelayed, hard)       \
+    static void T(row_##name##_##reset##_##undelayed)(const snnc_row *row)     \
+    {                                                                          \
+        if (EXISTS(reset, undelayed, has_undelayed, hard))                     \
+            T(run)(row, SNNC_##name, states, params, SNNC_##reset, undelayed); \
     }
 #define ROWS_OF(WHAT, name, states, params, reset, has_undelayed, hard) \
-    WHAT(name, states, params, reset, 0, 0, has_undelayed, hard)        \
-    WHAT(name, states, params, reset, 0, 1, has_undelayed, hard)        \
-    WHAT(name, states, params, reset, 1, 0, has_undelayed, hard)        \
-    WHAT(name, states, params, reset, 1, 1, has_undelayed, hard)
+    WHAT(name, states, params, reset, 0, has_undelayed, hard)           \
+    WHAT(name, states, params, reset, 1, has_undelayed, hard)
 #define SNNC_MODEL(name, states, params, graded, has_undelayed, hard) \
     ROWS_OF(ROW, name, states, params, SUBTRACT, has_undelayed, hard) \
     ROWS_OF(ROW, name, states, params, ZERO, has_undelayed, hard)     \
@@ -227,10 +236,10 @@ SNNC_TEMPLATE void T(run)(const snnc_row *row, int model, int num_states,
 #include "models.def"
 #undef SNNC_MODEL
 
-#define ENTRY(name, states, params, reset, undelayed, per_neuron, has_undelayed, hard) \
-    [SNNC_##name][SNNC_##reset][undelayed][per_neuron] =                               \
-        EXISTS(reset, undelayed, has_undelayed, hard)                                  \
-            ? T(row_##name##_##reset##_##undelayed##_##per_neuron)                     \
+#define ENTRY(name, states, params, reset, undelayed, has_undelayed, hard) \
+    [SNNC_##name][SNNC_##reset][undelayed] =                               \
+        EXISTS(reset, undelayed, has_undelayed, hard)                      \
+            ? T(row_##name##_##reset##_##undelayed)                        \
             : NULL,
 static const snnc_row_table T(row_table) = {
 #define SNNC_MODEL(name, states, params, graded, has_undelayed, hard)   \

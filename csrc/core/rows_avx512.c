@@ -13,18 +13,13 @@
 #endif
 
 #define SNNC_VECTOR_BYTES 64
-#define SNNC_FLOATS_ONLY /* tiles and adjoints of doubles gain little from AVX2 to \
-                            this */
 #include "table.inc.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 
-const snnc_isa snnc_isa_avx512 = {
-    .name = "avx512", SNNC_TABLE, .fallback = &snnc_isa_avx2};
-const snnc_isa snnc_isa_avx512_long = {
-    .name = "avx512", SNNC_TABLE, .fallback = &snnc_isa_avx2, .min_neurons = 256};
+const snnc_isa snnc_isa_avx512 = {.name = "avx512", SNNC_TABLE};
 
 #else
 typedef int snnc_isa_avx512_is_not_built; /* ISO C wants something in every file */

@@ -5,7 +5,7 @@
 SNNC_INLINE real NAME(disabled)(real y, double a, double b)
 {
     (void)y, (void)a, (void)b;
-    return 0;
+    return T(broadcast)(0);
 }
 
 /* The identity: mem - threshold itself, or derivatives that the caller has computed. */
@@ -18,15 +18,17 @@ SNNC_INLINE real NAME(mem_shift)(real y, double a, double b)
 /* (1/(t t + 1)) (alpha/2), t = (pi/2 alpha) y */
 SNNC_INLINE real NAME(atan)(real y, double alpha, double b)
 {
-    const real t = (real)(1.5707963267948966 * alpha) * y;
+    const real t = (scalar)(1.5707963267948966 * alpha) * y;
     (void)b;
-    return ((real)1 / (t * t + (real)1)) * (real)(alpha / 2);
+    return ((scalar)1 / (t * t + (scalar)1)) * (scalar)(alpha / 2);
 }
 
 /* 1/(t t), t = slope |y| + 1 */
 SNNC_INLINE real NAME(fast_sigmoid)(real y, double slope, double b)
 {
-    const real t = (real)slope * (y < 0 ? -y : y) + (real)1;
+    const real zero = {0};
+    const real size = NAME(select)(NAME(greater)(zero, y), -y, y);
+    const real t = (scalar)slope * size + (scalar)1;
     (void)b;
     return t * t;
 }
@@ -34,33 +36,37 @@ SNNC_INLINE real NAME(fast_sigmoid)(real y, double slope, double b)
 SNNC_INLINE real NAME(straight_through_estimator)(real y, double a, double b)
 {
     (void)y, (void)a, (void)b;
-    return 1;
+    return T(broadcast)(1);
 }
 
 /* As snnTorch has it: falling for y >= 0 */
 SNNC_INLINE real NAME(triangular)(real y, double height, double b)
 {
-    const real h = (real)(float)height;
+    const real zero = {0}, h = T(broadcast)((scalar)(float)height);
     (void)b;
-    return y >= 0 ? -h : h;
+    return NAME(select)(NAME(at_least)(y, zero), -h, h);
 }
 
 SNNC_INLINE real NAME(heaviside)(real y, double a, double b)
 {
+    const real zero = {0};
     (void)a, (void)b;
-    return y > 0 ? (real)1 : (real)0;
+    return NAME(spike)(NAME(greater)(y, zero));
 }
 
 /* Leaky: a small slope below the threshold */
 SNNC_INLINE real NAME(LSO)(real y, double slope, double b)
 {
+    const real zero = {0};
     (void)b;
-    return y > 0 ? (real)1 : (real)slope;
+    return NAME(select)(NAME(greater)(y, zero), T(broadcast)(1),
+                        T(broadcast)((scalar)slope));
 }
 
 /* Sparse: fast_sigmoid's where y > B, else none */
 SNNC_INLINE real NAME(SFS)(real y, double slope, double B)
 {
     const real q = NAME(fast_sigmoid)(y, slope, 0);
-    return y <= (real)B ? (real)HUGE_VAL : q;
+    return NAME(select)(NAME(at_least)(T(broadcast)((scalar)B), y),
+                        T(broadcast)((scalar)HUGE_VAL), q);
 }

@@ -1,33 +1,30 @@
-/* All row functions of one type: the cells of numbers, for single neurons and the
- * backward pass, and those of vectors. Included by table.inc.h once per type, with
- * `scalar` and SNNC_TYPE set. */
-#include "lanes.inc.h"
+/* All row functions of one type: the cells of numbers, for single neurons, and those of
+ * vectors, with the adjoints. Included by table.inc.h once per type, with `scalar` and
+ * SNNC_TYPE set. */
+#include "store.h"
 
+#if SNNC_VECTOR_BYTES
 #define real scalar
 #define mask int
 #define SNNC_SUFFIX SNNC_TYPE
+#include "cells.h"
+#undef SNNC_SUFFIX
+#undef mask
+#undef real
+#define SNNC_SUFFIX T(vec)
+#else
+#define SNNC_SUFFIX SNNC_TYPE
+#endif
+
+#define real T(vec)
+#define mask T(vec_mask)
 #define SNNC_ADJOINTS
 #include "cells.h"
-#if !defined(SNNC_ROWS_ONLY)
-#include "store.h"
 #include "surrogates.h"
 
 #include "adjoints.inc.h"
-#endif
+#include "rows.inc.h"
 #undef SNNC_ADJOINTS
 #undef SNNC_SUFFIX
 #undef mask
 #undef real
-
-#if SNNC_VECTOR_BYTES
-#define real T(vec)
-#define mask T(vec_mask)
-#define SNNC_SUFFIX T(vec)
-#include "cells.h"
-#undef mask
-#undef real
-#else
-#define SNNC_SUFFIX SNNC_TYPE
-#endif
-#include "rows.inc.h"
-#undef SNNC_SUFFIX

@@ -1,10 +1,8 @@
 """Counts the row functions of object files that are vector code: all of them must be.
 
-A row function counts if it multiplies and compares whole vectors, of the width that the file's
-instruction set has on x86-64, of any width elsewhere; and one of many neurons with parameters of
-their own (the others have a loop for a single neuron too) if its scalar arithmetic and extracts of
-elements are few: those of a row's last double. One of the backward pass counts if it stores whole
-vectors.
+A row function counts if it multiplies (and, forward, compares) whole vectors, of the width that
+the file's instruction set has on x86-64, of any width elsewhere; and if its scalar arithmetic and
+extracts of elements are few: those of a single neuron, and of surrogates' constants.
 """
 
 import re
@@ -12,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-BACKWARD = r"(?:adjoint|atan_sweep|undelayed|surrogate)_\w+_f\d\d"
-ROW = rf"row_\w+_[01]_[01]_f\d\d|{BACKWARD}"
+BACKWARD = r"adjoint_\w+_[012]_f\d\d|surrogate_f\d\d"
+ROW = rf"row_\w+_[01]_f\d\d|{BACKWARD}"
 SCALAR = r"\s(?:v?(?:add|sub|mul|div|u?comi|cmp\w*)s[sd]|v?pextr[bwd])\s|\sf\w+\s+[sdh]\d"
 VECTOR = r"\s(?:v?(?:add|sub|mul|div|cmp\w*)p[sd]|f(?:add|sub|mul|div|cm\w+))\s[^\n]*{}"
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
@@ -33,14 +31,12 @@ def is_vectorised(name, code, register):
     def uses(operation):
         return re.search(rf"\s{operation}\s[^\n]*{register}", code)
 
-    if re.fullmatch(BACKWARD, name):
-        same = re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{ROW})>", code)  # which is counted
-        return same or re.search(rf"\sv?mov[ua]p[sd]\s+{register}\d+,[^\n]*\(|\sst[pr]\s+q", code)
-    if not re.search(r"_[01]_0_f\d\d$", name):
-        vector = re.findall(VECTOR.format(register), code)
-        if 4 * len(re.findall(SCALAR, code)) > len(vector):
-            return False
-    return uses(r"v?mulp[sd]|fmul") and uses(r"v?cmp\w*p[sd]|fcm\w+")
+    backward = re.fullmatch(BACKWARD, name)
+    if backward and re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{BACKWARD})>", code):
+        return True  # the same as another one
+    if 2 * len(re.findall(SCALAR, code)) > len(re.findall(VECTOR.format(register), code)):
+        return False
+    return uses(r"v?mulp[sd]|fmul") and (backward or uses(r"v?cmp\w*p[sd]|fcm\w+"))
 
 
 def main(paths):

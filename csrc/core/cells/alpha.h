@@ -44,28 +44,29 @@ SNNC_INLINE void NAME(Alpha_update_adjoint)(NAME(adjoint) * a, real e, real i, r
     a->grad_x = (a->grad_x - i) + e;
     a->grad_before[0] += e * alpha;
     a->grad_before[1] += i * beta;
-    NAME(add)(&a->grad_param[1], e * exc);
-    NAME(add)(&a->grad_param[2], i * inh);
-    NAME(add)(&a->grad_param[3], v * ((alpha * exc + x) + (beta * inh - x)));
+    T(add)(&a->grad_param[1], e * exc);
+    T(add)(&a->grad_param[2], i * inh);
+    T(add)(&a->grad_param[3], v * ((alpha * exc + x) + (beta * inh - x)));
 }
 
 SNNC_INLINE void NAME(Alpha_adjoint)(NAME(adjoint) * a, int reset)
 {
+    const real zero = {0};
     const real beta = a->param[2], e = a->grad_after[0], i = a->grad_after[1];
     const real r = NAME(reset_signal)(a->state[2], a->param[0]);
     const real v = a->grad_after[2] + a->grad_through_spike;
 
-    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
-    a->grad_x = 0;
+    T(add)(&a->grad_param[0], -a->grad_through_spike);
+    a->grad_x = zero;
     a->grad_before[0] = a->upstream[0];
     a->grad_before[1] = a->upstream[1];
-    a->grad_before[2] = a->upstream[2] + (real)0; /* mem only decides the reset */
+    a->grad_before[2] = a->upstream[2] + (scalar)0; /* mem only decides the reset */
     if (reset == SNNC_SUBTRACT) { /* e - threshold r, i - i r, v - (-inh) r */
         const real j = -i * r;
-        NAME(add)(&a->grad_param[0], -(e * r));
+        T(add)(&a->grad_param[0], -(e * r));
         a->grad_x = -j;
         a->grad_before[1] = (a->grad_before[1] + v * r) + j * beta;
-        NAME(add)(&a->grad_param[2], j * a->state[1]);
+        T(add)(&a->grad_param[2], j * a->state[1]);
     }
     else if (reset == SNNC_ZERO) /* e - e r, i - i r, v - v r: the products first */
         NAME(Alpha_update_adjoint)(a, -e * r, -i * r, -v * r);

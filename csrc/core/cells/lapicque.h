@@ -27,25 +27,26 @@ SNNC_INLINE void NAME(Lapicque_update_adjoint)(NAME(adjoint) * a, real v)
 
     a->grad_x += ((v * dt) * q) * R;
     a->grad_before[0] += v * keep;
-    NAME(add)(&a->grad_param[1], ((v * dt) * q) * a->x);
-    NAME(add)(&a->grad_param[2], (v * dt) * (a->x * R));
-    NAME(add)(&a->grad_param[3], v * ((a->x * R) * q));
-    NAME(add)(&a->grad_param[4], v * a->state[0]);
+    T(add)(&a->grad_param[1], ((v * dt) * q) * a->x);
+    T(add)(&a->grad_param[2], (v * dt) * (a->x * R));
+    T(add)(&a->grad_param[3], v * ((a->x * R) * q));
+    T(add)(&a->grad_param[4], v * a->state[0]);
 }
 
 SNNC_INLINE void NAME(Lapicque_adjoint)(NAME(adjoint) * a, int reset)
 {
+    const real zero = {0};
     const real r = NAME(reset_signal)(a->state[0], a->param[0]);
     const real u = a->grad_after[0] + a->grad_through_spike;
 
-    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
-    a->grad_x = 0;
+    T(add)(&a->grad_param[0], -a->grad_through_spike);
+    a->grad_x = zero;
     a->grad_before[0] = a->upstream[0];
     if (reset ==
         SNNC_ZERO) /* v - r v: in autograd's order, the term through r v first */
         NAME(Lapicque_update_adjoint)(a, -u * r);
     NAME(Lapicque_update_adjoint)(a, u);
     if (reset == SNNC_SUBTRACT)
-        NAME(add)(&a->grad_param[0], -(u * r));
+        T(add)(&a->grad_param[0], -(u * r));
 }
 #endif

@@ -31,19 +31,19 @@ SNNC_INLINE void NAME(Leaky_adjoint)(NAME(adjoint) * a, int reset)
     const real r = NAME(reset_signal)(mem, a->param[0]);
     const real u = a->grad_after[0] + a->grad_through_spike;
 
-    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
-    NAME(add)(&a->grad_param[2],
-              a->grad_spk * NAME(spike)(NAME(fires)(a->tested, a->param[0])));
+    T(add)(&a->grad_param[0], -a->grad_through_spike);
+    T(add)(&a->grad_param[2],
+           a->grad_spk * NAME(spike)(NAME(fires)(a->tested, a->param[0])));
     a->grad_x = u;
     if (reset == SNNC_ZERO) {
-        a->grad_before[0] = a->upstream[0] + (u * beta) * ((real)1 - r);
-        NAME(add)(&a->grad_param[1], u * (((real)1 - r) * mem));
+        a->grad_before[0] = a->upstream[0] + (u * beta) * ((scalar)1 - r);
+        T(add)(&a->grad_param[1], u * (((scalar)1 - r) * mem));
     }
     else {
         a->grad_before[0] = a->upstream[0] + u * beta;
-        NAME(add)(&a->grad_param[1], u * mem);
+        T(add)(&a->grad_param[1], u * mem);
     }
     if (reset == SNNC_SUBTRACT)
-        NAME(add)(&a->grad_param[0], -(u * r));
+        T(add)(&a->grad_param[0], -(u * r));
 }
 #endif

@@ -1,8 +1,8 @@
 /* What the cells share: the firing condition, the reset that follows its spike within
  * the step, and the adjoint of both. Cells are written once for numbers and vectors of
  * them: `real` is one or the other, `mask` what comparisons of it give, `scalar` the
- * type of constants; greater, select and spike are given with them. They know nothing
- * of arrays. */
+ * type of constants; greater, select and spike are given with them. Adjoints are only
+ * of vectors. They know nothing of arrays. */
 
 /* H(mem - threshold): where positive, not for NaN. As differences underflow gradually,
  * one is positive exactly if mem > threshold, which saves computing it. */
@@ -31,7 +31,7 @@ SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real r, real threshol
 }
 
 #if defined(SNNC_ADJOINTS)
-/* The adjoint of a step of one neuron. "Gradient" is that of the loss with respect
+/* The adjoint of a step. "Gradient" is that of the loss with respect
  * to the thing named. Reset signals are constants, as in snnTorch. */
 typedef struct {
     /* What the step read, and the mem that its spike tested. */
@@ -45,13 +45,8 @@ typedef struct {
      * are added to what is given one by one, as snnTorch does). To those of the
      * parameters the step's are added: long sums, so in double. */
     real grad_x, grad_before[SNNC_MAX_STATES];
-    double grad_param[SNNC_MAX_PARAMS];
+    T(sum) grad_param[SNNC_MAX_PARAMS];
 } NAME(adjoint);
-
-SNNC_INLINE void NAME(add)(double *sum, real term)
-{
-    *sum += (double)term;
-}
 
 /* The adjoint of the undelayed reset, mem' = mem - d threshold or mem - d mem: from the
  * gradient of mem' that of mem, and what is added to that of the spike. In doubles as
@@ -59,19 +54,19 @@ SNNC_INLINE void NAME(add)(double *sum, real term)
  * with a threshold without dimensions. */
 SNNC_INLINE real NAME(undelayed_adjoint)(real grad_mem, real mem, real threshold,
                                          int rounds, real graded, real r, int reset,
-                                         real *grad_spk, double *grad_threshold,
-                                         double *grad_graded)
+                                         real *grad_spk, T(sum) * grad_threshold,
+                                         T(sum) * grad_graded)
 {
     const real spk = NAME(spike)(NAME(fires)(mem, threshold)) * graded;
     const real d = spk / graded - r, w = -grad_mem;
     const real of_threshold =
-        rounds ? (real)((float)w * (float)threshold) : w * threshold;
-    const real k = (real)(float)(reset == SNNC_SUBTRACT ? of_threshold : w * mem);
+        rounds ? T(round_to_float)(w) * T(round_to_float)(threshold) : w * threshold;
+    const real k = T(round_to_float)(reset == SNNC_SUBTRACT ? of_threshold : w * mem);
 
-    *grad_spk = (real)(float)(*grad_spk + k / graded);
-    NAME(add)(grad_graded, -k * ((spk / graded) / graded));
+    *grad_spk = T(round_to_float)(*grad_spk + k / graded);
+    T(add)(grad_graded, -k * ((spk / graded) / graded));
     if (reset == SNNC_SUBTRACT) {
-        NAME(add)(grad_threshold, w * d);
+        T(add)(grad_threshold, w * d);
         return grad_mem;
     }
     return grad_mem + w * d;

@@ -32,7 +32,7 @@ SNNC_INLINE void NAME(Synaptic_adjoint)(NAME(adjoint) * a, int reset)
     const real u = a->grad_after[1] + a->grad_through_spike;
     const real y = a->grad_after[0] + u;
 
-    NAME(add)(&a->grad_param[0], -a->grad_through_spike);
+    T(add)(&a->grad_param[0], -a->grad_through_spike);
     a->grad_x = y;
     a->grad_before[0] = a->upstream[0];
     a->grad_before[1] = a->upstream[1];
@@ -42,14 +42,14 @@ SNNC_INLINE void NAME(Synaptic_adjoint)(NAME(adjoint) * a, int reset)
         a->grad_x = v + y;
         a->grad_before[0] += v * alpha;
         a->grad_before[1] += v * beta;
-        NAME(add)(&a->grad_param[1], v * syn);
-        NAME(add)(&a->grad_param[2], v * mem);
+        T(add)(&a->grad_param[1], v * syn);
+        T(add)(&a->grad_param[2], v * mem);
     }
     a->grad_before[0] += y * alpha;
     a->grad_before[1] += u * beta;
-    NAME(add)(&a->grad_param[1], y * syn);
-    NAME(add)(&a->grad_param[2], u * mem);
+    T(add)(&a->grad_param[1], y * syn);
+    T(add)(&a->grad_param[2], u * mem);
     if (reset == SNNC_SUBTRACT)
-        NAME(add)(&a->grad_param[0], -(u * r));
+        T(add)(&a->grad_param[0], -(u * r));
 }
 #endif

@@ -4,6 +4,7 @@
 #define SNNC_HAVE_PARTS
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
+#define SNNC_HAVE_WIDEN
 #define SNNC_HAVE_BITS_OF_BYTES
 #define SNNC_STREAM(p, v) _mm256_stream_si256((void *)(p), (__m256i)(v))
 #define SNNC_END_STREAM() _mm_sfence()
@@ -46,6 +47,17 @@ SNNC_INLINE void store_part_f32(float *p, vec_f32 v, size_t n)
 SNNC_INLINE void store_part_f64(double *p, vec_f64 v, size_t n)
 {
     store_part_f32((float *)p, (vec_f32)v, 2 * n);
+}
+
+SNNC_INLINE vec_f64 widen_f32(vec_f32 v, int half)
+{
+    return (vec_f64)_mm256_cvtps_pd(half ? _mm256_extractf128_ps((__m256)v, 1)
+                                         : _mm256_castps256_ps128((__m256)v));
+}
+
+SNNC_INLINE vec_f64 round_to_float_f64(vec_f64 v)
+{
+    return (vec_f64)_mm256_cvtps_pd(_mm256_cvtpd_ps((__m256d)v));
 }
 
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)

@@ -4,6 +4,7 @@
 #define SNNC_HAVE_PARTS
 #define SNNC_HAVE_MASKS
 #define SNNC_HAVE_BITS
+#define SNNC_HAVE_WIDEN
 #define SNNC_HAVE_BITS_OF_BYTES
 #define SNNC_STREAM(p, v) _mm512_stream_si512((void *)(p), (__m512i)(v))
 #define SNNC_END_STREAM() _mm_sfence()
@@ -43,6 +44,16 @@ SNNC_INLINE vec_mask_f64 greater_vec_f64(vec_f64 a, vec_f64 b)
     return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GT_OQ);
 }
 
+SNNC_INLINE vec_mask_f32 at_least_vec_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
+}
+
+SNNC_INLINE vec_mask_f64 at_least_vec_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GE_OQ);
+}
+
 SNNC_INLINE vec_f32 select_vec_f32(vec_mask_f32 chosen, vec_f32 a, vec_f32 b)
 {
     return (vec_f32)_mm512_mask_blend_ps(chosen, (__m512)b, (__m512)a);
@@ -61,6 +72,17 @@ SNNC_INLINE vec_f32 spike_vec_f32(vec_mask_f32 fired)
 SNNC_INLINE vec_f64 spike_vec_f64(vec_mask_f64 fired)
 {
     return (vec_f64)_mm512_maskz_mov_pd(fired, _mm512_set1_pd(1));
+}
+
+SNNC_INLINE vec_f64 widen_f32(vec_f32 v, int half)
+{
+    return (vec_f64)_mm512_cvtps_pd(half ? _mm512_extractf32x8_ps((__m512)v, 1)
+                                         : _mm512_castps512_ps256((__m512)v));
+}
+
+SNNC_INLINE vec_f64 round_to_float_f64(vec_f64 v)
+{
+    return (vec_f64)_mm512_cvtps_pd(_mm512_cvtpd_ps((__m512d)v));
 }
 
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)

@@ -3,6 +3,18 @@
 
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
+#define SNNC_HAVE_WIDEN
+
+SNNC_INLINE vec_f64 widen_f32(vec_f32 v, int half)
+{
+    return (vec_f64)(half ? vcvt_high_f64_f32((float32x4_t)v)
+                          : vcvt_f64_f32(vget_low_f32((float32x4_t)v)));
+}
+
+SNNC_INLINE vec_f64 round_to_float_f64(vec_f64 v)
+{
+    return (vec_f64)vcvt_f64_f32(vcvt_f32_f64((float64x2_t)v));
+}
 
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)
 {

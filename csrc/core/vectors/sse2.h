@@ -1,8 +1,10 @@
 /* vectors.h for SSE2, which every x86-64 has. */
 #include <emmintrin.h>
 
+#define SNNC_PART SNNC_NOINLINE /* smaller: processors with SSE2 alone are few */
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
+#define SNNC_HAVE_WIDEN
 #define SNNC_HAVE_BITS_OF_BYTES
 
 /* Hides from GCC that a mask is a comparison's: it has no select by those of doubles
@@ -10,6 +12,17 @@
 #if !defined(__clang__)
 #define SNNC_FIX_MASK(m) __asm__("" : "+x"(m))
 #endif
+
+SNNC_INLINE vec_f64 widen_f32(vec_f32 v, int half)
+{
+    return (vec_f64)_mm_cvtps_pd(half ? _mm_movehl_ps((__m128)v, (__m128)v)
+                                      : (__m128)v);
+}
+
+SNNC_INLINE vec_f64 round_to_float_f64(vec_f64 v)
+{
+    return (vec_f64)_mm_cvtps_pd(_mm_cvtpd_ps((__m128d)v));
+}
 
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)
 {
