@@ -287,7 +287,7 @@ typedef struct {
     /* May be the very array of grad_spk or a grad_state. */
     snnc_output grad_x;
     double *grad_params[SNNC_MAX_PARAMS]; /* one per neuron: added, in double */
-    void *workspace;                      /* snnc_backward_workspace_size() bytes */
+    void *workspace; /* snnc_backward_workspace_size() bytes; NULL, where these are 0 */
 } snnc_backward_call;
 
 #define SNNC_BACKWARD_INIT SNNC_ZEROED(snnc_backward_call)

@@ -1265,7 +1265,9 @@ static snnc_status spoil_back(snnc_backward_call *b, range *r)
     case 6: r->t0++; return cuttable ? SNNC_BAD_CHECKPOINT : SNNC_OK;
     case 7: r->t1 = r->t0 + 1; return cuttable ? SNNC_BAD_CHECKPOINT : SNNC_OK;
     case 8: b->grad_start[k] = NULL; return SNNC_BAD_STATE;
-    case 9: b->workspace = NULL; return SNNC_BAD_OUTPUT;
+    case 9:
+        b->workspace = NULL;
+        return snnc_backward_workspace_size(b) ? SNNC_BAD_OUTPUT : SNNC_OK;
     default: /* a workspace that is too large */
         c->first_step = r->t0 = 0;
         c->num_steps = r->t1 = PTRDIFF_MAX / sizeof(double) / c->num_neurons - below(9);
