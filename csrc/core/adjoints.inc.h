@@ -7,9 +7,9 @@
  * more registers than there are. */
 enum { T(BLOCK) = 2 };
 #define BLOCK T(BLOCK)
-#define BLOCK_VECTORS(parameters) (parameters > (SNNC_VECTOR_BYTES == 64) ? 1 : BLOCK)
+#define BLOCK_VECTORS(parameters) ((parameters) > (SNNC_VECTOR_BYTES == 64) ? 1 : BLOCK)
 /* Where a block of one vector is always masked: masks cost AVX-512 next to nothing. */
-#define MASKED(parameters) (parameters == 2 && SNNC_VECTOR_BYTES == 64)
+#define MASKED(parameters) ((parameters) == 2 && SNNC_VECTOR_BYTES == 64)
 /* Neurons whose surrogates are computed at once. */
 enum { T(GROUP) = 16 * T(LANES) };
 #define GROUP T(GROUP)
@@ -185,9 +185,9 @@ SNNC_INLINE void T(adjoint_block)(const snnc_adjoint_row *row, size_t done,
                                   size_t steps, size_t i, size_t n,
                                   snnc_backwards derivative, T(adjoint_shared) * shared,
                                   int part, int model, int num_states, int num_params,
-                                  int graded, int undelayed, int reset, int parameters,
-                                  int count)
+                                  int graded, int undelayed, int reset, int parameters)
 {
+    const int count = part ? 1 : BLOCK_VECTORS(parameters);
     NAME(adjoint) block[BLOCK] = {0};
     T(adjoint_place) at;
 
@@ -274,8 +274,7 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
 {
     const snnc_adjoint_row copy = *given; /* which no store changes */
     const snnc_adjoint_row *const row = &copy;
-    const int count = BLOCK_VECTORS(parameters);
-    const size_t width = (size_t)count * T(LANES), n = row->n;
+    const size_t width = (size_t)BLOCK_VECTORS(parameters) * T(LANES), n = row->n;
     T(vec) derivatives[SNNC_ADJOINT_STEPS * GROUP / T(LANES)];
     T(adjoint_shared) shared;
 
@@ -304,11 +303,11 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
                 if (part || MASKED(parameters))
                     T(adjoint_block)(row, done, steps, i, taken, derivative, &shared, 1,
                                      model, num_states, num_params, graded, undelayed,
-                                     reset, parameters, 1);
+                                     reset, parameters);
                 else
                     T(adjoint_block)(row, done, steps, i, taken, derivative, &shared, 0,
                                      model, num_states, num_params, graded, undelayed,
-                                     reset, parameters, count);
+                                     reset, parameters);
                 if (derivative.last)
                     derivative.last = (scalar *)derivative.last + taken;
             }

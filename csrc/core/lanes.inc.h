@@ -123,19 +123,18 @@ SNNC_INLINE void T(store_lanes)(scalar *p, T(vec) value, size_t n, int v, int pa
         T(store)(p, value);
 }
 
-/* The same, not inline: smaller, for what is stored once in many steps. */
-SNNC_NOINLINE void T(store_part_apart)(scalar *p, T(vec) value, size_t n)
+/* The same, the part not inline: smaller, for what is stored once in many steps. */
+SNNC_NOINLINE void T(store_part_apart)(scalar *p, T(vec) value, size_t n, int v)
 {
-    T(store_part)(p, value, n);
+    T(store_lanes)(p, value, n, v, 1);
 }
 
 SNNC_INLINE void T(store_last)(scalar *p, T(vec) value, size_t n, int v, int part)
 {
-    p += v * T(LANES);
     if (part)
-        T(store_part_apart)(p, value, T(in_vector)(n, v));
+        T(store_part_apart)(p, value, n, v);
     else
-        T(store)(p, value);
+        T(store_lanes)(p, value, n, v, 0);
 }
 
 /* A sum in double for each lane of a vector. */

@@ -34,7 +34,10 @@ def is_vectorised(name, code, register):
     backward = re.fullmatch(BACKWARD, name)
     if backward and re.search(rf"\s(?:jmp|b)\s[^\n]*<_?(?:{BACKWARD})>", code):
         return True  # the same as another one
-    if 2 * len(re.findall(SCALAR, code)) > len(re.findall(VECTOR.format(register), code)):
+    # SSE2 and NEON have less vector code beside a single neuron's.
+    wide = register in (REGISTERS["avx2"], REGISTERS["avx512"])
+    scalar, vector = re.findall(SCALAR, code), re.findall(VECTOR.format(register), code)
+    if (4 if wide else 2) * len(scalar) > len(vector):
         return False
     return uses(r"v?mulp[sd]|fmul") and (backward or uses(r"v?cmp\w*p[sd]|fcm\w+"))
 

@@ -2,7 +2,8 @@
  * the step, and the adjoint of both. Cells are written once for numbers and vectors of
  * them: `real` is one or the other, `mask` what comparisons of it give, `scalar` the
  * type of constants; greater, select and spike are given with them. Adjoints are only
- * of vectors. They know nothing of arrays. */
+ * of vectors, with sums in double (sum, add) and round_to_float. They know nothing of
+ * arrays. */
 
 /* H(mem - threshold): where positive, not for NaN. As differences underflow gradually,
  * one is positive exactly if mem > threshold, which saves computing it. */
