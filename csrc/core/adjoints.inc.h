@@ -3,13 +3,8 @@
  * type, after the cells' adjoints and the surrogates in vectors. Templates: inlined
  * functions whose constant arguments the compiler folds. */
 
-/* Vectors in a block: more, or two and the sums of gradients of parameters, would need
- * more registers than there are. */
-enum { T(BLOCK) = 2 };
+enum { T(BLOCK) = 2 }; /* vectors; more would need more registers than there are */
 #define BLOCK T(BLOCK)
-#define BLOCK_VECTORS(parameters) ((parameters) > (SNNC_VECTOR_BYTES == 64) ? 1 : BLOCK)
-/* Where a block of one vector is always masked: masks cost AVX-512 next to nothing. */
-#define MASKED(parameters) ((parameters) == 2 && SNNC_VECTOR_BYTES == 64)
 /* Neurons whose surrogates are computed at once. */
 enum { T(GROUP) = 16 * T(LANES) };
 #define GROUP T(GROUP)
@@ -187,7 +182,7 @@ SNNC_INLINE void T(adjoint_block)(const snnc_adjoint_row *row, size_t done,
                                   int part, int model, int num_states, int num_params,
                                   int graded, int undelayed, int reset, int parameters)
 {
-    const int count = part ? 1 : BLOCK_VECTORS(parameters);
+    const int count = part ? 1 : BLOCK;
     NAME(adjoint) block[BLOCK] = {0};
     T(adjoint_place) at;
 
@@ -274,7 +269,7 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
 {
     const snnc_adjoint_row copy = *given; /* which no store changes */
     const snnc_adjoint_row *const row = &copy;
-    const size_t width = (size_t)BLOCK_VECTORS(parameters) * T(LANES), n = row->n;
+    const size_t width = (size_t)BLOCK * T(LANES), n = row->n;
     T(vec) derivatives[SNNC_ADJOINT_STEPS * GROUP / T(LANES)];
     T(adjoint_shared) shared;
 
@@ -300,7 +295,7 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
                 const size_t left_over = end - i;
                 const int part = left_over < width;
                 taken = part ? T(in_vector)(left_over, 0) : width;
-                if (part || MASKED(parameters))
+                if (part)
                     T(adjoint_block)(row, done, steps, i, taken, derivative, &shared, 1,
                                      model, num_states, num_params, graded, undelayed,
                                      reset, parameters);
@@ -331,29 +326,44 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
 #define ENTRY(name, states, params, graded, undelayed, reset, parameters) \
     [SNNC_##name][SNNC_##reset][parameters] =                             \
         T(adjoint_##name##_##reset##_##parameters),
-#define ROWS_OF(WHAT, name, states, params, graded, undelayed, reset) \
-    WHAT(name, states, params, graded, undelayed, reset, 0)           \
-    WHAT(name, states, params, graded, undelayed, reset, 1)           \
-    WHAT(name, states, params, graded, undelayed, reset, 2)
-#define ALL_ROWS_OF(WHAT, name, states, params, graded, undelayed)   \
-    ROWS_OF(WHAT, name, states, params, graded, undelayed, SUBTRACT) \
-    ROWS_OF(WHAT, name, states, params, graded, undelayed, ZERO)     \
-    ROWS_OF(WHAT, name, states, params, graded, undelayed, NONE)
-#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
-    KEEP_##hard(ALL_ROWS_OF(ROW, name, states, params, graded, undelayed))
+#define ROWS_OF(WHAT, name, states, params, graded, undelayed) \
+    WHAT(name, states, params, graded, undelayed, SUBTRACT, 0) \
+    WHAT(name, states, params, graded, undelayed, SUBTRACT, 1) \
+    WHAT(name, states, params, graded, undelayed, ZERO, 0)     \
+    WHAT(name, states, params, graded, undelayed, ZERO, 1)     \
+    WHAT(name, states, params, graded, undelayed, NONE, 0)     \
+    WHAT(name, states, params, graded, undelayed, NONE, 1)
+#define ROW_OF_ALL(name, states, params, graded, undelayed)                          \
+    static void T(adjoint_##name)(const snnc_adjoint_row *row)                       \
+    {                                                                                \
+        T(run_back)(row, SNNC_##name, states, params, graded, undelayed, row->reset, \
+                    2);                                                              \
+    }
+#define ENTRY_OF_ALL(name) [SNNC_##name] = T(adjoint_##name),
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard)     \
+    KEEP_##hard(ROWS_OF(ROW, name, states, params, graded, undelayed) \
+                    ROW_OF_ALL(name, states, params, graded, undelayed))
 #include "models.def"
 #undef SNNC_MODEL
 static const snnc_adjoint_fns T(adjoint_fns) = {
     .adjoint =
         {
 #define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
-    KEEP_##hard(ALL_ROWS_OF(ENTRY, name, states, params, graded, undelayed))
+    KEEP_##hard(ROWS_OF(ENTRY, name, states, params, graded, undelayed))
+#include "models.def"
+#undef SNNC_MODEL
+        },
+    .adjoint_of_all =
+        {
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
+    KEEP_##hard(ENTRY_OF_ALL(name))
 #include "models.def"
 #undef SNNC_MODEL
         },
     .surrogate = T(surrogate),
 };
-#undef ALL_ROWS_OF
+#undef ENTRY_OF_ALL
+#undef ROW_OF_ALL
 #undef ROWS_OF
 #undef ENTRY
 #undef ROW
@@ -362,6 +372,4 @@ static const snnc_adjoint_fns T(adjoint_fns) = {
 #undef SNNC_LIST
 #undef IS_WANTED
 #undef GROUP
-#undef MASKED
-#undef BLOCK_VECTORS
 #undef BLOCK

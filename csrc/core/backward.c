@@ -8,7 +8,10 @@
 enum {
     STRIP_BYTES = 256 * 1024, /* of a strip's workspace: what stays in cache */
     SEGMENT = 16,             /* steps, where every state has been kept */
-    ROW_BYTES = 16 * 1024,    /* of all neurons, where blocks take many steps */
+    /* Of all neurons, where blocks take many steps: sums of gradients of parameters are
+     * loaded and stored once a block. */
+    ROW_BYTES = 8 * 1024,
+    SUMMED_ROW_BYTES = 48 * 1024,
 
     ALIGNMENT = 64
 };
@@ -79,10 +82,11 @@ typedef struct {
     const snnc_backward_call *backward;
     snnc_plan forward;
     snnc_row_fn *delayed; /* where the reset isn't: its mem is what spikes test */
-    void (*adjoint)(const snnc_adjoint_row *row);
+    snnc_adjoint_row_fn *adjoint;
     void (*surrogate)(const snnc_surrogate_row *row);
     int all_kept;        /* states are read from the run's own record of all steps */
     size_t steps, strip; /* of a segment; neurons */
+    size_t block_steps;  /* of the adjoint's row */
     tiled_sequence x, grad_x, grad_spk, grad_state[SNNC_MAX_STATES];
     workspace_rows work;
 } plan;
@@ -135,6 +139,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
 {
     const snnc_call *call = &b->call;
     snnc_plan *const f = &p->forward;
+    const snnc_adjoint_fns *const adjoints = isa->adjoints[call->type];
     const int undelayed = call->undelayed && call->reset != SNNC_NONE;
 
     p->backward = b;
@@ -152,9 +157,13 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
             parameters = 1 + of_spikes;
     }
     p->delayed = undelayed ? snnc_row_fn_for(isa, call, 0) : NULL;
-    p->adjoint =
-        isa->adjoints[call->type]->adjoint[call->model][call->reset][parameters];
-    p->surrogate = isa->adjoints[call->type]->surrogate;
+    p->adjoint = parameters > 1
+                     ? adjoints->adjoint_of_all[call->model]
+                     : adjoints->adjoint[call->model][call->reset][parameters];
+    p->surrogate = adjoints->surrogate;
+    p->block_steps = f->block_steps;
+    if (call->num_neurons <= (parameters ? SUMMED_ROW_BYTES : ROW_BYTES) / f->size)
+        p->block_steps = SNNC_ADJOINT_STEPS;
     p->all_kept = call->interval == 1 && !p->delayed;
     p->steps =
         snnc_min_size(call->interval == 1 ? SEGMENT : call->interval, call->num_steps);
@@ -326,9 +335,9 @@ static void backward_segment(const plan *p, const segment *s)
     move_rows(p, s, &p->grad_spk, SNNC_LOAD, t0, t1);
     row.n = s->n;
     row.num_steps = t1 - t0;
-    row.block_steps =
-        f->call->num_neurons <= ROW_BYTES / size ? SNNC_ADJOINT_STEPS : f->block_steps;
+    row.block_steps = p->block_steps;
     row.per_neuron = f->period > 0;
+    row.reset = f->call->reset;
     row.undelayed = f->call->undelayed;
     row.rounds_threshold = b->round_to_float;
     row.x = backwards(p, s, &p->x, t1 - 1, t0);

@@ -135,7 +135,7 @@ typedef struct {
     size_t block_steps; /* at most SNNC_ADJOINT_STEPS */
     const void *params[SNNC_MAX_PARAMS];
     int per_neuron; /* parameters: one for each neuron; else one for all */
-    int undelayed, rounds_threshold;
+    int reset, undelayed, rounds_threshold;
     /* States before the step, and the mem that its spike tested. */
     snnc_backwards x, state[SNNC_MAX_STATES], tested;
     /* Upstream gradients: of the spikes, and of the states before the step, which the
@@ -152,14 +152,17 @@ typedef struct {
     double *grad_params[SNNC_MAX_PARAMS]; /* added to */
 } snnc_adjoint_row;
 
+typedef void snnc_adjoint_row_fn(const snnc_adjoint_row *row);
+
 enum { SNNC_ADJOINT_STEPS = 16 }; /* in a block, at most */
 
 /* The rows of the backward pass. */
 typedef struct {
-    /* By model, reset, and whether gradients are wanted of no parameters, of those of
-     * its dynamics, or of the threshold and the graded factor too; NULL: the model
-     * has none. */
-    void (*adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][3])(const snnc_adjoint_row *row);
+    /* By model, reset, and whether gradients of parameters of its dynamics are wanted;
+     * by model, of the threshold and the graded factor too. NULL: the model has none.
+     */
+    snnc_adjoint_row_fn *adjoint[SNNC_NUM_MODELS][SNNC_NUM_RESETS][2];
+    snnc_adjoint_row_fn *adjoint_of_all[SNNC_NUM_MODELS];
     void (*surrogate)(const snnc_surrogate_row *row);
 } snnc_adjoint_fns;
 
