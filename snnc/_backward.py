@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         ) -> dict[str, Floats]: ...
 
 
+_ZERO = np.zeros(())
+_DISABLED = (_core.surrogates["disabled"], (0.0, 0.0))
 _MAX_SHIFTS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
 
 
@@ -94,10 +96,11 @@ class _Run:
             "step only"
         )
 
-    def output(self, out: Floats | None, *others: Floats | None) -> Floats:
-        if out is None:
-            line: Floats = _core.empty(math.prod(self.timed), self.dtype, *others)
-            return line.reshape(self.timed)
+    def new_output(self, *others: Floats | None) -> Floats:
+        line: Floats = _core.empty(math.prod(self.timed), self.dtype, *others)
+        return line.reshape(self.timed)
+
+    def check_output(self, out: Any) -> Floats:
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out={out!r}; expected an array")
         if out.shape != self.timed or out.dtype != self.dtype or not _core.is_regular(out):
@@ -105,9 +108,10 @@ class _Run:
                 f"out: {out.dtype} of shape {out.shape}; expected {self.dtype} of shape "
                 f"{self.timed}, aligned and in native byte order"
             )
-        if not out.flags.c_contiguous and _may_overlap_itself(out):
+        flags = out.flags
+        if not flags.c_contiguous and _may_overlap_itself(out):
             raise ValueError(f"out of strides {out.strides} may overlap itself")
-        if not out.flags.writeable:
+        if not flags.writeable:
             raise ValueError("out is read-only")
         return out
 
@@ -147,22 +151,58 @@ def sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
     return total
 
 
-def _separate(
-    out: Floats, x: Floats, upstream: Mapping[str, Floats | None], may_fail: bool
-) -> Floats:
-    """Return `out`, or another array where writing to it would change what is still to be read.
+def _is_read_later(
+    out: Floats, target: Floats, x: Floats, upstream: Iterable[Floats | None]
+) -> bool:
+    """Whether the core still reads what it would write to `target`, a view of `out`.
 
-    Or where something may fail after the core has written, as an error should change nothing.
+    Not so of an upstream gradient in the same place, of which it reads each step first.
     """
-    if may_fail or np.may_share_memory(out, x):
-        return np.empty_like(out)
-    for array in upstream.values():
-        if array is None or array is out or not np.may_share_memory(out, array):
+    upstream = tuple(upstream)
+    if not _core.may_overlap(out, (x, *upstream)):
+        return False
+    if _core.may_overlap(out, (x,)):
+        return True
+    for array in upstream:
+        if array is None or not _core.may_overlap(out, (array,)):
             continue
-        same = array.shape == out.shape and array.strides == out.strides
-        if not same or array.ctypes.data != out.ctypes.data:
-            return np.empty_like(out)
-    return out
+        same = array.shape == target.shape and array.strides == target.strides
+        if not same or array.ctypes.data != target.ctypes.data:
+            return True
+    return False
+
+
+def _constants_wanted(tape: Tape, learned: Iterable[str]) -> set[str]:
+    """Name the constants of whose gradients those of the parameters are made."""
+    of_spikes = {"threshold", "graded_spikes_factor"}  # alone these are faster
+    wanted = of_spikes.intersection(learned)
+    if not of_spikes.issuperset(learned):  # which may depend on all other constants
+        wanted |= set(_core.models[tape.model][1]) - of_spikes
+    return wanted
+
+
+def _of_parameters(
+    neuron: Differentiable,
+    tape: Tape,
+    learned: Iterable[str],
+    grad_constants: Mapping[str, Floats | None],
+    dtype: np.dtype[Any],
+) -> dict[str, Floats]:
+    """Sum the gradients of constants over neurons, and make those of parameters of them."""
+    parameters = tape.parameters
+    shapes = [p.shape for p in parameters.values() if p.ndim]
+    shape = np.broadcast_shapes(*shapes) if shapes else ()
+    found = {}
+    with np.errstate(all="ignore"):
+        sums = {name: _ZERO if g is None else sum_to(g, shape)
+                for name, g in grad_constants.items()}  # fmt: skip
+        full = neuron._parameter_gradients(learned, parameters, sums)
+        for name in learned:
+            each = np.asarray(full[name])
+            if each.shape != shape:
+                each = np.broadcast_to(each, shape)
+            found[name] = sum_to(each, parameters[name].shape).astype(dtype)
+    return found
 
 
 def backward(
@@ -184,42 +224,43 @@ def backward(
     if tape.model != neuron._name:
         raise ValueError(f"rec is of a {tape.model}; this is a {neuron._name}")
     run = _Run(tape)
-    start = neuron._start_names
-    known = ("x", *start, *tape.parameters)
+    known = ("x", *neuron._start_names, *tape.parameters)
     names = _names(wrt, known)
+    learned = [name for name in names if name in tape.parameters]
 
-    given = {"spk": spk, **states}
-    upstream: dict[str, Floats | None] = {}
-    grad_start = {name: np.zeros(run.shape, run.dtype) for name in neuron.states}
-    for name in ("spk", *neuron.states):
-        array, last = run.upstream(name, given.get(name))
-        if array is not None and last and name != "spk":
-            grad_start[name][...] = array
-            array = None
-        elif array is not None and last:
-            whole = np.zeros((tape.num_steps, *run.shape), run.dtype)
-            whole[-1:] = array
-            array = whole
-        upstream[name] = array
+    grad_spk, of_last = run.upstream("spk", spk)
+    if of_last:
+        whole = np.zeros((tape.num_steps, *run.shape), run.dtype)
+        whole[-1:] = grad_spk
+        grad_spk = whole
+    grad_states: list[Floats | None] = []
+    grad_start: list[Floats] = []
+    for name in neuron.states:
+        array, of_last = run.upstream(name, states.get(name))
+        grad_start.append(
+            np.array(array, order="C") if of_last else np.zeros(run.shape, run.dtype)
+        )
+        grad_states.append(None if of_last else array)
 
     x = run.x()
     spike_grad = neuron.spike_grad
-    disabled = (_core.surrogates["disabled"], (0.0, 0.0))
     index = surrogate.compiled(spike_grad)
     if neuron._options["surrogate_disable"]:
-        index = disabled
-    grad_x = steps = target = None
-    more = index is None or bool({*names} & {*tape.parameters})  # to compute after the core
-    if out is not None or "x" in names:
-        grad_x = run.output(out, x, *tape.checkpoints, *upstream.values())
-        steps = run.time_first(grad_x)
-        target = _separate(steps, x, upstream, more and out is not None)
-    learned = {*names} & {*tape.parameters}
-    constants = _core.models[tape.model][1]
-    wanted = learned & {"threshold", "graded_spikes_factor"}  # alone these are faster
-    if learned - wanted:  # which may depend on all other constants
-        wanted |= {*constants} - {"threshold", "graded_spikes_factor"}
-    grad_constants = {n: np.zeros(run.shape) if n in wanted else None for n in constants}
+        index = _DISABLED
+    target = None  # where the core writes the gradient of x, time first
+    if out is not None:
+        target = run.time_first(run.check_output(out))
+        # A function of Python's may raise an error, which should change nothing.
+        if index is None or _is_read_later(out, target, x, (grad_spk, *grad_states)):
+            target = None
+    grad_x = out
+    if target is None and (out is not None or "x" in names):
+        grad_x = run.new_output(x, *tape.checkpoints, grad_spk, *grad_states)
+        target = run.time_first(grad_x)
+    grad_constants: dict[str, Floats | None] = dict.fromkeys(_core.models[tape.model][1])
+    if learned:
+        for name in _constants_wanted(tape, learned):
+            grad_constants[name] = np.zeros(run.shape)
 
     def call(function: Any, index: Any, derivative: Floats | None, t0: int, t1: int) -> None:
         function(
@@ -231,9 +272,9 @@ def backward(
             tape.interval,
             *index,
             derivative,
-            upstream["spk"],
-            tuple(upstream[name] for name in neuron.states),
-            tuple(grad_start.values()),
+            grad_spk,
+            tuple(grad_states),
+            tuple(grad_start),
             target,
             tuple(grad_constants.values()),
             t0,
@@ -241,15 +282,8 @@ def backward(
             _threads.num_threads if num_threads is None else num_threads,
         )
 
-    arrays: dict[str, Any] = dict(zip(start, grad_start.values(), strict=True))
-    if grad_x is not None:
-        arrays["x"] = grad_x
     if index is not None:
-        # Where the core is to write to `out` itself, nothing is left that may fail after it.
-        found = _gradients(arrays, known, names) if not more and run.shape else None
         call(_core.backward, index, None, 0, tape.num_steps)
-        if found is not None and target is steps:
-            return found
     elif math.prod(run.shape):  # a function of Python's, of mem - threshold, the last steps first
         size = math.prod(run.shape)
         segments = max(1, _MAX_SHIFTS // max(1, size * tape.interval))
@@ -258,34 +292,21 @@ def backward(
             last = (t1 - 1) // tape.interval
             t0 = max(0, last + 1 - segments) * tape.interval
             shifts = np.empty((t1 - t0, *run.shape), run.dtype)
-            call(_core.mem_shift, disabled, shifts, t0, t1)
+            call(_core.mem_shift, _DISABLED, shifts, t0, t1)
             for t in range(t1 - t0 - 1, -1, -1):  # so that random ones don't depend on the cut
                 shifts[t] = surrogate.evaluate(spike_grad, shifts[t, ...].copy())
-            call(_core.backward, disabled, shifts, t0, t1)
+            call(_core.backward, _DISABLED, shifts, t0, t1)
             t1 = t0
 
+    if grad_x is not None and out is not None and grad_x is not out:
+        out[...] = grad_x
+    arrays: dict[str, Any] = {"x": grad_x if out is None else out}
+    arrays |= zip(neuron._start_names, grad_start)  # noqa: B905  # strict costs more
     if learned:
-        parameters = tape.parameters
-        shapes = [p.shape for p in parameters.values() if p.ndim]
-        shape = np.broadcast_shapes(*shapes) if shapes else ()
-        nothing = np.zeros(())
-        with np.errstate(all="ignore"):
-            sums = {name: nothing if g is None else sum_to(g, shape)
-                    for name, g in grad_constants.items()}  # fmt: skip
-            full = neuron._parameter_gradients(learned, parameters, sums)
-            for name in learned:
-                each = np.asarray(full[name])
-                if each.shape != shape:
-                    each = np.broadcast_to(each, shape)
-                arrays[name] = sum_to(each, parameters[name].shape).astype(run.dtype)
-    result = _gradients(arrays, known, names)
-    if steps is not None and target is not steps:
-        steps[...] = target
-    return result
-
-
-def _gradients(
-    arrays: Mapping[str, Any], known: tuple[str, ...], names: tuple[str, ...]
-) -> Gradients:
-    found = {name: arrays[name] for name in known if name in names}
-    return Gradients({n: a if a.ndim else a[()] for n, a in found.items()}, known)
+        arrays |= _of_parameters(neuron, tape, learned, grad_constants, run.dtype)
+    found: dict[str, Any] = {}
+    for name in known:
+        if name in names:
+            array = arrays[name]
+            found[name] = array if array.ndim else array[()]
+    return Gradients(found, known)

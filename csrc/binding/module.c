@@ -447,6 +447,23 @@ static PyObject *core_is_regular(PyObject *Py_UNUSED(module), PyObject *array)
     return PyBool_FromLong(array_is_regular((PyArrayObject *)array));
 }
 
+static PyObject *core_may_overlap(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                  Py_ssize_t nargs)
+{
+    if (argument_count("may_overlap", nargs, 2) < 0)
+        return NULL;
+    if (!PyArray_Check(args[0]) || !PyTuple_Check(args[1]))
+        return PyErr_Format(PyExc_TypeError, "may_overlap of %R and %R", args[0],
+                            args[1]);
+    for (Py_ssize_t i = 0; i < PyTuple_Size(args[1]); i++) {
+        PyObject *const other = PyTuple_GetItem(args[1], i);
+        if (PyArray_Check(other) &&
+            array_overlap((PyArrayObject *)args[0], (PyArrayObject *)other))
+            Py_RETURN_TRUE;
+    }
+    Py_RETURN_FALSE;
+}
+
 static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
                                       PyObject *Py_UNUSED(none))
 {
@@ -484,6 +501,9 @@ static PyMethodDef methods[] = {
      PyDoc_STR("real_numbers(name, value, /): as an array of its own type")},
     {"is_regular", core_is_regular, METH_O,
      PyDoc_STR("is_regular(array, /): whether the core reads it where it lies")},
+    {"may_overlap", (PyCFunction)(void (*)(void))core_may_overlap, METH_FASTCALL,
+     PyDoc_STR("may_overlap(array, others, /): whether any array of a tuple may share "
+               "its memory")},
     {"threads_started", core_threads_started, METH_NOARGS,
      PyDoc_STR("threads_started(): the number of worker threads so far")},
     {"reset_threads", core_reset_threads, METH_NOARGS,

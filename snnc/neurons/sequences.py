@@ -354,10 +354,10 @@ dtype, num_threads, rng, **named_states
         given = None
         if out is not None:
             given = self._given(out, names, grad)
-            if grad and isinstance(x, np.ndarray):  # which the backward pass reads again
-                filled = [a for part in given[:3] for a in part if issubclass(type(a), np.ndarray)]
-                if any(np.may_share_memory(x, array) for array in filled):
-                    x = x.copy()
+            recorded, final, kept, _ = given
+            filled = (*recorded, *final, *kept)
+            if grad and isinstance(x, np.ndarray) and _core.may_overlap(x, filled):
+                x = x.copy()  # which the backward pass reads again
         arrays, state, steps, checkpoints = _core.run(
             configuration.cell,
             x,

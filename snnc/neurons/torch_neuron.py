@@ -86,10 +86,14 @@ class TorchNeuron(SpikingNeuron):
         return tuple(n for n in self._parameters if self._options.get(f"learn_{n}"))
 
     def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
-        flag("grad", grad)
+        if grad is not True:
+            flag("grad", grad)
         if configuration.options["inhibition"]:
             raise ValueError(f"grad={grad!r}: there is no gradient through inhibition")
-        return min(at_least_one("checkpoint", checkpoint), _LONGEST_INTERVAL)
+        if type(checkpoint) is not int or checkpoint < 1:
+            checkpoint = at_least_one("checkpoint", checkpoint)
+        interval: int = min(checkpoint, _LONGEST_INTERVAL)
+        return interval
 
     def backward(
         self,
@@ -117,7 +121,8 @@ class TorchNeuron(SpikingNeuron):
             of parameters; by default all. Without parameters it is faster.
         out : ndarray, optional
             An array of the shape of ``x``'s gradient and of the run's dtype to put it into. It may
-            be that of `spk` or of a state. After an interrupt its contents are unspecified.
+            be that of `spk` or of a state. After an interrupt or a MemoryError its contents are
+            unspecified.
         num_threads : int, optional
             As for `run`.
 
@@ -171,7 +176,9 @@ graded_spikes_factor=float32 ())
         Here they are equal, but for the clipping of alpha and beta: 0 outside [0, 1].
         """
         found = {name: gradients[name] for name in names}
-        for name in found.keys() & {*self._clipped}:
+        for name in self._clipped:
+            if name not in found:
+                continue
             value = parameters[name]
             if value.ndim or not 0 <= value.item() <= 1:
                 found[name] = np.where((value >= 0) & (value <= 1), found[name], 0)
