@@ -14,21 +14,37 @@ static int is_ready(PyObject *object, int type)
            array_is_contiguous((PyArrayObject *)object, type);
 }
 
-/* One step, or a sequence (whose time axis is the first, and of which spikes and final
- * states are wanted), where nothing needs to be converted, checked at length or copied.
- * As run_call, but returns 1 if that was so and it is done, 0 if it was not and
- * nothing is (also where several threads would be worthwhile), -1 with an exception
- * (then `arrays` are of no use). `arrays` are the outputs, spikes and states: a NULL is
- * replaced by a new array. spk_type, overwritten: as of a request. */
+/* An output of a call: spikes, states after each step (RUN_RECORD + k) or after the
+ * last one (RUN_STATE + k). */
+typedef struct {
+    int number;      /* of run.h */
+    PyObject *array; /* the caller's; NULL: is replaced by a new one */
+    extent written;
+} output;
+
+enum { MAX_OUTPUTS = 1 + 2 * SNNC_MAX_STATES };
+
+/* An output, with what the caller has given for it, if anything: borrowed. */
+static output new_output(Py_ssize_t number, PyObject *given, Py_ssize_t i)
+{
+    PyObject *array = given ? PyTuple_GetItem(given, i) : NULL;
+    return (output){(int)number, array == Py_None ? NULL : array, {NULL, 0}};
+}
+
+/* One step, or a sequence (whose time axis is the first), where nothing needs to be
+ * converted, checked at length or copied. As run_call, but returns 1 if that was so and
+ * it is done, 0 if it was not and nothing is (also where several threads would be
+ * worthwhile), -1 with an exception. If 1, the new arrays are the caller's.
+ * spk_type, overwritten: as of a request. */
 static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
                      PyObject *const *states, int num_states, int sequence,
                      int spk_type, Py_ssize_t threads, PyObject *overwritten,
-                     PyObject **arrays)
+                     output *outputs, int num_outputs)
 {
     cell *c = cell_get(capsule);
     PyArrayObject *const x = (PyArrayObject *)input;
-    PyObject *allocated[1 + SNNC_MAX_STATES], *params = NULL;
-    extent read[1 + SNNC_MAX_STATES], written[1 + SNNC_MAX_STATES];
+    PyObject *allocated[MAX_OUTPUTS], *params = NULL;
+    extent read[1 + SNNC_MAX_STATES];
     int num_allocated = 0, done = -1;
 
     /* Nothing is written before all this is so. */
@@ -68,41 +84,49 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
             return 0;
         read[1 + k] = (extent){PyArray_DATA((PyArrayObject *)states[k]), n * size};
     }
-    for (int i = 0; i < 1 + num_states; i++) {
-        if (!arrays[i])
+    for (int i = 0; i < num_outputs; i++) {
+        output *const o = &outputs[i];
+        const int final = o->number >= RUN_STATE;
+        PyArrayObject *const array = (PyArrayObject *)o->array;
+        if (!array)
             continue;
-        if (!is_ready(arrays[i], i ? type : spk_type) ||
-            !PyArray_ISWRITEABLE((PyArrayObject *)arrays[i]) ||
-            !array_has_shape((PyArrayObject *)arrays[i], i ? ndim : all,
-                             i ? dims : all_dims))
+        if (!is_ready(o->array, o->number == RUN_SPK ? spk_type : type) ||
+            !PyArray_ISWRITEABLE(array) ||
+            !array_has_shape(array, final ? ndim : all, final ? dims : all_dims))
             return 0;
-        written[i].data = PyArray_DATA((PyArrayObject *)arrays[i]);
-        written[i].size = i ? n * size : n * num_steps * spk_size;
+        o->written.data = PyArray_DATA(array);
+        o->written.size =
+            final ? n * size : n * num_steps * (o->number == RUN_SPK ? spk_size : size);
+        for (int b = 0; b < i; b++)
+            if (outputs[b].array && !extents_are_apart(o->written, outputs[b].written))
+                return 0;
         for (int b = 0; b < 1 + num_states; b++)
-            if ((b < i && arrays[b] && !extents_are_apart(written[i], written[b])) ||
-                (!extents_are_apart(written[i], read[b]) &&
-                 !(b == i && i > 0 && written[i].data == read[b].data)))
+            if (!extents_are_apart(o->written, read[b]) &&
+                !(final && b == 1 + o->number - RUN_STATE &&
+                  o->written.data == read[b].data))
                 return 0;
     }
 
-    for (int i = 0; i < 1 + num_states; i++) {
-        if (arrays[i])
+    for (int i = 0; i < num_outputs; i++) {
+        output *const o = &outputs[i];
+        const int final = o->number >= RUN_STATE;
+        if (o->array)
             continue;
-        const void *others[2 * (1 + SNNC_MAX_STATES)];
+        const void *others[1 + SNNC_MAX_STATES + MAX_OUTPUTS];
         const int large = n * num_steps * size >= MIN_PLACED_BYTES;
         int count = 0;
-        for (int b = 0; large && b < 1 + num_states; b++) {
+        for (int b = 0; large && b < 1 + num_states; b++)
             if (read[b].data)
                 others[count++] = read[b].data;
-            if (arrays[b])
-                others[count++] = written[b].data;
-        }
-        arrays[i] = array_new(i ? ndim : all, i ? dims : all_dims, i ? type : spk_type,
-                              others, count);
-        if (!arrays[i])
+        for (int b = 0; large && b < num_outputs; b++)
+            if (outputs[b].array)
+                others[count++] = outputs[b].written.data;
+        o->array = array_new(final ? ndim : all, final ? dims : all_dims,
+                             o->number == RUN_SPK ? spk_type : type, others, count);
+        if (!o->array)
             goto done;
-        allocated[num_allocated++] = arrays[i];
-        written[i].data = PyArray_DATA((PyArrayObject *)arrays[i]);
+        allocated[num_allocated++] = o->array;
+        o->written.data = PyArray_DATA((PyArrayObject *)o->array);
     }
     snnc_call call = SNNC_CALL_INIT;
     cell_describe(c, array_real_type(type), &call);
@@ -116,14 +140,21 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     call.num_steps = num_steps;
     call.num_neurons = n;
     call.x.data = read[0].data;
-    call.spk.data = written[0].data;
+    for (int i = 0; i < num_outputs; i++) {
+        const int number = outputs[i].number;
+        if (number == RUN_SPK)
+            call.spk.data = outputs[i].written.data;
+        else if (number < RUN_STATE)
+            call.record[number - RUN_RECORD].data = outputs[i].written.data;
+        else
+            call.state_out[number - RUN_STATE] = outputs[i].written.data;
+    }
     if (run_forget_tape(overwritten) < 0)
         goto done;
     for (int k = 0; k < num_states; k++) {
         call.state_in[k] = read[1 + k].data;
-        call.state_out[k] = written[1 + k].data;
         if (!read[1 + k].data)
-            memset(written[1 + k].data, 0, n * size);
+            memset(call.state_out[k], 0, n * size);
     }
     snnc_status status;
     if (!parallel_releases_gil(n * num_steps))
@@ -139,68 +170,80 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         parallel_fail(status);
 done:
     Py_XDECREF(params);
-    if (done < 0)
-        while (num_allocated > 0)
-            Py_DECREF(allocated[--num_allocated]);
+    for (int i = 0; i < num_allocated && done < 0; i++)
+        Py_DECREF(allocated[i]);
     return done;
+}
+
+/* A new reference to each array, of which some were given. */
+static PyObject *outputs_tuple(const output *outputs, PyObject *const *given, int count)
+{
+    PyObject *arrays[MAX_OUTPUTS];
+
+    for (int i = 0; i < count; i++) {
+        arrays[i] = outputs[i].array;
+        Py_XINCREF(given[i]);
+    }
+    return array_tuple(arrays, count);
 }
 
 PyObject *fast_step(const snnc_isa *isa, PyObject *cell, PyObject *input,
                     PyObject *const *states, int num_states, PyObject *out)
 {
-    PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL};
-    int given[1 + SNNC_MAX_STATES] = {0}, num_given = 0;
+    output outputs[MAX_OUTPUTS];
+    PyObject *given[MAX_OUTPUTS];
+    const int count = 1 + num_states;
+    int num_given = 0;
 
-    if (out != Py_None &&
-        (!PyTuple_CheckExact(out) || PyTuple_Size(out) != 1 + num_states))
+    if (out == Py_None)
+        out = NULL;
+    if (out && (!PyTuple_CheckExact(out) || PyTuple_Size(out) != count))
         return NULL;
-    for (int i = 0; out != Py_None && i < 1 + num_states; i++) {
-        arrays[i] = PyTuple_GetItem(out, i);
-        given[i] = arrays[i] != Py_None;
-        num_given += given[i];
-        if (!given[i])
-            arrays[i] = NULL;
+    for (int i = 0; i < count; i++) {
+        outputs[i] = new_output(i ? RUN_STATE + i - 1 : RUN_SPK, out, i);
+        given[i] = outputs[i].array;
+        num_given += given[i] != NULL;
     }
-    if (fast_call(isa, cell, input, states, num_states, 0, -1, 1, NULL, arrays) <= 0)
+    if (fast_call(isa, cell, input, states, num_states, 0, -1, 1, NULL, outputs,
+                  count) <= 0)
         return NULL;
-    if (num_given == 1 + num_states) {
+    if (num_given == count) {
         Py_INCREF(out);
         return out;
     }
-    for (int i = 0; i < 1 + num_states; i++)
-        if (given[i])
-            Py_INCREF(arrays[i]);
-    return array_tuple(arrays, 1 + num_states);
+    return outputs_tuple(outputs, given, count);
 }
 
 PyObject *fast_run(const snnc_isa *isa, PyObject *cell, PyObject *x, PyObject *start,
                    int num_states, int spk_type, Py_ssize_t num_threads,
+                   const Py_ssize_t *recorded, Py_ssize_t num_recorded,
                    PyObject *out_recorded, PyObject *out_states, PyObject *overwritten)
 {
-    PyObject *arrays[1 + SNNC_MAX_STATES] = {NULL}, *states[SNNC_MAX_STATES] = {NULL};
-    int given[1 + SNNC_MAX_STATES] = {0};
+    output outputs[MAX_OUTPUTS];
+    PyObject *states[SNNC_MAX_STATES], *given[MAX_OUTPUTS];
+    int count = 0;
 
     if (spk_type == ARRAY_PACKED || !PyArray_CheckExact(x) ||
-        PyArray_NDIM((PyArrayObject *)x) == 0)
+        PyArray_NDIM((PyArrayObject *)x) == 0 || num_recorded > 1 + num_states)
         return NULL;
     const npy_intp num_steps = PyArray_DIM((PyArrayObject *)x, 0);
-    for (int i = 0; i < 1 + num_states; i++) {
-        if (i > 0)
-            states[i - 1] = PyTuple_GetItem(start, i - 1);
-        if (out_states)
-            arrays[i] = i ? PyTuple_GetItem(out_states, i - 1)
-                          : PyTuple_GetItem(out_recorded, 0);
-        given[i] = arrays[i] && arrays[i] != Py_None;
-        if (!given[i])
-            arrays[i] = NULL;
+    for (Py_ssize_t i = 0; i < num_recorded; i++) {
+        if (recorded[i] != RUN_SPK && recorded[i] < RUN_RECORD)
+            return NULL;
+        outputs[count++] = new_output(recorded[i], out_recorded, i);
     }
+    for (int k = 0; k < num_states; k++) {
+        states[k] = PyTuple_GetItem(start, k);
+        outputs[count++] = new_output(RUN_STATE + k, out_states, k);
+    }
+    for (int i = 0; i < count; i++)
+        given[i] = outputs[i].array;
     if (fast_call(isa, cell, x, states, num_states, 1, spk_type, num_threads,
-                  overwritten, arrays) <= 0)
+                  overwritten, outputs, count) <= 0)
         return NULL;
-    for (int i = 0; i < 1 + num_states; i++)
-        if (given[i])
-            Py_INCREF(arrays[i]);
     Py_INCREF(Py_None);
-    return run_results(array_tuple(arrays, 1), array_tuple(arrays + 1, num_states),
-                       Py_None, num_steps);
+    return run_results(
+        outputs_tuple(outputs, given, (int)num_recorded),
+        outputs_tuple(outputs + num_recorded, given + num_recorded, num_states),
+        Py_None, num_steps);
 }

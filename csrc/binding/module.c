@@ -247,11 +247,10 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         (interval = argument_size(args[INTERVAL], "checkpoint", 0)) < 0)
         return NULL;
     if (interval == 0 && args[OWN_STATES] == Py_False && num_steps == -1 &&
-        time_axis == 0 && num_recorded == 1 && index[0] == RUN_SPK &&
-        args[NEURONS] == Py_None && type == -1) {
-        results =
-            fast_run(isa, args[CELL], args[X], args[STATES], info->num_states, spk_type,
-                     num_threads, out_recorded, out_states, overwritten);
+        time_axis == 0 && every == 1 && args[NEURONS] == Py_None && type == -1) {
+        results = fast_run(isa, args[CELL], args[X], args[STATES], info->num_states,
+                           spk_type, num_threads, index, num_recorded, out_recorded,
+                           out_states, overwritten);
         if (results || PyErr_Occurred())
             return results;
     }
