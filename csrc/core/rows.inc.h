@@ -2,11 +2,13 @@
  * registers. Included by a stub once per type, after the cells in vectors. Templates:
  * inlined functions whose constant arguments the compiler folds. */
 
-/* Vectors in a block: as many as the registers hold with their states and inputs, and
- * whole bytes of bits. */
-#define BLOCK_VECTORS(num_states)                                            \
-    (SNNC_VECTOR_BYTES == 64 || num_states == 1 || T(LANES) < 4 ? BLOCK_MOST \
-                                                                : BLOCK_MOST / 2)
+/* Vectors in a block: as many as the registers hold with their states, inputs and
+ * parameters, and whole bytes of bits. */
+#define BLOCK_VECTORS(num_states, num_params, per_neuron)            \
+    (SNNC_VECTOR_BYTES == 64 || T(LANES) < 4 ||                      \
+             (num_states == 1 && (num_params) <= 3 && !(per_neuron)) \
+         ? BLOCK_MOST                                                \
+         : BLOCK_MOST / 2)
 enum { T(BLOCK_MOST) = T(LANES) == 1 ? 8 : 4 };
 #define BLOCK_MOST T(BLOCK_MOST)
 
@@ -158,7 +160,8 @@ SNNC_TEMPLATE void T(run_blocks)(const snnc_row *row, int model, int num_states,
                                  int num_params, int reset, int undelayed,
                                  int per_neuron)
 {
-    const int count = BLOCK_VECTORS(num_states);
+    const int count =
+        BLOCK_VECTORS(num_states, num_params, SNNC_VECTOR_BYTES == 32 && per_neuron);
     T(vec) shared[SNNC_MAX_PARAMS];
     T(place) at;
     const size_t width = (size_t)count * T(LANES), n = row->n;

@@ -7,14 +7,14 @@ SNNC_INLINE mask NAME(Lapicque)(real x, real *state, const real *param, int rese
 {
     const real threshold = param[0], R = param[1], q = param[2], dt = param[3],
                keep = param[4];
-    const real r = NAME(reset_signal)(state[0], threshold);
+    const mask r = NAME(fires)(state[0], threshold);
     real mem = ((x * R) * q) * dt + keep * state[0];
 
     (void)undelayed;
     if (reset == SNNC_SUBTRACT)
-        mem = mem - r * threshold;
+        mem = mem - NAME(times)(r, threshold);
     else if (reset == SNNC_ZERO)
-        mem = mem - r * mem;
+        mem = mem - NAME(spike)(r) * mem;
     state[0] = mem;
     return NAME(fires)(mem, threshold);
 }

@@ -7,19 +7,19 @@ SNNC_INLINE mask NAME(Leaky)(real x, real *state, const real *param, int reset,
                              int undelayed)
 {
     const real threshold = param[0], beta = param[1], graded = param[2];
-    const real r = NAME(reset_signal)(state[0], threshold);
+    const mask r = NAME(fires)(state[0], threshold);
     real mem = state[0];
 
     if (reset == SNNC_SUBTRACT)
-        mem = (beta * mem + x) - r * threshold;
+        mem = (beta * mem + x) - NAME(times)(r, threshold);
     else if (reset == SNNC_ZERO)
-        mem = beta * (((scalar)1 - r) * mem) + x;
+        mem = beta * NAME(times_not)(r, mem) + x;
     else
         mem = beta * mem + x;
     const mask fired = NAME(fires)(mem, threshold);
     if (undelayed)
-        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired) * graded / graded, r,
-                                    threshold, reset);
+        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired) * graded / graded,
+                                    NAME(spike)(r), threshold, reset);
     state[0] = mem;
     return fired;
 }

@@ -18,6 +18,26 @@ SNNC_INLINE real NAME(reset_signal)(real mem, real threshold)
     return NAME(spike)(NAME(fires)(mem, threshold));
 }
 
+/* r * value and (1 - r) * value, of a mask r: chosen from products that don't wait for
+ * it, where that is as fast. */
+SNNC_INLINE real NAME(times)(mask r, real value)
+{
+#if defined(SNNC_SLOW_SELECT)
+    return NAME(spike)(r) * value;
+#else
+    return NAME(select)(r, value, (scalar)0 * value);
+#endif
+}
+
+SNNC_INLINE real NAME(times_not)(mask r, real value)
+{
+#if defined(SNNC_SLOW_SELECT)
+    return ((scalar)1 - NAME(spike)(r)) * value;
+#else
+    return NAME(select)(r, (scalar)0 * value, value);
+#endif
+}
+
 /* mem after the undelayed reset: of a neuron that fired (spk is 1) and had not been
  * reset already. A reset without a spike (d = -1) undoes itself, as in snnTorch. */
 SNNC_INLINE real NAME(undelayed_reset)(real mem, real spk, real r, real threshold,

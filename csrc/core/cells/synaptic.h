@@ -7,17 +7,18 @@ SNNC_INLINE mask NAME(Synaptic)(real x, real *state, const real *param, int rese
                                 int undelayed)
 {
     const real threshold = param[0], alpha = param[1], beta = param[2];
-    const real r = NAME(reset_signal)(state[1], threshold);
+    const mask r = NAME(fires)(state[1], threshold);
     const real syn = alpha * state[0] + x;
     real mem = beta * state[1] + syn;
 
     if (reset == SNNC_SUBTRACT)
-        mem = mem - r * threshold;
+        mem = mem - NAME(times)(r, threshold);
     else if (reset == SNNC_ZERO)
-        mem = mem - mem * r;
+        mem = mem - mem * NAME(spike)(r);
     const mask fired = NAME(fires)(mem, threshold);
     if (undelayed)
-        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired), r, threshold, reset);
+        mem = NAME(undelayed_reset)(mem, NAME(spike)(fired), NAME(spike)(r), threshold,
+                                    reset);
     state[0] = syn;
     state[1] = mem;
     return fired;

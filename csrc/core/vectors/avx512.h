@@ -4,6 +4,7 @@
 #define SNNC_HAVE_PARTS
 #define SNNC_HAVE_MASKS
 #define SNNC_HAVE_BITS
+#define SNNC_HAVE_BYTES
 #define SNNC_HAVE_WIDEN
 #define SNNC_HAVE_BITS_OF_BYTES
 #define SNNC_STREAM(p, v) _mm512_stream_si512((void *)(p), (__m512i)(v))
@@ -85,15 +86,27 @@ SNNC_INLINE vec_f64 round_to_float_f64(vec_f64 v)
     return (vec_f64)_mm512_cvtps_pd(_mm512_cvtpd_ps((__m512d)v));
 }
 
+/* Clang 14 would store the bits of several masks byte by byte. */
+#if defined(__clang__)
+#define IN_A_REGISTER(bits) __asm__("" : "+r"(bits))
+#else
+#define IN_A_REGISTER(bits) ((void)0)
+#endif
+
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)
 {
-    return m;
+    uint64_t bits = m;
+    IN_A_REGISTER(bits);
+    return bits;
 }
 
 SNNC_INLINE uint64_t bits_f64(vec_mask_f64 m)
 {
-    return m;
+    uint64_t bits = m;
+    IN_A_REGISTER(bits);
+    return bits;
 }
+#undef IN_A_REGISTER
 
 SNNC_INLINE void store_bits_as_bytes(uint8_t *p, uint64_t bits, size_t n)
 {
@@ -108,4 +121,21 @@ SNNC_INLINE uint64_t bits_of_bytes(const uint8_t *p)
 {
     const __m512i spikes = _mm512_loadu_si512(p);
     return _mm512_test_epi8_mask(spikes, spikes);
+}
+
+SNNC_INLINE void store_bytes_f32(uint8_t *p, const vec_mask_f32 *m, int count)
+{
+    const __m128i one = _mm_set1_epi8(1);
+    SNNC_UNROLL
+    for (int v = 0; v < count; v++)
+        _mm_storeu_si128((__m128i *)(p + 16 * v), _mm_maskz_mov_epi8(m[v], one));
+}
+
+SNNC_INLINE void store_bytes_f64(uint8_t *p, const vec_mask_f64 *m, int count)
+{
+    const __m128i one = _mm_set1_epi8(1);
+    SNNC_UNROLL
+    for (int v = 0; v < count; v += 2)
+        _mm_storeu_si128((__m128i *)(p + 8 * v),
+                         _mm_maskz_mov_epi8(_mm512_kunpackb(m[v + 1], m[v]), one));
 }

@@ -7,6 +7,8 @@
 #define SNNC_HAVE_WIDEN
 #define SNNC_HAVE_BITS_OF_BYTES
 
+#define SNNC_SLOW_SELECT /* three instructions; a product takes one */
+
 /* Hides from GCC that a mask is a comparison's: it has no select by those of doubles
  * there, and 12 fails for it. */
 #if !defined(__clang__)
