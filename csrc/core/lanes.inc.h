@@ -35,14 +35,16 @@ SNNC_INLINE T(vec_mask) T(at_least_vec)(T(vec) a, T(vec) b)
     return m;
 }
 
-SNNC_INLINE T(vec) T(select_vec)(T(vec_mask) chosen, T(vec) a, T(vec) b)
-{
-    return (T(vec))((chosen & (T(vec_mask))a) | (~chosen & (T(vec_mask))b));
-}
-
 SNNC_INLINE T(vec) T(spike_vec)(T(vec_mask) fired)
 {
     return (T(vec))(fired & (T(vec_mask))T(broadcast)(1));
+}
+#endif
+
+#if SNNC_VECTOR_BYTES && !defined(SNNC_HAVE_SELECT)
+SNNC_INLINE T(vec) T(select_vec)(T(vec_mask) chosen, T(vec) a, T(vec) b)
+{
+    return (T(vec))((chosen & (T(vec_mask))a) | (~chosen & (T(vec_mask))b));
 }
 #endif
 

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #define SNNC_HAVE_PARTS
+#define SNNC_HAVE_SELECT
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
 #define SNNC_HAVE_WIDEN
@@ -58,6 +59,18 @@ SNNC_INLINE vec_f64 widen_f32(vec_f32 v, int half)
 SNNC_INLINE vec_f64 round_to_float_f64(vec_f64 v)
 {
     return (vec_f64)_mm256_cvtps_pd(_mm256_cvtpd_ps((__m256d)v));
+}
+
+/* Not the select of integers that compilers make of and, or: its results reach
+ * arithmetic later. */
+SNNC_INLINE vec_f32 select_vec_f32(vec_mask_f32 chosen, vec_f32 a, vec_f32 b)
+{
+    return (vec_f32)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)chosen);
+}
+
+SNNC_INLINE vec_f64 select_vec_f64(vec_mask_f64 chosen, vec_f64 a, vec_f64 b)
+{
+    return (vec_f64)_mm256_blendv_pd((__m256d)b, (__m256d)a, (__m256d)chosen);
 }
 
 SNNC_INLINE uint64_t bits_f32(vec_mask_f32 m)

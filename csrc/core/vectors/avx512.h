@@ -3,6 +3,7 @@
 
 #define SNNC_HAVE_PARTS
 #define SNNC_HAVE_MASKS
+#define SNNC_HAVE_SELECT
 #define SNNC_HAVE_BITS
 #define SNNC_HAVE_BYTES
 #define SNNC_HAVE_WIDEN
