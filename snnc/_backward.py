@@ -151,20 +151,17 @@ def sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
     return total
 
 
-def _is_read_later(
-    out: Floats, target: Floats, x: Floats, upstream: Iterable[Floats | None]
-) -> bool:
-    """Whether the core still reads what it would write to `target`, a view of `out`.
+def _is_read_later(target: Floats, x: Floats, upstream: tuple[Floats | None, ...]) -> bool:
+    """Whether the core still reads what it would write to `target`.
 
     Not so of an upstream gradient in the same place, of which it reads each step first.
     """
-    upstream = tuple(upstream)
-    if not _core.may_overlap(out, (x, *upstream)):
+    if not _core.may_overlap(target, (x, *upstream)):
         return False
-    if _core.may_overlap(out, (x,)):
+    if _core.may_overlap(target, (x,)):
         return True
     for array in upstream:
-        if array is None or not _core.may_overlap(out, (array,)):
+        if array is None or not _core.may_overlap(target, (array,)):
             continue
         same = array.shape == target.shape and array.strides == target.strides
         if not same or array.ctypes.data != target.ctypes.data:
@@ -247,16 +244,15 @@ def backward(
     index = surrogate.compiled(spike_grad)
     if neuron._options["surrogate_disable"]:
         index = _DISABLED
-    target = None  # where the core writes the gradient of x, time first
+    written = out  # by the core
     if out is not None:
         target = run.time_first(run.check_output(out))
         # A function of Python's may raise an error, which should change nothing.
-        if index is None or _is_read_later(out, target, x, (grad_spk, *grad_states)):
-            target = None
-    grad_x = out
-    if target is None and (out is not None or "x" in names):
-        grad_x = run.new_output(x, *tape.checkpoints, grad_spk, *grad_states)
-        target = run.time_first(grad_x)
+        if index is None or _is_read_later(target, x, (grad_spk, *grad_states)):
+            written = None
+    if written is None and (out is not None or "x" in names):
+        written = run.new_output(x, *tape.checkpoints, grad_spk, *grad_states)
+    target = None if written is None else run.time_first(written)
     grad_constants: dict[str, Floats | None] = dict.fromkeys(_core.models[tape.model][1])
     if learned:
         for name in _constants_wanted(tape, learned):
@@ -298,9 +294,9 @@ def backward(
             call(_core.backward, _DISABLED, shifts, t0, t1)
             t1 = t0
 
-    if grad_x is not None and out is not None and grad_x is not out:
-        out[...] = grad_x
-    arrays: dict[str, Any] = {"x": grad_x if out is None else out}
+    if out is not None and written is not out:
+        out[...] = written
+    arrays: dict[str, Any] = {"x": written if out is None else out}
     arrays |= zip(neuron._start_names, grad_start)  # noqa: B905  # strict costs more
     if learned:
         arrays |= _of_parameters(neuron, tape, learned, grad_constants, run.dtype)

@@ -201,6 +201,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     PyObject *recorded, *final, *checkpoints, *results;
     Py_ssize_t num_recorded, time_axis, every, first_step, num_threads, interval;
     Py_ssize_t index[RUN_STATE], num_steps = -1;
+    unsigned seen = 0; /* of what is recorded */
 
     if (argument_count("run", nargs, COUNT) < 0)
         return NULL;
@@ -214,11 +215,13 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     num_recorded = PyTuple_Size(args[RECORD]);
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
         index[i] = PyLong_AsSsize_t(PyTuple_GetItem(args[RECORD], i));
-        if (index[i] < 0 || index[i] >= RUN_RECORD + info->num_states) {
+        const int known = index[i] >= 0 && index[i] < RUN_RECORD + info->num_states;
+        if (!known || seen >> index[i] & 1) {
             PyErr_Clear();
             PyErr_Format(PyExc_ValueError, "record=%R", args[RECORD]);
             return NULL;
         }
+        seen |= 1u << index[i];
     }
     if (args[OUT] != Py_None) {
         if (!argument_is_tuple(args[OUT], 4, "out"))
