@@ -31,10 +31,10 @@
  *             test       spk = H(v - thr); where it is 1, v = v_reset, ref = num_ref
  *
  * THE NUMBERS. Each operation above rounds once, in the type of the call, as bracketed
- * and left to right: no fused multiply-add, no flush to zero, resets by product and
- * never by branch (but LIF's, which are a choice). So results are the same bits for
- * every instruction set, splitting of the neurons or steps, and memory layout; of a NaN
- * only the position is promised, not sign or payload.
+ * and left to right: no fused multiply-add, no flush to zero, resets as if by
+ * product (but LIF's, which are a choice). So results are the same bits for every
+ * instruction set, splitting of the neurons or steps, and memory layout; of a NaN only
+ * the position is promised, not sign or payload.
  *
  * GRADIENTS are those of these equations, reset signals held constant; that of a
  * spike is passed on to mem times a surrogate's derivative at mem - thr. In the order

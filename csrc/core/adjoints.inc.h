@@ -3,11 +3,9 @@
  * type, after the cells' adjoints and the surrogates in vectors. Templates: inlined
  * functions whose constant arguments the compiler folds. */
 
-enum { T(BLOCK) = 2 }; /* vectors; more would need more registers than there are */
-#define BLOCK T(BLOCK)
+#define BLOCK 2 /* vectors; more would need more registers than there are */
 /* Neurons whose surrogates are computed at once. */
-enum { T(GROUP) = 16 * T(LANES) };
-#define GROUP T(GROUP)
+#define GROUP (16 * T(LANES))
 
 /* Surrogates of one vector, or of its first n lanes. */
 SNNC_INLINE void T(derive_vector)(const snnc_surrogate_row *row, const scalar *tested,
@@ -59,17 +57,17 @@ static void T(surrogate)(const snnc_surrogate_row *row)
     }
 }
 
+/* Keeps its arguments if the model has other resets than hard ones. */
+#define KEEP_0(...) __VA_ARGS__
+#define KEEP_1(...)
+
 SNNC_INLINE void NAME(cell_adjoint)(int model, NAME(adjoint) * a, int reset)
 {
     switch (model) {
-#define ADJOINT_0(name) \
-    case SNNC_##name: NAME(name##_adjoint)(a, reset); break;
-#define ADJOINT_1(name)
-#define SNNC_MODEL(name, states, params, graded, undelayed, hard) ADJOINT_##hard(name)
+#define SNNC_MODEL(name, states, params, graded, undelayed, hard) \
+    KEEP_##hard(case SNNC_##name : NAME(name##_adjoint)(a, reset); break;)
 #include "models.def"
 #undef SNNC_MODEL
-#undef ADJOINT_1
-#undef ADJOINT_0
     }
 }
 
@@ -223,7 +221,8 @@ SNNC_INLINE void T(adjoint_block)(const snnc_adjoint_row *row, size_t done,
         at.x -= row->x.step;
         at.tested -= row->tested.step;
         at.grad_spk -= row->grad_spk.step;
-        at.derivative -= derivative.step;
+        if (at.derivative)
+            at.derivative -= derivative.step;
         at.grad_x -= row->grad_x.step;
         SNNC_UNROLL
         for (int k = 0; k < num_states; k++) {
@@ -236,8 +235,8 @@ SNNC_INLINE void T(adjoint_block)(const snnc_adjoint_row *row, size_t done,
         const NAME(adjoint) *const a = &block[v];
         SNNC_UNROLL
         for (int k = 0; k < num_states; k++)
-            T(store_last)((scalar *)row->grad_state[k] + i, a->grad_before[k], n, v,
-                          part);
+            T(store_lanes_apart)((scalar *)row->grad_state[k] + i, a->grad_before[k], n,
+                                 v, part);
         SNNC_UNROLL
         for (int k = 0; k < num_params; k++)
             if (IS_WANTED(k) && row->grad_params[k])
@@ -310,18 +309,17 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
     }
 }
 
-/* The row functions and their table, from models.def. KEEP_0 keeps its arguments, of a
- * model that has other resets than hard ones. */
-#define SNNC_LIST(...) \
-    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
-#define KEEP_0(...) __VA_ARGS__
-#define KEEP_1(...)
-#define ROW(name, states, params, graded, undelayed, reset, parameters)                \
-    static void T(adjoint_##name##_##reset##_##parameters)(                            \
-        const snnc_adjoint_row *row)                                                   \
-    {                                                                                  \
-        T(run_back)(row, SNNC_##name, states, params, graded, undelayed, SNNC_##reset, \
-                    parameters);                                                       \
+/* The row functions and their table, from models.def. */
+/* With small vectors the rows with gradients of parameters differ little from each
+ * other, so compilers make them one. */
+#define RESET(kind, parameters) \
+    ((parameters) && SNNC_VECTOR_BYTES < 32 ? row->reset : SNNC_##kind)
+#define ROW(name, states, params, graded, undelayed, reset, parameters)  \
+    static void T(adjoint_##name##_##reset##_##parameters)(              \
+        const snnc_adjoint_row *row)                                     \
+    {                                                                    \
+        T(run_back)(row, SNNC_##name, states, params, graded, undelayed, \
+                    RESET(reset, parameters), parameters);               \
     }
 #define ENTRY(name, states, params, graded, undelayed, reset, parameters) \
     [SNNC_##name][SNNC_##reset][parameters] =                             \
@@ -367,9 +365,9 @@ static const snnc_adjoint_fns T(adjoint_fns) = {
 #undef ROWS_OF
 #undef ENTRY
 #undef ROW
+#undef RESET
 #undef KEEP_1
 #undef KEEP_0
-#undef SNNC_LIST
 #undef IS_WANTED
 #undef GROUP
 #undef BLOCK

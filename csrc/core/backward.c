@@ -8,8 +8,9 @@
 enum {
     STRIP_BYTES = 256 * 1024, /* of a strip's workspace: what stays in cache */
     SEGMENT = 16,             /* steps, where every state has been kept */
-    /* Of all neurons, where blocks take many steps: sums of gradients of parameters are
-     * loaded and stored once a block. */
+    /* Up to so many bytes of all neurons, blocks take SNNC_ADJOINT_STEPS steps; up to
+     * more where gradients of parameters are summed, as a block loads and stores the
+     * sums once. */
     ROW_BYTES = 8 * 1024,
     SUMMED_ROW_BYTES = 48 * 1024,
 

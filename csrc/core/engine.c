@@ -252,7 +252,8 @@ static snnc_row_fn *row_fn(const snnc_isa *isa, const snnc_call *call)
  * arrays are placed apart (binding/arrays.c). */
 static int may_alias_4k(const snnc_sequence *a, const snnc_sequence *b)
 {
-    if (!a->data || a->tiled || b->tiled) /* spikes that aren't wanted have no type */
+    if (!a->data || !b->data || a->tiled ||
+        b->tiled) /* what isn't wanted has no type */
         return 0;
     const uintptr_t ahead = (uintptr_t)a->data - (uintptr_t)b->data;
     const uintptr_t step = (uintptr_t)a->step * snnc_size_of(a->type);

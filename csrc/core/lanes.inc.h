@@ -80,10 +80,13 @@ SNNC_INLINE uint64_t T(bits)(T(vec_mask) m)
 
 SNNC_INLINE void T(stream)(scalar *p, T(vec) v)
 {
-    if ((uintptr_t)p % sizeof v)
-        T(store)(p, v);
-    else
-        SNNC_STREAM(p, v);
+    SNNC_STREAM(p, v);
+}
+
+/* Whether a whole vector may be streamed there. */
+SNNC_INLINE int T(is_aligned)(const void *p)
+{
+    return (uintptr_t)p % sizeof(T(vec)) == 0;
 }
 
 SNNC_INLINE uint64_t T(all_bits)(const T(vec_mask) * m, int count)
@@ -112,8 +115,13 @@ SNNC_INLINE size_t T(in_vector)(size_t n, int v)
 /* Vector v of several; `part`: of which only n lanes exist. */
 SNNC_INLINE T(vec) T(load_lanes)(const scalar *p, size_t n, int v, int part)
 {
+    const T(vec) zero = {0};
+    const size_t left = T(in_vector)(n, v);
+
+    if (part && v > 0 && !left)
+        return zero;
     p += v * T(LANES);
-    return part ? T(load_part)(p, T(in_vector)(n, v)) : T(load)(p);
+    return part ? T(load_part)(p, left) : T(load)(p);
 }
 
 SNNC_INLINE void T(store_lanes)(scalar *p, T(vec) value, size_t n, int v, int part)
@@ -125,13 +133,15 @@ SNNC_INLINE void T(store_lanes)(scalar *p, T(vec) value, size_t n, int v, int pa
         T(store)(p, value);
 }
 
-/* The same, the part not inline: smaller, for what is stored once in many steps. */
+/* The same, parts in a function of their own: smaller, for what is stored once in many
+ * steps. */
 SNNC_NOINLINE void T(store_part_apart)(scalar *p, T(vec) value, size_t n, int v)
 {
     T(store_lanes)(p, value, n, v, 1);
 }
 
-SNNC_INLINE void T(store_last)(scalar *p, T(vec) value, size_t n, int v, int part)
+SNNC_INLINE void T(store_lanes_apart)(scalar *p, T(vec) value, size_t n, int v,
+                                      int part)
 {
     if (part)
         T(store_part_apart)(p, value, n, v);
@@ -165,5 +175,5 @@ SNNC_INLINE void T(store_sum)(double *p, T(sum) sum, size_t n, int v, int part)
 {
     SNNC_UNROLL
     for (int h = 0; h < T(SUM_PARTS); h++)
-        store_last_f64(p, sum.part[h], n, v * T(SUM_PARTS) + h, part);
+        store_lanes_apart_f64(p, sum.part[h], n, v * T(SUM_PARTS) + h, part);
 }

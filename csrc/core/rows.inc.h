@@ -9,8 +9,7 @@
              (num_states == 1 && (num_params) <= 3 && !(per_neuron)) \
          ? BLOCK_MOST                                                \
          : BLOCK_MOST / 2)
-enum { T(BLOCK_MOST) = T(LANES) == 1 ? 8 : 4 };
-#define BLOCK_MOST T(BLOCK_MOST)
+#define BLOCK_MOST (T(LANES) == 1 ? 8 : 4)
 
 /* Bytes from the spikes of one step to those of the next. */
 SNNC_INLINE ptrdiff_t T(spike_step)(const snnc_row *row)
@@ -43,8 +42,8 @@ SNNC_INLINE void T(block)(const snnc_row *row, const T(place) * at, size_t i, si
                           int num_states, int num_params, int reset, int undelayed,
                           int per_neuron, int count)
 {
-    T(vec) state[8][SNNC_MAX_STATES], param[8][SNNC_MAX_PARAMS];
-    T(vec_mask) fired[8] = {0};
+    T(vec) state[BLOCK_MOST][SNNC_MAX_STATES], param[BLOCK_MOST][SNNC_MAX_PARAMS];
+    T(vec_mask) fired[BLOCK_MOST] = {0};
     const int spikes = row->spikes, streamed = SNNC_STREAMS && row->streamed && !part;
     const int recorded = row->recorded;
     const ptrdiff_t x_step = row->x_step, spk_step = T(spike_step)(row);
@@ -77,16 +76,17 @@ SNNC_INLINE void T(block)(const snnc_row *row, const T(place) * at, size_t i, si
             const T(vec) x = T(load_lanes)(input, n, v, part);
             fired[v] = NAME(cell)(model, x, state[v], param[v], reset, undelayed);
         }
-        if (spikes == SNNC_REALS) {
+        if (spikes == SNNC_REALS && streamed && T(is_aligned)(spk)) {
+            SNNC_UNROLL
+            for (int v = 0; v < count; v++)
+                T(stream)((scalar *)spk + v * T(LANES), NAME(spike)(fired[v]));
+        }
+        else if (spikes == SNNC_REALS) {
             SNNC_UNROLL
             for (int v = 0; v < count; v++) {
-                scalar *const reals = (scalar *)spk;
                 if (part && (size_t)v * T(LANES) >= n)
                     break;
-                if (streamed)
-                    T(stream)(reals + v * T(LANES), NAME(spike)(fired[v]));
-                else
-                    T(store_lanes)(reals, NAME(spike)(fired[v]), n, v, part);
+                T(store_lanes)((scalar *)spk, NAME(spike)(fired[v]), n, v, part);
             }
         }
         else if (spikes == SNNC_BITS)
@@ -101,12 +101,16 @@ SNNC_INLINE void T(block)(const snnc_row *row, const T(place) * at, size_t i, si
         for (int k = 0; k < num_states; k++) {
             if (!recorded)
                 break;
-            SNNC_UNROLL
-            for (int v = 0; v < count; v++)
-                if (streamed && row->state_step[k])
+            if (streamed && row->state_step[k] && T(is_aligned)(out[k])) {
+                SNNC_UNROLL
+                for (int v = 0; v < count; v++)
                     T(stream)(out[k] + v * T(LANES), state[v][k]);
-                else
+            }
+            else {
+                SNNC_UNROLL
+                for (int v = 0; v < count; v++)
                     T(store_lanes)(out[k], state[v][k], n, v, part);
+            }
             out[k] += row->state_step[k];
         }
         input += x_step;
@@ -184,13 +188,18 @@ SNNC_TEMPLATE void T(run_blocks)(const snnc_row *row, int model, int num_states,
     }
     for (size_t left = row->num_steps, steps; left > 0; left -= steps) {
         steps = left < row->block_steps ? left : row->block_steps;
-        for (size_t i = head; i < end; i += width)
-            T(block)(row, &at, i, width, steps, shared, 0, model, num_states,
-                     num_params, reset, undelayed, per_neuron, count);
+        if (steps == 1) /* the compiler leaves out the loop over steps */
+            for (size_t i = head; i < end; i += width)
+                T(block)(row, &at, i, width, 1, shared, 0, model, num_states,
+                         num_params, reset, undelayed, per_neuron, count);
+        else
+            for (size_t i = head; i < end; i += width)
+                T(block)(row, &at, i, width, steps, shared, 0, model, num_states,
+                         num_params, reset, undelayed, per_neuron, count);
         for (int edge = 0; edge < 2; edge++) {
-            const size_t i = edge ? end : 0, part = (edge ? n : head) - i;
-            if (part)
-                T(block)(row, &at, i, part, steps, shared, 1, model, num_states,
+            const size_t i = edge ? end : 0, left_over = (edge ? n : head) - i;
+            if (left_over)
+                T(block)(row, &at, i, left_over, steps, shared, 1, model, num_states,
                          num_params, reset, undelayed, per_neuron, count);
         }
         T(move_on)(&at, row, steps, num_states);
@@ -218,8 +227,6 @@ SNNC_INLINE void T(run)(const snnc_row *row, int model, int num_states, int num_
 /* The row functions and their table: one for each model, reset, and whether that is
  * undelayed. A model without resets of its own choice (`hard`) has the undelayed ones
  * of ZERO; NULL: there is none. */
-#define SNNC_LIST(...) \
-    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #define EXISTS(reset, undelayed, has_undelayed, hard) \
     ((!(hard) || SNNC_##reset == SNNC_ZERO) &&        \
      (!(undelayed) || ((has_undelayed) && SNNC_##reset != SNNC_NONE)))
@@ -256,6 +263,5 @@ static const snnc_row_table T(row_table) = {
 #undef ROWS_OF
 #undef ROW
 #undef EXISTS
-#undef SNNC_LIST
 #undef BLOCK_MOST
 #undef BLOCK_VECTORS

@@ -22,8 +22,12 @@
 #include "cells.h"
 #include "surrogates.h"
 
+/* How many names models.def lists. */
+#define SNNC_LIST(...) \
+    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #include "adjoints.inc.h"
 #include "rows.inc.h"
+#undef SNNC_LIST
 #undef SNNC_ADJOINTS
 #undef SNNC_SUFFIX
 #undef mask

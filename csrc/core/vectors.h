@@ -16,7 +16,8 @@
  * store_bits_as_bytes  n such bytes from their bits
  * bits_of_bytes        a vector of such bytes as bits
  *
- * What they leave out (SNNC_HAVE_...) is in lanes.inc.h, for every processor. */
+ * What they leave out (SNNC_HAVE_...) is below, in lanes.inc.h and in bytes.h for every
+ * processor; bits_of_bytes only where it is fast. */
 #include <string.h>
 
 #if SNNC_VECTOR_BYTES
@@ -46,7 +47,7 @@ enum {
 #include "vectors/avx2.h"
 #elif SNNC_VECTOR_BYTES == 16 && defined(__SSE2__)
 #include "vectors/sse2.h"
-#elif SNNC_VECTOR_BYTES == 16 && defined(__aarch64__)
+#elif SNNC_VECTOR_BYTES == 16
 #include "vectors/neon.h"
 #endif
 
@@ -63,7 +64,7 @@ enum {
 enum { SNNC_STREAMS = 1 };
 #else
 enum { SNNC_STREAMS = 0 };
-#define SNNC_STREAM(p, v) ((void)(p), (void)(v))
+#define SNNC_STREAM(p, v) memcpy((p), &(v), sizeof(v))
 #define SNNC_END_STREAM() ((void)0)
 #endif
 

@@ -10,9 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-BACKWARD = r"adjoint_\w+_[012]_f\d\d|surrogate_f\d\d"
+BACKWARD = r"adjoint_\w+_f\d\d|surrogate_f\d\d"
 ROW = rf"row_\w+_[01]_f\d\d|{BACKWARD}"
-SCALAR = r"\s(?:v?(?:add|sub|mul|div|u?comi|cmp\w*)s[sd]|v?pextr[bwd])\s|\sf\w+\s+[sdh]\d"
+SCALAR = (
+    r"\s(?:v?(?:add|sub|mul|div|u?comi|cmp\w*)s[sd]|v?pextr[bwdq]|v?extractps|umov)\s"
+    r"|\sf\w+\s+[sdh]\d"
+)
 VECTOR = r"\s(?:v?(?:add|sub|mul|div|cmp\w*)p[sd]|f(?:add|sub|mul|div|cm\w+))\s[^\n]*{}"
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}  # on x86-64
 
