@@ -8,11 +8,13 @@
 enum {
     STRIP_BYTES = 256 * 1024, /* of a strip's workspace: what stays in cache */
     SEGMENT = 16,             /* steps, where every state has been kept */
-    /* Up to so many bytes of all neurons, blocks take SNNC_ADJOINT_STEPS steps; up to
+    /* Up to so many bytes of all neurons, blocks take SNNC_ADJOINT_STEPS steps. Up to
      * more where gradients of parameters are summed, as a block loads and stores the
-     * sums once. */
+     * sums once, and where so many bytes of all steps are in the caches: else the reads
+     * of so many rows wait. */
     ROW_BYTES = 8 * 1024,
     SUMMED_ROW_BYTES = 48 * 1024,
+    SUMMED_BYTES = 2 * 1024 * 1024,
 
     ALIGNMENT = 64
 };
@@ -162,8 +164,11 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
                      ? adjoints->adjoint_of_all[call->model]
                      : adjoints->adjoint[call->model][call->reset][parameters];
     p->surrogate = adjoints->surrogate;
+    const size_t row = snnc_mul_saturating(call->num_neurons, f->size);
+    const int many =
+        parameters && snnc_mul_saturating(row, call->num_steps) <= SUMMED_BYTES;
     p->block_steps = f->block_steps;
-    if (call->num_neurons <= (parameters ? SUMMED_ROW_BYTES : ROW_BYTES) / f->size)
+    if (row <= (many ? SUMMED_ROW_BYTES : ROW_BYTES))
         p->block_steps = SNNC_ADJOINT_STEPS;
     p->all_kept = call->interval == 1 && !p->delayed;
     p->steps =
