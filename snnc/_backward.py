@@ -132,11 +132,12 @@ def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str
         return known
     if not isinstance(wrt, str) and not hasattr(wrt, "__iter__"):
         raise TypeError(f"wrt={wrt!r}; expected names out of {', '.join(known)}")
-    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-    for name in names:
+    found = []
+    for name in (wrt,) if isinstance(wrt, str) else wrt:
         if name not in known:
             raise ValueError(f"wrt has {name!r}; expected names out of {', '.join(known)}")
-    return names
+        found.append(known[known.index(name)])  # of str, whatever class was given
+    return tuple(found)
 
 
 def sum_to(array: Floats, shape: tuple[int, ...]) -> Floats:
@@ -245,6 +246,7 @@ def backward(
     if neuron._options["surrogate_disable"]:
         index = _DISABLED
     written = out  # by the core
+    target: Floats | None = None  # the same, time first
     if out is not None:
         target = run.time_first(run.check_output(out))
         # A function of Python's may raise an error, which should change nothing.
@@ -252,7 +254,7 @@ def backward(
             written = None
     if written is None and (out is not None or "x" in names):
         written = run.new_output(x, *tape.checkpoints, grad_spk, *grad_states)
-    target = None if written is None else run.time_first(written)
+        target = run.time_first(written)
     grad_constants: dict[str, Floats | None] = dict.fromkeys(_core.models[tape.model][1])
     if learned:
         for name in _constants_wanted(tape, learned):
