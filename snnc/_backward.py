@@ -157,8 +157,6 @@ def _is_read_later(target: Floats, x: Floats, upstream: tuple[Floats | None, ...
 
     Not so of an upstream gradient in the same place, of which it reads each step first.
     """
-    if not _core.may_overlap(target, (x, *upstream)):
-        return False
     if _core.may_overlap(target, (x,)):
         return True
     for array in upstream:

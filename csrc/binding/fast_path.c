@@ -17,18 +17,20 @@ static int is_ready(PyObject *object, int type)
 /* An output of a call: spikes, states after each step (RUN_RECORD + k) or after the
  * last one (RUN_STATE + k). */
 typedef struct {
-    int number;      /* of run.h */
-    PyObject *array; /* the caller's; NULL: is replaced by a new one */
+    int number; /* of run.h */
+    int given;  /* by the caller: a borrowed reference; else NULL, then a new array */
+    PyObject *array;
     extent written;
 } output;
 
 enum { MAX_OUTPUTS = 1 + 2 * SNNC_MAX_STATES };
 
-/* An output, with what the caller has given for it, if anything: borrowed. */
-static output new_output(Py_ssize_t number, PyObject *given, Py_ssize_t i)
+/* An output, with what is given for it in a tuple (or NULL), if anything. */
+static output new_output(Py_ssize_t number, PyObject *out, Py_ssize_t i)
 {
-    PyObject *array = given ? PyTuple_GetItem(given, i) : NULL;
-    return (output){(int)number, array == Py_None ? NULL : array, {NULL, 0}};
+    PyObject *array = out ? PyTuple_GetItem(out, i) : NULL;
+    const int given = array && array != Py_None;
+    return (output){(int)number, given, given ? array : NULL, {NULL, 0}};
 }
 
 /* One step, or a sequence (whose time axis is the first), where nothing needs to be
@@ -43,9 +45,9 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
 {
     cell *c = cell_get(capsule);
     PyArrayObject *const x = (PyArrayObject *)input;
-    PyObject *allocated[MAX_OUTPUTS], *params = NULL;
+    PyObject *params = NULL;
     extent read[1 + SNNC_MAX_STATES];
-    int num_allocated = 0, done = -1;
+    int done = -1;
 
     /* Nothing is written before all this is so. */
     if (!c)
@@ -88,7 +90,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         output *const o = &outputs[i];
         const int final = o->number >= RUN_STATE;
         PyArrayObject *const array = (PyArrayObject *)o->array;
-        if (!array)
+        if (!o->given)
             continue;
         if (!is_ready(o->array, o->number == RUN_SPK ? spk_type : type) ||
             !PyArray_ISWRITEABLE(array) ||
@@ -98,7 +100,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         o->written.size =
             final ? n * size : n * num_steps * (o->number == RUN_SPK ? spk_size : size);
         for (int b = 0; b < i; b++)
-            if (outputs[b].array && !extents_are_apart(o->written, outputs[b].written))
+            if (outputs[b].given && !extents_are_apart(o->written, outputs[b].written))
                 return 0;
         for (int b = 0; b < 1 + num_states; b++)
             if (!extents_are_apart(o->written, read[b]) &&
@@ -110,7 +112,7 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
     for (int i = 0; i < num_outputs; i++) {
         output *const o = &outputs[i];
         const int final = o->number >= RUN_STATE;
-        if (o->array)
+        if (o->given)
             continue;
         const void *others[1 + SNNC_MAX_STATES + MAX_OUTPUTS];
         const int large = n * num_steps * size >= MIN_PLACED_BYTES;
@@ -125,7 +127,6 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
                              o->number == RUN_SPK ? spk_type : type, others, count);
         if (!o->array)
             goto done;
-        allocated[num_allocated++] = o->array;
         o->written.data = PyArray_DATA((PyArrayObject *)o->array);
     }
     snnc_call call = SNNC_CALL_INIT;
@@ -170,19 +171,21 @@ static int fast_call(const snnc_isa *isa, PyObject *capsule, PyObject *input,
         parallel_fail(status);
 done:
     Py_XDECREF(params);
-    for (int i = 0; i < num_allocated && done < 0; i++)
-        Py_DECREF(allocated[i]);
+    for (int i = 0; i < num_outputs && done < 0; i++)
+        if (!outputs[i].given)
+            Py_XDECREF(outputs[i].array);
     return done;
 }
 
-/* A new reference to each array, of which some were given. */
-static PyObject *outputs_tuple(const output *outputs, PyObject *const *given, int count)
+/* The arrays of what fast_call has done. */
+static PyObject *outputs_tuple(const output *outputs, int count)
 {
     PyObject *arrays[MAX_OUTPUTS];
 
     for (int i = 0; i < count; i++) {
         arrays[i] = outputs[i].array;
-        Py_XINCREF(given[i]);
+        if (outputs[i].given)
+            Py_INCREF(arrays[i]);
     }
     return array_tuple(arrays, count);
 }
@@ -191,7 +194,6 @@ PyObject *fast_step(const snnc_isa *isa, PyObject *cell, PyObject *input,
                     PyObject *const *states, int num_states, PyObject *out)
 {
     output outputs[MAX_OUTPUTS];
-    PyObject *given[MAX_OUTPUTS];
     const int count = 1 + num_states;
     int num_given = 0;
 
@@ -201,8 +203,7 @@ PyObject *fast_step(const snnc_isa *isa, PyObject *cell, PyObject *input,
         return NULL;
     for (int i = 0; i < count; i++) {
         outputs[i] = new_output(i ? RUN_STATE + i - 1 : RUN_SPK, out, i);
-        given[i] = outputs[i].array;
-        num_given += given[i] != NULL;
+        num_given += outputs[i].given;
     }
     if (fast_call(isa, cell, input, states, num_states, 0, -1, 1, NULL, outputs,
                   count) <= 0)
@@ -211,7 +212,7 @@ PyObject *fast_step(const snnc_isa *isa, PyObject *cell, PyObject *input,
         Py_INCREF(out);
         return out;
     }
-    return outputs_tuple(outputs, given, count);
+    return outputs_tuple(outputs, count);
 }
 
 PyObject *fast_run(const snnc_isa *isa, PyObject *cell, PyObject *x, PyObject *start,
@@ -220,7 +221,7 @@ PyObject *fast_run(const snnc_isa *isa, PyObject *cell, PyObject *x, PyObject *s
                    PyObject *out_recorded, PyObject *out_states, PyObject *overwritten)
 {
     output outputs[MAX_OUTPUTS];
-    PyObject *states[SNNC_MAX_STATES], *given[MAX_OUTPUTS];
+    PyObject *states[SNNC_MAX_STATES];
     int count = 0;
 
     if (spk_type == ARRAY_PACKED || !PyArray_CheckExact(x) ||
@@ -236,14 +237,11 @@ PyObject *fast_run(const snnc_isa *isa, PyObject *cell, PyObject *x, PyObject *s
         states[k] = PyTuple_GetItem(start, k);
         outputs[count++] = new_output(RUN_STATE + k, out_states, k);
     }
-    for (int i = 0; i < count; i++)
-        given[i] = outputs[i].array;
     if (fast_call(isa, cell, x, states, num_states, 1, spk_type, num_threads,
                   overwritten, outputs, count) <= 0)
         return NULL;
     Py_INCREF(Py_None);
-    return run_results(
-        outputs_tuple(outputs, given, (int)num_recorded),
-        outputs_tuple(outputs + num_recorded, given + num_recorded, num_states),
-        Py_None, num_steps);
+    return run_results(outputs_tuple(outputs, (int)num_recorded),
+                       outputs_tuple(outputs + num_recorded, num_states), Py_None,
+                       num_steps);
 }

@@ -309,9 +309,8 @@ SNNC_TEMPLATE void T(run_back)(const snnc_adjoint_row *given, int model, int num
     }
 }
 
-/* The row functions and their table, from models.def. */
-/* With small vectors the rows with gradients of parameters differ little from each
- * other, so compilers make them one. */
+/* The row functions and their table, from models.def. With small vectors those with
+ * gradients of parameters read the reset from the row, so compilers make them one. */
 #define RESET(kind, parameters) \
     ((parameters) && SNNC_VECTOR_BYTES < 32 ? row->reset : SNNC_##kind)
 #define ROW(name, states, params, graded, undelayed, reset, parameters)  \

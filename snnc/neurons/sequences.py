@@ -354,10 +354,10 @@ dtype, num_threads, rng, **named_states
         given = None
         if out is not None:
             given = self._given(out, names, grad)
-            recorded, final, kept, _ = given
-            filled = (*recorded, *final, *kept)
-            if grad and isinstance(x, np.ndarray) and _core.may_overlap(x, filled):
-                x = x.copy()  # which the backward pass reads again
+            if grad and isinstance(x, np.ndarray):  # which the backward pass reads again
+                recorded, final, kept, _ = given
+                if _core.may_overlap(x, (*recorded, *final, *kept)):
+                    x = x.copy()
         arrays, state, steps, checkpoints = _core.run(
             configuration.cell,
             x,

@@ -86,14 +86,10 @@ class TorchNeuron(SpikingNeuron):
         return tuple(n for n in self._parameters if self._options.get(f"learn_{n}"))
 
     def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
-        if grad is not True:
-            flag("grad", grad)
+        flag("grad", grad)
         if configuration.options["inhibition"]:
             raise ValueError(f"grad={grad!r}: there is no gradient through inhibition")
-        if type(checkpoint) is not int or checkpoint < 1:
-            checkpoint = at_least_one("checkpoint", checkpoint)
-        interval: int = min(checkpoint, _LONGEST_INTERVAL)
-        return interval
+        return min(at_least_one("checkpoint", checkpoint), _LONGEST_INTERVAL)
 
     def backward(
         self,
