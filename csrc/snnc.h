@@ -96,6 +96,7 @@ typedef enum {
     SNNC_BAD_INHIBITION,
     SNNC_BAD_CHECKPOINT,
     SNNC_BAD_SURROGATE,
+    SNNC_BAD_WEIGHTS,
     SNNC_TOO_LARGE,
     SNNC_NUM_STATUSES
 } snnc_status;
@@ -313,6 +314,73 @@ snnc_status snnc_mem_shift(const snnc_isa *isa, const snnc_backward_call *backwa
 snnc_status snnc_surrogate_derivative(const snnc_isa *isa, snnc_surrogate surrogate,
                                       const double *args, snnc_type type, const void *x,
                                       void *derivative, size_t n);
+
+/* Weights from inputs to outputs, W. */
+typedef enum {
+    SNNC_DENSE,      /* row i of `data` has the weights of input i */
+    SNNC_SPARSE,     /* compressed sparse rows: those of input i are data[j], of output
+                        indices[j], for j from indptr[i] to indptr[i + 1] - 1 */
+    SNNC_ONE_TO_ONE, /* input i has the weight data[i], of output i only */
+    SNNC_NUM_WEIGHT_KINDS
+} snnc_weight_kind;
+
+typedef struct {
+    snnc_weight_kind kind; /* 0: dense */
+    size_t num_inputs, num_outputs;
+    const void *data;
+    ptrdiff_t step; /* dense: from one row to the next, in elements; 0: num_outputs */
+    /* Sparse: see snnc_is_sparse. */
+    const int64_t *indptr;
+    const int32_t *indices;
+    int shared; /* sparse: nonzero: input i has the weight data[i] for all its outputs
+                 */
+} snnc_weights;
+
+#define SNNC_WEIGHTS_INIT SNNC_ZEROED(snnc_weights)
+
+/* Nonzero if no indptr decreases, or begins other than at 0, or ends other than at
+ * `count`, and all indices are of outputs. What uses the weights takes this for
+ * granted. */
+int snnc_is_sparse(const snnc_weights *weights, size_t count);
+
+/* The transpose of a sparse matrix of one number of the type for each index: the arrays
+ * of its compressed sparse rows, of which indptr has num_outputs + 1, the others as
+ * many as those of `from`. Entries of a row keep the order that they had. */
+void snnc_transpose(const snnc_weights *from, snnc_type type, void *data,
+                    int64_t *indptr, int32_t *indices);
+
+/* The product of spikes and weights:
+ *
+ *   sum[r] = bias + the sum of spk[r][i] * W[i] over the inputs i that spike in row r
+ *
+ * in ascending order of inputs (those of an input in the order in which it lists them),
+ * each product and each sum rounded once. An input that doesn't spike (0 or -0) adds
+ * nothing, whatever its weight. */
+typedef struct {
+    snnc_type type; /* of weights, bias and sums: SNNC_F32 or SNNC_F64 */
+    snnc_weights weights;
+    size_t num_rows;
+    /* Rows of num_inputs spikes: of the type, SNNC_U8 (by its value) or SNNC_BOOL; or,
+     * where spk is NULL, bits in rows of snnc_bits_width bytes. From one row to the
+     * next are spk_step elements (of bits: bytes); 0: those of a row. */
+    const void *spk;
+    snnc_type spk_type;
+    const uint8_t *bits;
+    ptrdiff_t spk_step;
+    const void *bias; /* one for each output; NULL: 0 */
+    void *sum;        /* rows of num_outputs */
+    void *workspace;  /* snnc_product_workspace_size() bytes, aligned to 64 */
+} snnc_product_call;
+
+#define SNNC_PRODUCT_INIT SNNC_ZEROED(snnc_product_call)
+
+/* Bytes of workspace that a call of any range of rows writes to. */
+size_t snnc_product_workspace_size(const snnc_product_call *product);
+
+/* Rows [r0, r1). Different rows may be done at the same time, with a workspace each. No
+ * sum may overlap what is read. */
+snnc_status snnc_product(const snnc_isa *isa, const snnc_product_call *product,
+                         size_t r0, size_t r1);
 
 /* Bytes in a row of bits. */
 size_t snnc_bits_width(size_t num_neurons);

@@ -73,6 +73,7 @@ const char *snnc_strerror(snnc_status status)
             "groups, parameters or ranges don't fit, no workspace, or no backward pass",
         [SNNC_BAD_CHECKPOINT] = "no checkpoints, or steps don't begin and end at them",
         [SNNC_BAD_SURROGATE] = "no such surrogate",
+        [SNNC_BAD_WEIGHTS] = "weights or spikes are missing, or not of such a kind",
         [SNNC_TOO_LARGE] = "more bytes than an address can count",
     };
     const int known = (int)status >= 0 && (int)status < SNNC_NUM_STATUSES;

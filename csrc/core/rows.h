@@ -60,6 +60,13 @@
 #define SNNC_UNROLL
 #endif
 
+/* Asks for the cache line there, which will be read soon. Any address will do. */
+#if defined(__GNUC__)
+#define SNNC_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define SNNC_PREFETCH(p) ((void)(p))
+#endif
+
 /* Runs whose input and spikes take more bytes than this, which caches don't hold, use
  * streaming (non-temporal) stores. */
 #if !defined(SNNC_STREAMED_BYTES)
@@ -180,11 +187,37 @@ typedef struct {
                          const void *weight, int per_neuron);
 } snnc_tile_fns;
 
+/* The weights of so many coming inputs are prefetched. A list of inputs repeats its
+ * last one as often after its end. */
+enum { SNNC_AHEAD = 4 };
+
+/* The sums of n outputs over the inputs that are listed. */
+typedef struct {
+    size_t n, count;
+    const uint32_t *index; /* of inputs, ascending */
+    const void *value;     /* of each one's spike; NULL: 1 */
+    const void *weight;    /* of input 0 and the first output */
+    ptrdiff_t step;        /* to the next input's, in elements */
+    const void *start;     /* what sums start from; NULL: 0 */
+    void *sum;
+} snnc_sum_row;
+
+/* Lists the inputs whose spike isn't 0, and says whether any of them isn't 1 either;
+ * returns how many there are. */
+typedef size_t snnc_list_fn(const void *spk, size_t n, uint32_t *index, int *graded);
+
+typedef struct {
+    void (*sum)(const snnc_sum_row *row);
+    snnc_list_fn *list;
+} snnc_sum_fns;
+
 struct snnc_isa {
     const char *name;
     const snnc_row_table *rows[2]; /* by type: float, double */
     const snnc_tile_fns *tiles[2];
     const snnc_adjoint_fns *adjoints[2];
+    const snnc_sum_fns *sums[2];
+    snnc_list_fn *list_bytes, *list_bits;
     /* Of num_steps rows of n bytes of 0 and 1. pack: the first is bit number `bit` (<
      * 8) of the byte dst, of which an earlier strip has written the lower ones. */
     void (*pack)(uint8_t *dst, ptrdiff_t step, size_t bit, const uint8_t *tile,

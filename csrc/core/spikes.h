@@ -1,5 +1,6 @@
 /* What becomes of spikes where no array of them is wanted: bits, and of a tile of bytes
- * of 0 and 1 also counts and first spikes. Included by a stub once, before store.h. */
+ * of 0 and 1 also counts and first spikes; and lists of them. Included by a stub once,
+ * before store.h. */
 #include "vectors.h"
 
 /* n neurons' bits, of which the last byte's others are zeros. */
@@ -88,6 +89,83 @@ static void first(int64_t *step_of, int64_t step, const uint8_t *tile, size_t nu
                     step_of[i + j] = step + (int64_t)(t + place[j]);
         }
     }
+}
+
+/* Lists the places of the bits that are set, of which the lowest is place `first`. */
+SNNC_INLINE size_t list_word(uint32_t *index, size_t first, uint64_t bits)
+{
+    size_t count = 0;
+#if defined(__GNUC__)
+    for (; bits; bits &= bits - 1)
+        index[count++] = (uint32_t)(first + (size_t)__builtin_ctzll(bits));
+#else
+    for (; bits; bits >>= 1, first++)
+        if (bits & 1)
+            index[count++] = (uint32_t)first;
+#endif
+    return count;
+}
+
+/* Repeats the last entry of a list; of an empty one any will do. */
+SNNC_INLINE void end_list(uint32_t *index, size_t count)
+{
+    for (size_t i = 0; i < SNNC_AHEAD; i++)
+        index[count + i] = count ? index[count - 1] : 0;
+}
+
+SNNC_INLINE uint64_t load_word(const uint8_t *p, size_t n)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < n; i++)
+        word |= (uint64_t)p[i] << 8 * i;
+    return word;
+}
+
+/* Which of eight bytes aren't 0, as bits. */
+SNNC_INLINE uint64_t bits_of_eight(uint64_t bytes)
+{
+    bytes |= bytes >> 4 & 0x0f0f0f0f0f0f0f0f;
+    bytes |= bytes >> 2 & 0x0303030303030303;
+    bytes |= bytes >> 1;
+    return (bytes & 0x0101010101010101) * 0x0102040810204080 >> 56;
+}
+
+static size_t list_bytes(const void *spk, size_t n, uint32_t *index, int *graded)
+{
+    const uint8_t *const bytes = spk;
+    size_t count = 0, i = 0;
+    uint8_t any = 0;
+
+    for (size_t j = 0; j < n; j++)
+        any |= bytes[j];
+#if defined(SNNC_HAVE_BITS_OF_BYTES)
+    for (; any && n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES)
+        count += list_word(index + count, i, bits_of_bytes(bytes + i));
+#endif
+    for (; any && n - i >= 8; i += 8)
+        count += list_word(index + count, i, bits_of_eight(load_word(bytes + i, 8)));
+    if (any)
+        count +=
+            list_word(index + count, i, bits_of_eight(load_word(bytes + i, n - i)));
+    *graded = any > 1;
+    end_list(index, count);
+    return count;
+}
+
+static size_t list_bits(const void *spk, size_t n, uint32_t *index, int *graded)
+{
+    const uint8_t *bits = spk;
+    size_t count = 0, i = 0;
+
+    for (; n - i >= 64; i += 64, bits += 8)
+        count += list_word(index + count, i, load_word(bits, 8));
+    if (n > i)
+        count += list_word(index + count, i,
+                           load_word(bits, (n - i + 7) / 8) &
+                               (((uint64_t)1 << (n - i)) - 1));
+    *graded = 0;
+    end_list(index, count);
+    return count;
 }
 
 /* IEEE half precision: 112 is the difference between the biases of the exponents. */

@@ -21,6 +21,7 @@
 #undef SNNC_TYPE
 
 #define SNNC_BOTH(name) {&name##_f32, &name##_f64}
-#define SNNC_TABLE                                              \
-    .rows = SNNC_BOTH(row_table), .tiles = SNNC_BOTH(tile_fns), \
-    .adjoints = SNNC_BOTH(adjoint_fns), .pack = pack, .count = count, .first = first
+#define SNNC_TABLE                                                                \
+    .rows = SNNC_BOTH(row_table), .tiles = SNNC_BOTH(tile_fns),                   \
+    .adjoints = SNNC_BOTH(adjoint_fns), .sums = SNNC_BOTH(sum_fns), .pack = pack, \
+    .count = count, .first = first, .list_bytes = list_bytes, .list_bits = list_bits

@@ -27,6 +27,7 @@
     (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #include "adjoints.inc.h"
 #include "rows.inc.h"
+#include "sums.inc.h"
 #undef SNNC_LIST
 #undef SNNC_ADJOINTS
 #undef SNNC_SUFFIX

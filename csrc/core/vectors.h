@@ -14,7 +14,7 @@
  * bits                 one bit a lane, of the first lane the least significant
  * store_bytes          the lanes of some masks as bytes of 0 and 1
  * store_bits_as_bytes  n such bytes from their bits
- * bits_of_bytes        a vector of such bytes as bits
+ * bits_of_bytes        which of a vector of bytes aren't 0, as bits
  *
  * What they leave out (SNNC_HAVE_...) is below, in lanes.inc.h and in bytes.h for every
  * processor; bits_of_bytes only where it is fast. */

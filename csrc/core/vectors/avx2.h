@@ -133,5 +133,6 @@ SNNC_INLINE void store_bytes_f64(uint8_t *p, const vec_mask_f64 *m, int count)
 SNNC_INLINE uint64_t bits_of_bytes(const uint8_t *p)
 {
     const __m256i spikes = _mm256_loadu_si256((const __m256i *)p);
-    return (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(spikes, 7));
+    const __m256i silent = _mm256_cmpeq_epi8(spikes, _mm256_setzero_si256());
+    return ~(uint32_t)_mm256_movemask_epi8(silent);
 }

@@ -67,5 +67,6 @@ SNNC_INLINE void store_bytes_f64(uint8_t *p, const vec_mask_f64 *m, int count)
 SNNC_INLINE uint64_t bits_of_bytes(const uint8_t *p)
 {
     const __m128i spikes = _mm_loadu_si128((const __m128i *)p);
-    return (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(spikes, 7));
+    const __m128i silent = _mm_cmpeq_epi8(spikes, _mm_setzero_si128());
+    return (uint16_t)~_mm_movemask_epi8(silent);
 }

@@ -1,0 +1,29 @@
+/* Products of spikes and weights, for those who have the lists of the spikes. */
+#ifndef SNNC_PRODUCT_H
+#define SNNC_PRODUCT_H
+
+#include "rows.h"
+
+/* The spikes of a row. */
+typedef struct {
+    size_t count;
+    uint32_t *index; /* room for num_inputs + SNNC_AHEAD */
+    void *value;     /* of each, of the type; room for num_inputs */
+    int graded;      /* `value` counts; else all are 1 */
+} snnc_spike_list;
+
+/* Whether the core can use such weights. */
+snnc_status snnc_check_weights(const snnc_weights *weights, snnc_type type);
+
+/* Lists the spikes of a row of n inputs: of the type, SNNC_U8 or SNNC_BOOL; or bits, if
+ * `is_bits`. */
+void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list,
+                      const void *spk, snnc_type spk_type, int is_bits, size_t n);
+
+/* Sums of the outputs [j0, j1) (all, unless weights are dense) from `start` on (NULL:
+ * 0), all pointers to the first output. */
+void snnc_sum_spikes(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,
+                     const snnc_spike_list *list, const void *start, void *sum,
+                     size_t j0, size_t j1);
+
+#endif
