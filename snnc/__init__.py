@@ -26,6 +26,7 @@ except ImportError as error:
 from snnc import spikestats, surrogate, utils
 from snnc._arguments import missing
 from snnc._config import show_config
+from snnc._product import spike_product
 from snnc._threads import set_num_threads
 from snnc.neurons import LIF, Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
 from snnc.recording import Recording, unpack_spikes
@@ -50,6 +51,7 @@ __all__ = [
     "optim",
     "set_num_threads",
     "show_config",
+    "spike_product",
     "spikegen",
     "spikeplot",
     "spikestats",

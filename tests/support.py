@@ -1,7 +1,10 @@
 """What several test modules use: the golden cases, and bit-for-bit comparison."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +41,27 @@ def make(model, **arguments):
             arguments["v_threshold"] = arguments.pop("threshold")
         return RecordedLIF(**{**usual[model], **arguments})
     return CLASSES[model](**{**usual[model], **arguments})
+
+
+def csr(matrix):
+    """A sparse matrix with the zeros left out, as much of SciPy's as snnc asks for."""
+    rows, columns = np.nonzero(matrix)
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=len(matrix)))))
+    made = SimpleNamespace(shape=np.shape(matrix), data=np.asarray(matrix)[rows, columns])
+    made.indices, made.indptr = columns.astype(np.int32), indptr.astype(np.int32)
+    made.tocsr = lambda: made
+    return made
+
+
+def run_isa(isa, *arguments):
+    """Run Python with an instruction set, None: with the one that is chosen by itself."""
+    env = {name: value for name, value in os.environ.items() if name != "SNNC_ISA"}
+    if isa:
+        env["SNNC_ISA"] = isa
+    return subprocess.run(
+        [sys.executable, "-P", *arguments],
+        check=False, capture_output=True, text=True, env=env, cwd=ROOT,
+    )  # fmt: skip
 
 
 # Every kind of reset of every model: (model, reset, whether it is delayed).

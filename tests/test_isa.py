@@ -1,11 +1,7 @@
 """Every instruction set gives the same bits: the goldens under each, and each against each."""
 
-import os
-import subprocess
-import sys
-
 import pytest
-from support import ROOT
+from support import ROOT, run_isa
 
 from snnc import _core
 
@@ -47,21 +43,11 @@ print(digest.hexdigest(), _core.isa)
 """
 
 
-def run(isa, *arguments):
-    env = {name: value for name, value in os.environ.items() if name != "SNNC_ISA"}
-    if isa:
-        env["SNNC_ISA"] = isa
-    return subprocess.run(
-        [sys.executable, "-P", *arguments],
-        check=False, capture_output=True, text=True, env=env, cwd=ROOT,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("isa", _core.isas)
 def test_goldens(isa):
     arguments = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     tests = (str(ROOT / "tests" / f"test_{name}.py") for name in ("golden", "backward"))
-    result = run(isa, *arguments, "-k", "snntorch or public or constants", *tests)
+    result = run_isa(isa, *arguments, "-k", "snntorch or public or constants", *tests)
     assert result.returncode == 0, result.stdout[-3000:]
     assert " passed" in result.stdout
     assert "skipped" not in result.stdout
@@ -70,7 +56,7 @@ def test_goldens(isa):
 def test_all_equal():
     """Those asked for by name, and what is chosen by itself: it may mix them."""
     isas = (*_core.isas, None)
-    results = {isa: run(isa, "-c", HASH, str(ROOT / "tests")) for isa in isas}
+    results = {isa: run_isa(isa, "-c", HASH, str(ROOT / "tests")) for isa in isas}
     for isa, result in results.items():
         assert result.stdout.split()[1:] == [isa or _core.isa], result.stderr
     assert len({result.stdout.split()[0] for result in results.values()}) == 1

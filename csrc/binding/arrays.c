@@ -270,6 +270,44 @@ int array_dtype(PyObject *object, const char *name, int for_spikes)
     return -2;
 }
 
+PyArrayObject *array_output(PyObject *given, const char *name, int type, const shape *s)
+{
+    if (!PyArray_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "out: %s must be an array or None, not %R", name,
+                     given);
+        return NULL;
+    }
+    const int masked = PyArray_CheckExact(given) ? 0 : array_is_masked(given);
+    if (masked > 0)
+        PyErr_Format(PyExc_TypeError, "out: %s is a masked array", name);
+    if (masked)
+        return NULL;
+    PyArrayObject *const a = (PyArrayObject *)given;
+    if (!array_has_shape(a, s->ndim, s->dims)) {
+        shape_error("out: %s has shape %R; expected %R", name, PyArray_NDIM(a),
+                    PyArray_DIMS(a), s);
+        return NULL;
+    }
+    if (PyArray_TYPE(a) != type || PyArray_ISBYTESWAPPED(a)) {
+        PyObject *expected = (PyObject *)PyArray_DescrFromType(type);
+        PyErr_Format(PyExc_ValueError, "out: %s has dtype %S; expected %S", name,
+                     PyArray_DESCR(a), expected);
+        Py_XDECREF(expected);
+        return NULL;
+    }
+    if (!PyArray_ISCARRAY(a)) {
+        PyErr_Format(PyExc_ValueError,
+                     "out: %s is %s; expected a C-contiguous, writeable "
+                     "array",
+                     name,
+                     !PyArray_ISWRITEABLE(a)       ? "read-only"
+                     : !PyArray_IS_C_CONTIGUOUS(a) ? "not C-contiguous"
+                                                   : "not aligned");
+        return NULL;
+    }
+    return a;
+}
+
 /* The bytes that an array spans; of no elements none. */
 static extent span(PyArrayObject *array)
 {

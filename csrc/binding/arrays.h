@@ -160,6 +160,12 @@ static inline int array_is_contiguous(PyArrayObject *array, int type)
  * `for_spikes`: uint8, bool and ARRAY_PACKED are accepted too. */
 int array_dtype(PyObject *object, const char *name, int for_spikes);
 
+/* An array of the caller's for an output, as it is (borrowed), if it is just what is
+ * needed: of that type and shape, contiguous and writeable. NULL with an exception that
+ * names it. */
+PyArrayObject *array_output(PyObject *given, const char *name, int type,
+                            const shape *s);
+
 /* Some bytes of memory. */
 typedef struct {
     char *data;

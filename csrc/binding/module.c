@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "core/threads.h"
 #include "fast_path.h"
 #include "gradients.h"
 #include "neuron_type.h"
+#include "product.h"
 #include "run.h"
+#include "weights.h"
 
 #include "arguments.def"
 #define INDEX(index, name) index,
@@ -18,87 +21,6 @@ static const char *const reset_names[SNNC_NUM_RESETS] = {"subtract", "zero", "no
 
 /* Chosen once, at import, and constant from then on. */
 static const snnc_isa *isa;
-
-/* 0, or -1 with an exception where there are too few arguments. */
-static int argument_count(const char *function, Py_ssize_t got, Py_ssize_t least)
-{
-    if (got >= least)
-        return 0;
-    PyErr_Format(PyExc_TypeError, "%s takes at least %zd arguments (%zd given)",
-                 function, least, got);
-    return -1;
-}
-
-/* The index of a string in a list of names, or -1 with an exception. */
-static int argument_choice(PyObject *string, const char *const *names, int count,
-                           const char *argument)
-{
-    for (int i = 0; PyUnicode_Check(string) && i < count; i++)
-        if (PyUnicode_CompareWithASCIIString(string, names[i]) == 0)
-            return i;
-    PyErr_Format(PyExc_ValueError, "unknown %s=%R", argument, string);
-    return -1;
-}
-
-/* Whether it is a tuple of that size; 0 with an exception. */
-static int argument_is_tuple(PyObject *object, Py_ssize_t size, const char *name)
-{
-    if (PyTuple_Check(object) && PyTuple_Size(object) == size)
-        return 1;
-    PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd, not %R", name, size,
-                 object);
-    return 0;
-}
-
-/* An integer, by its __index__, whose errors stay as they are: 0, or -1 with an
- * exception. */
-static int argument_integer(PyObject *object, const char *name, Py_ssize_t *value)
-{
-    PyObject *index;
-
-    if (!PyIndex_Check(object) || PyBool_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "%s=%R; expected an integer", name, object);
-        return -1;
-    }
-    index = PyNumber_Index(object);
-    if (!index)
-        return -1;
-    *value = PyLong_AsSsize_t(index);
-    Py_DECREF(index);
-    if (*value != -1 || !PyErr_Occurred())
-        return 0;
-    PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "%s=%R is out of range", name, object);
-    return -1;
-}
-
-/* A number of steps or the like, or -1 with an exception. */
-static Py_ssize_t argument_size(PyObject *object, const char *name, Py_ssize_t least)
-{
-    Py_ssize_t value;
-
-    if (argument_integer(object, name, &value) < 0)
-        return -1;
-    if (value >= least)
-        return value;
-    PyErr_Format(PyExc_ValueError, "%s=%R; expected an integer of at least %zd", name,
-                 object, least);
-    return -1;
-}
-
-/* How many threads; -1 with an exception. */
-static Py_ssize_t argument_threads(PyObject *object)
-{
-    Py_ssize_t value;
-
-    if (argument_integer(object, "num_threads", &value) < 0)
-        return -1;
-    if (value >= 1 && value <= MAX_THREADS)
-        return value;
-    PyErr_Format(PyExc_ValueError, "num_threads=%R; expected an integer from 1 to %d",
-                 object, (int)MAX_THREADS);
-    return -1;
-}
 
 static PyObject *core_cell(PyObject *Py_UNUSED(module), PyObject *const *args,
                            Py_ssize_t nargs)
@@ -410,6 +332,29 @@ static PyObject *core_surrogate(PyObject *Py_UNUSED(module), PyObject *const *ar
     return gradients_surrogate(isa, surrogate, values, args[2]);
 }
 
+static PyObject *core_weights(PyObject *Py_UNUSED(module), PyObject *const *args,
+                              Py_ssize_t nargs)
+{
+    return argument_count("weights", nargs, 4) < 0 ? NULL : weights_new(args);
+}
+
+static PyObject *core_transpose(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                Py_ssize_t nargs)
+{
+    return argument_count("transpose", nargs, 4) < 0 ? NULL : weights_transpose(args);
+}
+
+static PyObject *core_product(PyObject *Py_UNUSED(module), PyObject *const *args,
+                              Py_ssize_t nargs)
+{
+    if (argument_count("product", nargs, 5) < 0)
+        return NULL;
+    const Py_ssize_t num_threads = argument_threads(args[4]);
+    return num_threads < 0
+               ? NULL
+               : product_call(isa, args[0], args[1], args[2], args[3], num_threads);
+}
+
 static PyObject *core_empty(PyObject *Py_UNUSED(module), PyObject *const *args,
                             Py_ssize_t nargs)
 {
@@ -494,6 +439,12 @@ static PyMethodDef methods[] = {
      PyDoc_STR("As backward, but writes mem - threshold to `derivative` only.")},
     {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,
      PyDoc_STR("surrogate(index, args, x, /)")},
+    {"weights", (PyCFunction)(void (*)(void))core_weights, METH_FASTCALL,
+     PyDoc_STR("weights(data, indptr, indices, num_outputs, /)")},
+    {"transpose", (PyCFunction)(void (*)(void))core_transpose, METH_FASTCALL,
+     PyDoc_STR("transpose(data, indptr, indices, num_outputs, /)")},
+    {"product", (PyCFunction)(void (*)(void))core_product, METH_FASTCALL,
+     PyDoc_STR("product(spk, weight, bias, out, num_threads, /)")},
     {"empty", (PyCFunction)(void (*)(void))core_empty, METH_FASTCALL,
      PyDoc_STR(
          "empty(size, dtype, /, *others): placed to avoid 4K aliasing with them")},

@@ -270,39 +270,9 @@ static int allocate_output(run_job *j, int o, PyObject *given, const char *name,
         j->out[o] = (PyArrayObject *)array_new(s->ndim, s->dims, type, others, count);
         return j->out[o] ? 0 : -1;
     }
-    if (!PyArray_Check(given)) {
-        PyErr_Format(PyExc_TypeError, "out: %s must be an array or None, not %R", name,
-                     given);
+    PyArrayObject *const a = array_output(given, name, type, s);
+    if (!a)
         return -1;
-    }
-    const int masked = PyArray_CheckExact(given) ? 0 : array_is_masked(given);
-    if (masked > 0)
-        PyErr_Format(PyExc_TypeError, "out: %s is a masked array", name);
-    if (masked)
-        return -1;
-    PyArrayObject *a = (PyArrayObject *)given;
-    if (!array_has_shape(a, s->ndim, s->dims)) {
-        shape_error("out: %s has shape %R; expected %R", name, PyArray_NDIM(a),
-                    PyArray_DIMS(a), s);
-        return -1;
-    }
-    if (PyArray_TYPE(a) != type || PyArray_ISBYTESWAPPED(a)) {
-        PyObject *expected = (PyObject *)PyArray_DescrFromType(type);
-        PyErr_Format(PyExc_ValueError, "out: %s has dtype %S; expected %S", name,
-                     PyArray_DESCR(a), expected);
-        Py_XDECREF(expected);
-        return -1;
-    }
-    if (!PyArray_ISCARRAY(a)) {
-        PyErr_Format(PyExc_ValueError,
-                     "out: %s is %s; expected a C-contiguous, writeable "
-                     "array",
-                     name,
-                     !PyArray_ISWRITEABLE(a)       ? "read-only"
-                     : !PyArray_IS_C_CONTIGUOUS(a) ? "not C-contiguous"
-                                                   : "not aligned");
-        return -1;
-    }
     j->out[o] = array_incref(a);
     return 0;
 }

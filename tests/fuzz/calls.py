@@ -8,7 +8,7 @@ import operator
 from types import SimpleNamespace
 
 import numpy as np
-from support import TORCH, make
+from support import TORCH, csr, make
 
 import snnc
 from snnc import functional, nn, optim, spikestats, surrogate
@@ -233,6 +233,30 @@ def loss(draw):
     ))  # fmt: skip
 
 
-AT_ONCE = (step, held_step, run, plain_run)  # which compute nothing before all has been read
+def product(draw):
+    """Spikes of two rows of five inputs, times weights for three outputs."""
+    spk = (draw.numbers.random((2, 5)) < 0.4).astype(draw.choice((np.uint8, bool, float)))
+    weight = floats(draw, 3, 5)
+    given = draw.choice((weight, np.asfortranarray(weight), csr(weight)))
+    keywords = {"bias": floats(draw, 3), "num_threads": 2}
+    keywords = {name: keywords[name] for name in draw.some(list(keywords))}
+    if draw.maybe():
+        wide = {
+            spk.dtype,
+            weight.dtype,
+            *(keywords["bias"].dtype for _ in keywords if "bias" in keywords),
+        }
+        dtype = np.float64 if np.dtype(np.float64) in wide else np.float32
+        keywords["out"] = np.full((2, 3), 9, dtype)
+    return snnc.spike_product, [spk, given], keywords
+
+
+AT_ONCE = (
+    step,
+    held_step,
+    run,
+    plain_run,
+    product,
+)  # which compute nothing before all has been read
 CALLS = (*2 * (*AT_ONCE, run, plain_run, backward, noise), chunks, construct, assign,
          of_recording, of_surrogate, network, network, loss)  # fmt: skip
