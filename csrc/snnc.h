@@ -320,7 +320,8 @@ typedef enum {
     SNNC_DENSE,      /* row i of `data` has the weights of input i */
     SNNC_SPARSE,     /* compressed sparse rows: those of input i are data[j], of output
                         indices[j], for j from indptr[i] to indptr[i + 1] - 1 */
-    SNNC_ONE_TO_ONE, /* input i has the weight data[i], of output i only */
+    SNNC_ONE_TO_ONE, /* input i has the weight data[i], of output i only; with `shared`
+                        data[0] */
     SNNC_NUM_WEIGHT_KINDS
 } snnc_weight_kind;
 
@@ -332,8 +333,8 @@ typedef struct {
     /* Sparse: see snnc_is_sparse. */
     const int64_t *indptr;
     const int32_t *indices;
-    int shared; /* sparse: nonzero: input i has the weight data[i] for all its outputs
-                 */
+    int shared; /* nonzero: sparse: input i has the weight data[i] for all its outputs;
+                   one-to-one: all have data[0] */
 } snnc_weights;
 
 #define SNNC_WEIGHTS_INIT SNNC_ZEROED(snnc_weights)
@@ -381,6 +382,61 @@ size_t snnc_product_workspace_size(const snnc_product_call *product);
  * sum may overlap what is read. */
 snnc_status snnc_product(const snnc_isa *isa, const snnc_product_call *product,
                          size_t r0, size_t r1);
+
+/* A closed loop: the spikes of neurons, times weights, are a part of their own later
+ * input. Rows of neurons (a batch) have the same weights and are independent. The input
+ * of step t is
+ *
+ *   ((x[t] + bias) + current[0]) + current[1] ...
+ *   current[k] = decay current[k] + the product of the weights and the spikes of step
+ *                t - delay
+ *
+ * (0 for decay current, where decay is 0). */
+typedef struct {
+    snnc_weights weights; /* from and to the neurons of a row, by which the core sees
+                             that they are as many */
+    size_t delay;         /* in steps; 0: one */
+    const void *decay;    /* NULL: 0 */
+    int per_neuron; /* nonzero: a decay for each neuron of a row; 0: one for all */
+    /* The current of each neuron before and after the run, as state_in and state_out.
+     */
+    const void *current_in;
+    void *current_out;
+    snnc_output record; /* after each step, as states are recorded */
+    void *checkpoint;   /* as those of states, of an interval of 1; NULL: unwanted */
+} snnc_projection;
+
+typedef struct {
+    snnc_call call;   /* the neurons, with the input from outside; its own workspace
+                         isn't used */
+    size_t row_size;  /* neurons in a row; num_neurons is a multiple of it */
+    const void *bias; /* one for each neuron of a row; NULL: none */
+    size_t num_projections;
+    const snnc_projection *projections;
+    /* The spikes before and after the run that are under way: as many rows of
+     * num_neurons as the largest delay has steps, the newest first. past_in NULL: there
+     * are none; past_out NULL: unwanted. The two may be the same. */
+    const void *past_in;
+    void *past_out;
+    /* The same after each step whose states are recorded, one after the other; NULL:
+     * unwanted. */
+    void *past_record;
+    /* For a backward pass, rows of num_neurons (NULL: unwanted): all spikes, those of
+     * past_in before those of the run, the oldest first; and the input of each step. */
+    void *history, *total;
+    void *workspace; /* snnc_recurrent_workspace_size() bytes, aligned to 64 */
+} snnc_recurrent_call;
+
+#define SNNC_RECURRENT_INIT SNNC_ZEROED(snnc_recurrent_call)
+
+/* Bytes of workspace for all ranges of a call together. It keeps what is under way from
+ * one range of steps to the next. */
+size_t snnc_recurrent_workspace_size(const snnc_recurrent_call *recurrent);
+
+/* Steps [t0, t1) of the rows [r0, r1), which may be cut as by snnc_run (and so that r *
+ * row_size is what it is cut at); different rows may be done at the same time. */
+snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *recurrent,
+                           size_t t0, size_t t1, size_t r0, size_t r1);
 
 /* Bytes in a row of bits. */
 size_t snnc_bits_width(size_t num_neurons);

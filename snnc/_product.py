@@ -22,12 +22,19 @@ _MOST_OUTPUTS = 2**31 - 1  # of sparse weights: what int32 counts
 
 
 class Sparse(NamedTuple):
-    """Compressed sparse rows, one for each output."""
+    """Compressed sparse rows, one for each output.
+
+    SciPy has the same: ``scipy.sparse.csr_array((s.data, s.indices, s.indptr), shape=s.shape)``.
+    """
 
     data: Floats
     indptr: NDArray[np.int64]
     indices: NDArray[np.int32]
     shape: tuple[int, int]
+
+    def tocsr(self) -> Sparse:
+        """Return itself."""
+        return self
 
 
 def is_sparse(weight: Any) -> bool:
@@ -73,19 +80,68 @@ def _integers(name: str, value: Any) -> NDArray[Any]:
     return array
 
 
-def kept_sparse(weight: Sparse) -> Any:
-    """Return what the core keeps of sparse weights: a list of outputs for each input.
+class Weights:
+    """Weights as the core keeps them: rows of inputs, read-only; of a sparse matrix, lists."""
 
-    Where all weights of each input are equal, one number is kept for each input.
-    """
-    data, indptr, indices = _core.transpose(weight.data, weight.indptr, weight.indices,
-                                            weight.shape[1])  # fmt: skip
-    counts = np.diff(indptr)
-    each = np.zeros(counts.size, data.dtype)
-    each[counts > 0] = data[indptr[:-1][counts > 0]]
-    if data.size != each.size and np.array_equal(np.repeat(each, counts), data):
-        data = each
-    return _core.weights(data, indptr, indices, weight.shape[0])
+    __slots__ = ("capsule", "data", "indices", "indptr", "num_outputs")
+
+    def __init__(
+        self,
+        data: Floats,
+        indptr: NDArray[np.int64] | None = None,
+        indices: NDArray[np.int32] | None = None,
+        num_outputs: int | None = None,
+    ) -> None:
+        self.data = data
+        self.indptr = indptr
+        self.indices = indices
+        self.num_outputs = num_outputs
+        for array in (data, indptr, indices):
+            if array is not None:
+                array.flags.writeable = False
+        self.capsule = _core.weights(data, indptr, indices, num_outputs)
+
+    def __reduce__(self) -> Any:
+        return Weights, (self.data, self.indptr, self.indices, self.num_outputs)
+
+    @classmethod
+    def dense(cls, weight: Floats) -> Weights:
+        """Copy weights (outputs, inputs)."""
+        return cls(np.array(weight.T, order="C"), num_outputs=len(weight))
+
+    @classmethod
+    def one_to_one(cls, weight: Floats) -> Weights:
+        """Copy one weight for each neuron, or a number for all."""
+        return cls(np.array(weight))
+
+    @classmethod
+    def sparse(cls, weight: Sparse) -> Weights:
+        """Copy sparse weights: a list of outputs for each input.
+
+        Where all weights of each input are equal, one number is kept for each input.
+        """
+        data, indptr, indices = _core.transpose(weight.data, weight.indptr, weight.indices,
+                                                weight.shape[1])  # fmt: skip
+        counts = np.diff(indptr)
+        each = np.zeros(counts.size, data.dtype)
+        each[counts > 0] = data[indptr[:-1][counts > 0]]
+        if data.size != each.size and np.array_equal(np.repeat(each, counts), data):
+            data = each
+        return cls(data, indptr, indices, weight.shape[0])
+
+    @property
+    def is_sparse(self) -> bool:
+        return self.indptr is not None
+
+    def given(self) -> Any:
+        """Return the weights as they are given: (outputs, inputs), one-to-one, or sparse."""
+        if self.indptr is None or self.indices is None or self.num_outputs is None:
+            return self.data.T
+        data = self.data
+        if data.size != self.indices.size:
+            data = np.repeat(data, np.diff(self.indptr))
+        parts = _core.transpose(data, self.indptr, self.indices, self.num_outputs)
+        return Sparse(*parts, (self.num_outputs, self.indptr.size - 1))
 
 
 def spike_product(
@@ -160,7 +216,7 @@ def spike_product(
            [ 6.5 , 60.25]])
     """
     if is_sparse(weight):
-        weight = kept_sparse(compressed("weight", weight))
+        weight = Weights.sparse(compressed("weight", weight)).capsule
     product: Floats = _core.product(
         spk, weight, bias, out, _threads.num_threads if num_threads is None else num_threads
     )

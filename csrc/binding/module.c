@@ -61,29 +61,27 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     enum { CELL, INPUT, OUT, DTYPE, OWN_STATES, STATES };
     run_request request;
     run_result result;
-    const snnc_model_info *info;
     PyObject *tuple, *out;
 
     if (argument_count("step", nargs, STATES) < 0)
         return NULL;
-    info = cell_model(args[CELL]);
-    if (!info || argument_count("step", nargs, STATES + info->num_states) < 0)
+    const int num_states = run_num_states(args[CELL]);
+    if (!num_states || argument_count("step", nargs, STATES + num_states) < 0)
         return NULL;
     out = args[OUT];
     if (out != Py_None &&
-        (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + info->num_states)) {
+        (!PyTuple_Check(out) || PyTuple_Size(out) != 1 + num_states)) {
         PyErr_Format(PyExc_TypeError,
                      "out must be a tuple of %d, (spk, *states) as they are returned, "
                      "not %R",
-                     1 + info->num_states, out);
+                     1 + num_states, out);
         return NULL;
     }
     const int type = array_dtype(args[DTYPE], "dtype", 0);
     if (type == -2)
         return NULL;
-    if (type == -1) {
-        tuple = fast_step(isa, args[CELL], args[INPUT], args + STATES, info->num_states,
-                          out);
+    if (type == -1 && !recurrence_in(args[CELL])) {
+        tuple = fast_step(isa, args[CELL], args[INPUT], args + STATES, num_states, out);
         if (tuple || PyErr_Occurred())
             return tuple;
     }
@@ -96,17 +94,17 @@ static PyObject *core_step(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.own_states = args[OWN_STATES] == Py_True;
     request.states = args + STATES;
     request.wanted[RUN_SPK] = 1;
-    for (int k = -1; out != Py_None && k < info->num_states; k++)
+    for (int k = -1; out != Py_None && k < num_states; k++)
         request.out[k < 0 ? RUN_SPK : RUN_STATE + k] = PyTuple_GetItem(out, 1 + k);
     if (run_call(isa, &request, &result) < 0)
         return NULL;
-    tuple = PyTuple_New(1 + info->num_states);
+    tuple = PyTuple_New(1 + num_states);
     if (!tuple) {
         run_clear(&result);
         return NULL;
     }
     PyTuple_SetItem(tuple, 0, result.out[RUN_SPK]);
-    for (int k = 0; k < info->num_states; k++)
+    for (int k = 0; k < num_states; k++)
         PyTuple_SetItem(tuple, 1 + k, result.out[RUN_STATE + k]);
     return tuple;
 }
@@ -117,8 +115,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     enum { RUN_ARGUMENTS(INDEX) COUNT };
     run_request request;
     run_result result;
-    const snnc_model_info *info;
-    PyObject *states[SNNC_MAX_STATES], *out_recorded = NULL, *out_states = NULL;
+    PyObject *states[RUN_MOST_STATES], *out_recorded = NULL, *out_states = NULL;
     PyObject *out_checkpoints = NULL, *overwritten = NULL;
     PyObject *recorded, *final, *checkpoints, *results;
     Py_ssize_t num_recorded, time_axis, every, first_step, num_threads, interval;
@@ -127,8 +124,10 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
 
     if (argument_count("run", nargs, COUNT) < 0)
         return NULL;
-    info = cell_model(args[CELL]);
-    if (!info || !argument_is_tuple(args[STATES], info->num_states, "states"))
+    const int num_states = run_num_states(args[CELL]);
+    const recurrence *const loop = recurrence_in(args[CELL]);
+    const int num_checkpoints = num_states + (loop != NULL);
+    if (!num_states || !argument_is_tuple(args[STATES], num_states, "states"))
         return NULL;
     if (!PyTuple_Check(args[RECORD]) || PyTuple_Size(args[RECORD]) > RUN_STATE) {
         PyErr_Format(PyExc_TypeError, "record=%R", args[RECORD]);
@@ -137,7 +136,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     num_recorded = PyTuple_Size(args[RECORD]);
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
         index[i] = PyLong_AsSsize_t(PyTuple_GetItem(args[RECORD], i));
-        const int known = index[i] >= 0 && index[i] < RUN_RECORD + info->num_states;
+        const int known = index[i] >= 0 && index[i] < RUN_RECORD + num_states;
         if (!known || seen >> index[i] & 1) {
             PyErr_Clear();
             PyErr_Format(PyExc_ValueError, "record=%R", args[RECORD]);
@@ -153,8 +152,8 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         out_recorded = PyTuple_GetItem(args[OUT], 0);
         out_states = PyTuple_GetItem(args[OUT], 1);
         if (!argument_is_tuple(out_recorded, num_recorded, "out[0]") ||
-            !argument_is_tuple(out_states, info->num_states, "out[1]") ||
-            !argument_is_tuple(out_checkpoints, info->num_states, "out[2]"))
+            !argument_is_tuple(out_states, num_states, "out[1]") ||
+            !argument_is_tuple(out_checkpoints, num_checkpoints, "out[2]"))
             return NULL;
     }
     const int type = array_dtype(args[DTYPE], "dtype", 0);
@@ -171,11 +170,11 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         (num_threads = argument_threads(args[NUM_THREADS])) < 0 ||
         (interval = argument_size(args[INTERVAL], "checkpoint", 0)) < 0)
         return NULL;
-    if (interval == 0 && args[OWN_STATES] == Py_False && num_steps == -1 &&
+    if (!loop && interval == 0 && args[OWN_STATES] == Py_False && num_steps == -1 &&
         time_axis == 0 && every == 1 && args[NEURONS] == Py_None && type == -1) {
-        results = fast_run(isa, args[CELL], args[X], args[STATES], info->num_states,
-                           spk_type, num_threads, index, num_recorded, out_recorded,
-                           out_states, overwritten);
+        results = fast_run(isa, args[CELL], args[X], args[STATES], num_states, spk_type,
+                           num_threads, index, num_recorded, out_recorded, out_states,
+                           overwritten);
         if (results || PyErr_Occurred())
             return results;
     }
@@ -195,12 +194,14 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     request.num_threads = num_threads;
     request.interval = interval;
     request.states = states;
-    for (int k = 0; k < info->num_states; k++) {
+    for (int k = 0; k < num_states; k++) {
         states[k] = PyTuple_GetItem(args[STATES], k);
         request.out[RUN_STATE + k] = out_states ? PyTuple_GetItem(out_states, k) : NULL;
         request.out[RUN_CHECKPOINT + k] =
             out_checkpoints ? PyTuple_GetItem(out_checkpoints, k) : NULL;
     }
+    if (loop && out_checkpoints)
+        request.out[RUN_TOTAL] = PyTuple_GetItem(out_checkpoints, num_states);
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
         request.wanted[index[i]] = 1;
         request.out[index[i]] = out_recorded ? PyTuple_GetItem(out_recorded, i) : NULL;
@@ -214,13 +215,20 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         Py_XINCREF(array);
         PyTuple_SetItem(recorded, i, array);
     }
-    for (int k = 0; k < info->num_states; k++) {
+    for (int k = 0; k < num_states; k++) {
         Py_INCREF(result.out[RUN_STATE + k]);
         Py_XINCREF(result.out[RUN_CHECKPOINT + k]);
     }
-    final = array_tuple(&result.out[RUN_STATE], info->num_states);
-    if (interval)
-        checkpoints = array_tuple(&result.out[RUN_CHECKPOINT], info->num_states);
+    final = array_tuple(&result.out[RUN_STATE], num_states);
+    if (interval) { /* in a closed loop its input is the last */
+        if (loop) {
+            PyObject *const total = result.out[RUN_TOTAL];
+            result.out[RUN_TOTAL] = NULL;
+            result.out[RUN_CHECKPOINT + num_states] = total;
+            Py_XINCREF(total);
+        }
+        checkpoints = array_tuple(&result.out[RUN_CHECKPOINT], num_checkpoints);
+    }
     else {
         Py_INCREF(Py_None);
         checkpoints = Py_None;
@@ -338,6 +346,12 @@ static PyObject *core_weights(PyObject *Py_UNUSED(module), PyObject *const *args
     return argument_count("weights", nargs, 4) < 0 ? NULL : weights_new(args);
 }
 
+static PyObject *core_recurrence(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                 Py_ssize_t nargs)
+{
+    return argument_count("recurrence", nargs, 3) < 0 ? NULL : recurrence_new(args);
+}
+
 static PyObject *core_transpose(PyObject *Py_UNUSED(module), PyObject *const *args,
                                 Py_ssize_t nargs)
 {
@@ -441,6 +455,8 @@ static PyMethodDef methods[] = {
      PyDoc_STR("surrogate(index, args, x, /)")},
     {"weights", (PyCFunction)(void (*)(void))core_weights, METH_FASTCALL,
      PyDoc_STR("weights(data, indptr, indices, num_outputs, /)")},
+    {"recurrence", (PyCFunction)(void (*)(void))core_recurrence, METH_FASTCALL,
+     PyDoc_STR("recurrence(cell, bias, projections, /)")},
     {"transpose", (PyCFunction)(void (*)(void))core_transpose, METH_FASTCALL,
      PyDoc_STR("transpose(data, indptr, indices, num_outputs, /)")},
     {"product", (PyCFunction)(void (*)(void))core_product, METH_FASTCALL,

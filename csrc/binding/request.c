@@ -6,6 +6,38 @@
 
 const char *const run_records[RUN_RECORD] = {"spk", "count", "first_spike", "events"};
 
+const char *request_state_name(const run_job *j, int k)
+{
+    static const char *const names[] = {"past", "i0",  "i1",  "i2",  "i3", "i4",
+                                        "i5",   "i6",  "i7",  "i8",  "i9", "i10",
+                                        "i11",  "i12", "i13", "i14", "i15"};
+    const int own = j->cell->info->num_states;
+    return k < own ? j->cell->info->states[k] : names[k - own];
+}
+
+/* Whether a state is the spikes under way, which have an axis of delays in front. */
+static int is_past(const run_job *j, int k)
+{
+    return k == j->cell->info->num_states;
+}
+
+/* A shape with an axis of that length at `axis`. */
+static shape with_axis(const shape *s, int axis, npy_intp length)
+{
+    shape longer = *s;
+    memmove(longer.dims + axis + 1, longer.dims + axis,
+            (size_t)(s->ndim - axis) * sizeof *s->dims);
+    longer.dims[axis] = length;
+    longer.ndim++;
+    return longer;
+}
+
+static shape state_shape(const run_job *j, int k)
+{
+    return is_past(j, k) ? with_axis(&j->neurons, 0, (npy_intp)j->loop->delays)
+                         : j->neurons;
+}
+
 static const char *input_name(const run_job *j)
 {
     return j->sequence ? "x" : "input_";
@@ -91,14 +123,14 @@ int convert_operands(run_job *j)
 {
     const run_request *request = j->request;
     const snnc_model_info *info = j->cell->info;
-    int weak_x, weak[SNNC_MAX_STATES] = {0};
+    int weak_x, weak[RUN_MOST_STATES] = {0};
 
     if (convert_neurons(j) < 0)
         return -1;
     j->x = array_operand(request->input, input_name(j), &weak_x);
     if (!j->x)
         return -1;
-    for (int k = 0; k < info->num_states; k++) {
+    for (int k = 0; k < j->num_states; k++) {
         PyObject *state = request->states[k];
         if (state == Py_None) {
             if (request->sequence)
@@ -107,15 +139,15 @@ int convert_operands(run_job *j)
                 PyExc_TypeError,
                 "%s is missing: a step needs every state, at first as reset_mem() "
                 "returns it (or let the neuron hold its states: init_hidden=True)",
-                info->states[k]);
+                request_state_name(j, k));
             return -1;
         }
-        j->start[k] = array_operand(state, info->states[k], &weak[k]);
+        j->start[k] = array_operand(state, request_state_name(j, k), &weak[k]);
         if (!j->start[k])
             return -1;
     }
     int all_weak = weak_x, wide = !weak_x && is_wide(info, PyArray_TYPE(j->x));
-    for (int k = 0; k < info->num_states; k++)
+    for (int k = 0; k < j->num_states; k++)
         if (j->start[k] && !weak[k]) {
             all_weak = 0;
             wide = wide || is_wide(info, PyArray_TYPE(j->start[k]));
@@ -159,10 +191,78 @@ int find_num_steps(run_job *j)
     return 0;
 }
 
+static const char not_held[] =
+    "the neuron holds a %s of shape %R, but the input asks for %R: call reset_mem() "
+    "before the shape changes";
+
+/* Broadcasts the neuron shape with that of a start state. */
+static int find_state(run_job *j, int k)
+{
+    shape *const neurons = &j->neurons;
+    PyArrayObject *const state = j->start[k];
+    const char *const name = request_state_name(j, k);
+    int ndim = PyArray_NDIM(state);
+    const npy_intp *dims = PyArray_DIMS(state);
+
+    if (j->request->own_states) {
+        if (neurons->ndim < NPY_MAXDIMS) {
+            const shape whole = state_shape(j, k);
+            if (!array_has_shape(state, whole.ndim, whole.dims)) {
+                shape_error(not_held, name, ndim, dims, &whole);
+                return -1;
+            }
+        }
+        return 0;
+    }
+    if (is_past(j, k)) {
+        if (dims[0] != (npy_intp)j->loop->delays) {
+            const shape delays = {1, {(npy_intp)j->loop->delays}};
+            shape_error(
+                "%s of shape %R; expected the spikes of as many last steps as the "
+                "largest delay on its first axis: %R",
+                name, ndim, dims, &delays);
+            return -1;
+        }
+        dims++;
+        ndim--;
+    }
+    if (shape_broadcast(neurons, ndim, dims) < 0) {
+        shape_error("%s of shape %R does not broadcast with the neuron shape %R", name,
+                    PyArray_NDIM(state), PyArray_DIMS(state), neurons);
+        return -1;
+    }
+    return 0;
+}
+
+/* Broadcasts the neuron shape with a row of a closed loop. */
+static int find_row(run_job *j)
+{
+    const npy_intp size = j->loop ? j->loop->row_size : 0;
+
+    if (!size || shape_broadcast(&j->neurons, 1, &size) == 0)
+        return 0;
+    shape_error("%s of shape %R does not broadcast with the input's neuron shape %R",
+                "a row of the recurrence", 1, &size, &j->neurons);
+    return -1;
+}
+
+/* Rows are on the last axis, which nothing else may lengthen. */
+static int check_row(run_job *j)
+{
+    const npy_intp size = j->loop ? j->loop->row_size : 0;
+    const shape *neurons = &j->neurons;
+
+    if (!size || (neurons->ndim && neurons->dims[neurons->ndim - 1] == size))
+        return 0;
+    shape_error("%s is of shape %R, but the neuron shape is %R: its last axis must be "
+                "the same",
+                "a row of the recurrence", 1, &size, neurons);
+    return -1;
+}
+
 /* The neuron shape: of the input without time, the parameters and the states. */
 int find_neurons(run_job *j)
 {
-    const snnc_model_info *info = j->cell->info;
     const shape *parameters = &j->cell->shape;
     shape *neurons = &j->neurons;
 
@@ -191,27 +291,13 @@ int find_neurons(run_job *j)
         PyErr_SetString(PyExc_ValueError, "parameters don't broadcast with the input");
         return -1;
     }
-    for (int k = 0; k < info->num_states; k++) {
-        PyArrayObject *state = j->start[k];
-        if (!state || PyArray_NDIM(state) == 0)
-            continue;
-        if (j->request->own_states) {
-            if (!array_has_shape(state, neurons->ndim, neurons->dims)) {
-                shape_error(
-                    "the neuron holds a %s of shape %R, but the input asks for %R: "
-                    "call reset_mem() before the shape changes",
-                    info->states[k], PyArray_NDIM(state), PyArray_DIMS(state), neurons);
-                return -1;
-            }
-        }
-        else if (shape_broadcast(neurons, PyArray_NDIM(state), PyArray_DIMS(state)) <
-                 0) {
-            shape_error("%s of shape %R does not broadcast with the neuron shape %R",
-                        info->states[k], PyArray_NDIM(state), PyArray_DIMS(state),
-                        neurons);
+    if (find_row(j) < 0)
+        return -1;
+    for (int k = 0; k < j->num_states; k++)
+        if (j->start[k] && PyArray_NDIM(j->start[k]) > 0 && find_state(j, k) < 0)
             return -1;
-        }
-    }
+    if (check_row(j) < 0)
+        return -1;
     j->n = shape_product(neurons->ndim, neurons->dims);
     if (j->n < 0) {
         shape_error(
@@ -227,14 +313,15 @@ int find_neurons(run_job *j)
                      (Py_ssize_t)j->num_steps, (Py_ssize_t)j->n);
         return -1;
     }
+    const int more = j->sequence + (j->loop != NULL); /* axes: of time, of delays */
+    if (neurons->ndim > NPY_MAXDIMS - more) {
+        PyErr_Format(PyExc_ValueError,
+                     "%s: %d neuron dimensions leave no room for %s among NumPy's %d",
+                     input_name(j), neurons->ndim,
+                     j->sequence ? "a time axis" : "delays", NPY_MAXDIMS);
+        return -1;
+    }
     if (j->sequence) {
-        if (neurons->ndim == NPY_MAXDIMS) {
-            PyErr_Format(PyExc_ValueError,
-                         "x: %d neuron dimensions are NumPy's most, so there is "
-                         "no room for a time axis",
-                         neurons->ndim);
-            return -1;
-        }
         j->out_axis = normalize_axis(j->request->time_axis, neurons->ndim + 1);
         if (j->out_axis < 0)
             return -1;
@@ -253,6 +340,16 @@ int find_neurons(run_job *j)
     return 0;
 }
 
+int request_next(const run_job *j, int output)
+{
+    static const int first[] = {RUN_RECORD, RUN_STATE, RUN_CHECKPOINT, RUN_TOTAL};
+    const int next = output + 1;
+    for (int i = 0; i < 3; i++)
+        if (next >= first[i] + j->num_states && next < first[i + 1])
+            return first[i + 1];
+    return next;
+}
+
 /* Output o: the caller's array, if it is exactly what is needed, or a new one. */
 static int allocate_output(run_job *j, int o, PyObject *given, const char *name,
                            int type, const shape *s)
@@ -261,7 +358,7 @@ static int allocate_output(run_job *j, int o, PyObject *given, const char *name,
     if (!j->given[o]) {
         const void *others[1 + RUN_NUM_OUTPUTS] = {PyArray_DATA(j->x)};
         int count = 1;
-        for (int i = 0; i < RUN_NUM_OUTPUTS; i++) {
+        for (int i = 0; i < RUN_NUM_OUTPUTS; i = request_next(j, i)) {
             PyObject *const other =
                 j->out[i] ? (PyObject *)j->out[i] : j->request->out[i];
             if (other && PyArray_Check(other))
@@ -324,15 +421,10 @@ static int read_selection(run_job *j)
     return failed;
 }
 
-/* A shape with a time axis of that length at out_axis. */
+/* A neuron shape with a time axis of that length. */
 static shape timed(const run_job *j, npy_intp length)
 {
-    shape s = j->neurons;
-    memmove(s.dims + j->out_axis + 1, s.dims + j->out_axis,
-            (size_t)(s.ndim - j->out_axis) * sizeof *s.dims);
-    s.dims[j->out_axis] = length;
-    s.ndim++;
-    return s;
+    return with_axis(&j->neurons, j->out_axis, length);
 }
 
 /* What is given for an output of neuron shape: of a single neuron an earlier recording
@@ -349,10 +441,33 @@ npy_intp run_checkpoint_rows(npy_intp num_steps, npy_intp interval)
     return num_steps ? (num_steps - 1) / interval + 1 + (interval == 1) : 0;
 }
 
+/* Of each state, and of a closed loop's input. */
+static int allocate_checkpoints(run_job *j)
+{
+    const npy_intp rows = run_checkpoint_rows(j->num_steps, j->request->interval);
+
+    for (int k = 0; k < j->num_states + (j->loop != NULL); k++) {
+        const int total = k == j->num_states,
+                  o = total ? RUN_TOTAL : RUN_CHECKPOINT + k;
+        const npy_intp length = total ? j->num_steps
+                                : is_past(j, k)
+                                    ? j->num_steps + (npy_intp)j->loop->delays
+                                    : rows;
+        const shape kept = with_axis(&j->neurons, 0, length);
+        PyObject *const old = j->request->out[o]; /* of an earlier run, if it fits */
+        const int fits = old && PyArray_Check(old) &&
+                         array_is_contiguous((PyArrayObject *)old, j->type) &&
+                         array_has_shape((PyArrayObject *)old, kept.ndim, kept.dims);
+        if (allocate_output(j, o, fits ? old : NULL,
+                            total ? "x" : request_state_name(j, k), j->type, &kept) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int allocate_outputs(run_job *j)
 {
     const run_request *request = j->request;
-    const snnc_model_info *info = j->cell->info;
     const int *wanted = request->wanted;
     const npy_intp every = request->every ? request->every : 1;
     const npy_intp before = request->first_step;
@@ -406,31 +521,26 @@ int allocate_outputs(run_job *j)
                             run_records[o], o ? NPY_INT64 : j->spk_type,
                             o ? &j->neurons : &spk) < 0)
             return -1;
-    for (int k = 0; k < info->num_states; k++) {
+    for (int k = 0; k < j->num_states; k++) {
         const int record = RUN_RECORD + k, state = RUN_STATE + k;
-        if (wanted[record] && allocate_output(j, record, request->out[record],
-                                              info->states[k], j->type, &recorded) < 0)
+        const char *const name = request_state_name(j, k);
+        const shape whole = state_shape(j, k);
+        const shape each =
+            is_past(j, k) ? with_axis(&whole, 0, j->num_recorded) : recorded;
+        if (wanted[record] && is_past(j, k) && j->select) {
+            PyErr_SetString(PyExc_ValueError,
+                            "neurons: past is recorded of all neurons only");
             return -1;
-        if (allocate_output(j, state, unless_scalar(j, request->out[state]),
-                            info->states[k], j->type, &j->neurons) < 0)
-            return -1;
-    }
-    if (request->interval) {
-        shape kept = j->neurons;
-        memmove(kept.dims + 1, kept.dims, (size_t)kept.ndim++ * sizeof *kept.dims);
-        kept.dims[0] = run_checkpoint_rows(j->num_steps, request->interval);
-        for (int k = 0; k < info->num_states; k++) {
-            const int o = RUN_CHECKPOINT + k;
-            PyObject *const old = request->out[o]; /* of an earlier run, if it fits */
-            const int fits =
-                old && PyArray_Check(old) &&
-                array_is_contiguous((PyArrayObject *)old, j->type) &&
-                array_has_shape((PyArrayObject *)old, kept.ndim, kept.dims);
-            if (allocate_output(j, o, fits ? old : NULL, info->states[k], j->type,
-                                &kept) < 0)
-                return -1;
         }
+        if (wanted[record] &&
+            allocate_output(j, record, request->out[record], name, j->type, &each) < 0)
+            return -1;
+        if (allocate_output(j, state, unless_scalar(j, request->out[state]), name,
+                            j->type, &whole) < 0)
+            return -1;
     }
+    if (request->interval && allocate_checkpoints(j) < 0)
+        return -1;
     if (wanted[RUN_EVENTS]) {
         npy_intp none = 0;
         j->event_step = (PyArrayObject *)PyArray_SimpleNew(1, &none, NPY_INT64);
@@ -446,18 +556,26 @@ static const char *output_name(const run_job *j, int output)
     if (output < RUN_RECORD)
         return run_records[output];
     if (output < RUN_STATE)
-        return j->cell->info->states[output - RUN_RECORD];
-    return j->sequence ? "state" : j->cell->info->states[output - RUN_STATE];
+        return request_state_name(j, output - RUN_RECORD);
+    return j->sequence ? "state" : request_state_name(j, output - RUN_STATE);
+}
+
+/* Whether the core can read a start state where it lies. */
+static int is_whole(const run_job *j, int k, PyArrayObject *state)
+{
+    const shape s = state_shape(j, k);
+    return array_is_contiguous(state, j->type) &&
+           array_has_shape(state, s.ndim, s.dims);
 }
 
 /* Copies every input that an output of the caller's may overwrite before it is read. */
 int copy_overlapping_inputs(run_job *j)
 {
-    for (int a = 0; a < RUN_NUM_OUTPUTS; a++) {
+    for (int a = 0; a < RUN_NUM_OUTPUTS; a = request_next(j, a)) {
         PyArrayObject *output = j->out[a];
         if (!j->given[a])
             continue;
-        for (int b = 0; b < a; b++)
+        for (int b = 0; b < a; b = request_next(j, b))
             if (j->given[b] && array_overlap(output, j->out[b])) {
                 PyErr_Format(PyExc_ValueError, "out: %s and %s share memory",
                              output_name(j, b), output_name(j, a));
@@ -469,13 +587,11 @@ int copy_overlapping_inputs(run_job *j)
                 return -1;
             array_replace(&j->x, copy);
         }
-        for (int k = 0; k < j->cell->info->num_states; k++) {
+        for (int k = 0; k < j->num_states; k++) {
             PyArrayObject *start = j->start[k];
-            const int in_place =
-                start && a == RUN_STATE + k &&
-                PyArray_DATA(start) == PyArray_DATA(output) &&
-                array_is_contiguous(start, j->type) &&
-                array_has_shape(start, j->neurons.ndim, j->neurons.dims);
+            const int in_place = start && a == RUN_STATE + k &&
+                                 PyArray_DATA(start) == PyArray_DATA(output) &&
+                                 is_whole(j, k, start);
             if (start && !in_place && array_overlap(output, start)) {
                 PyArrayObject *copy = array_as_type(start, j->type, 1);
                 if (!copy)
@@ -487,28 +603,48 @@ int copy_overlapping_inputs(run_job *j)
     return 0;
 }
 
+/* Copies a start state to an array that it broadcasts to; the axis of delays stays in
+ * front. */
+static int copy_start_state(const run_job *j, int k, PyArrayObject *to)
+{
+    PyArrayObject *const from = j->start[k];
+    const int ndim = PyArray_NDIM(from), missing = PyArray_NDIM(to) - ndim;
+
+    if (!is_past(j, k) || ndim == 0 || missing == 0)
+        return PyArray_CopyInto(to, from);
+    shape s = {.ndim = 0};
+    s.dims[s.ndim++] = PyArray_DIM(from, 0);
+    for (int d = 0; d < missing; d++)
+        s.dims[s.ndim++] = 1;
+    for (int d = 1; d < ndim; d++)
+        s.dims[s.ndim++] = PyArray_DIM(from, d);
+    PyArray_Dims dims = {s.dims, s.ndim};
+    PyArrayObject *const reshaped =
+        (PyArrayObject *)PyArray_Newshape(from, &dims, NPY_CORDER);
+    const int failed = reshaped ? PyArray_CopyInto(to, reshaped) : -1;
+    array_xdecref(reshaped);
+    return failed;
+}
+
 /* The states before the run, as whole arrays: the start states where they are that
  * already; else written into a fresh state_out (start NULL: in place) or into a new
  * array. */
 int prepare_start_states(run_job *j)
 {
-    const shape *neurons = &j->neurons;
-
-    for (int k = 0; k < j->cell->info->num_states; k++) {
+    for (int k = 0; k < j->num_states; k++) {
         PyArrayObject *whole = j->out[RUN_STATE + k];
         const int given = j->given[RUN_STATE + k];
-        if (j->start[k] && array_is_contiguous(j->start[k], j->type) &&
-            array_has_shape(j->start[k], neurons->ndim, neurons->dims))
+        if (j->start[k] && is_whole(j, k, j->start[k]))
             continue;
         if (given) {
-            whole = (PyArrayObject *)PyArray_SimpleNew(neurons->ndim, neurons->dims,
-                                                       j->type);
+            const shape s = state_shape(j, k);
+            whole = (PyArrayObject *)PyArray_SimpleNew(s.ndim, s.dims, j->type);
             if (!whole)
                 return -1;
         }
         if (!j->start[k])
             memset(PyArray_DATA(whole), 0, (size_t)PyArray_NBYTES(whole));
-        else if (PyArray_CopyInto(whole, j->start[k]) < 0) {
+        else if (copy_start_state(j, k, whole) < 0) {
             if (given)
                 array_xdecref(whole);
             return -1;

@@ -54,9 +54,9 @@ static void describe_layout(run_job *j)
     call->x.strides = layout_strides(call->ndim, j->strides[X_STRIDES]);
     call->spk.step = spk_step;
     call->spk.strides = layout_strides(call->ndim, j->strides[SPK_STRIDES]);
-    for (int k = 0; k < SNNC_MAX_STATES && !j->select; k++) {
-        call->record[k].step = record_step;
-        call->record[k].strides =
+    if (!j->select) {
+        j->record_layout.step = record_step;
+        j->record_layout.strides =
             layout_strides(call->ndim, j->strides[RECORD_STRIDES]);
     }
 }
@@ -100,12 +100,14 @@ static int describe(run_job *j)
         call->state_out[k] = PyArray_DATA(out[RUN_STATE + k]);
         if (out[RUN_CHECKPOINT + k])
             call->checkpoint[k] = PyArray_DATA(out[RUN_CHECKPOINT + k]);
-        if (out[RUN_RECORD + k] && PyArray_SIZE(out[RUN_RECORD + k]) > 0)
+        if (out[RUN_RECORD + k] && PyArray_SIZE(out[RUN_RECORD + k]) > 0) {
+            call->record[k] = j->record_layout;
             call->record[k].data = PyArray_DATA(out[RUN_RECORD + k]);
+        }
     }
     if (!c->uniform) {
-        j->params = cell_describe_params(j->cell, j->capsule, j->neurons.ndim,
-                                         j->neurons.dims, call);
+        j->params = cell_describe_params(j->cell, j->loop ? j->loop->cell : j->capsule,
+                                         j->neurons.ndim, j->neurons.dims, call);
         if (!j->params)
             return -1;
     }
@@ -117,22 +119,118 @@ static int describe(run_job *j)
     return 0;
 }
 
+/* A number for each neuron of a row, from an array of as many, or of one. */
+static PyArrayObject *spread(PyArrayObject *numbers, npy_intp size)
+{
+    if (PyArray_NDIM(numbers) == 1)
+        return array_incref(numbers);
+    PyArrayObject *row =
+        (PyArrayObject *)PyArray_SimpleNew(1, &size, PyArray_TYPE(numbers));
+    if (row && PyArray_CopyInto(row, numbers) < 0) {
+        array_xdecref(row);
+        return NULL;
+    }
+    return row;
+}
+
+/* The core's view of projection k. */
+static int describe_projection(run_job *j, Py_ssize_t k)
+{
+    const projection *const from = &j->loop->projections[k];
+    snnc_projection *const to = &j->projections[k];
+    const int state = j->cell->info->num_states + 1 + (int)k;
+    PyArrayObject *const decay = from->decay[j->call.type];
+    PyArrayObject *const recorded = j->out[RUN_RECORD + state];
+    PyArrayObject *const kept = j->out[RUN_CHECKPOINT + state];
+
+    j->weights[k] = weights_describe(weights_in(from->weights), from->weights, j->type,
+                                     &to->weights);
+    if (!j->weights[k])
+        return -1;
+    if (!from->size) /* one number for any row */
+        to->weights.num_inputs = to->weights.num_outputs = j->recurrent.row_size;
+    to->delay = from->delay;
+    to->decay = decay ? PyArray_DATA(decay) : NULL;
+    to->per_neuron = decay && PyArray_NDIM(decay) > 0;
+    to->current_in = j->start[state] ? PyArray_DATA(j->start[state]) : NULL;
+    to->current_out = PyArray_DATA(j->out[RUN_STATE + state]);
+    if (recorded && PyArray_SIZE(recorded) > 0) {
+        to->record = j->record_layout;
+        to->record.data = PyArray_DATA(recorded);
+    }
+    to->checkpoint = kept ? PyArray_DATA(kept) : NULL;
+    return 0;
+}
+
+/* The core's view of a closed loop. */
+static int describe_loop(run_job *j)
+{
+    enum { ALIGNMENT = 64 };
+    snnc_recurrent_call *const r = &j->recurrent;
+    const shape *neurons = &j->neurons;
+    const int past = j->cell->info->num_states;
+    PyArrayObject *const bias = j->loop ? j->loop->bias[j->call.type] : NULL;
+    PyArrayObject *const recorded = j->out[RUN_RECORD + past];
+
+    if (!j->loop || j->n == 0)
+        return 0;
+    r->call = j->call;
+    r->row_size = neurons->ndim ? (size_t)neurons->dims[neurons->ndim - 1] : 1;
+    r->num_projections = (size_t)j->loop->num_projections;
+    j->projections = PyMem_Calloc(MAX_PROJECTIONS, sizeof *j->projections);
+    if (!j->projections) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    r->projections = j->projections;
+    if (bias) {
+        j->bias = spread(bias, (npy_intp)r->row_size);
+        if (!j->bias)
+            return -1;
+        r->bias = PyArray_DATA(j->bias);
+    }
+    r->past_out = PyArray_DATA(j->out[RUN_STATE + past]);
+    r->past_in = j->start[past] ? PyArray_DATA(j->start[past]) : r->past_out;
+    if (recorded && PyArray_SIZE(recorded) > 0)
+        r->past_record = PyArray_DATA(recorded);
+    if (j->out[RUN_TOTAL]) {
+        r->history = PyArray_DATA(j->out[RUN_CHECKPOINT + past]);
+        r->total = PyArray_DATA(j->out[RUN_TOTAL]);
+    }
+    for (Py_ssize_t k = 0; k < j->loop->num_projections; k++)
+        if (describe_projection(j, k) < 0)
+            return -1;
+    const size_t bytes = snnc_recurrent_workspace_size(r);
+    j->loop_memory =
+        bytes < PY_SSIZE_T_MAX - ALIGNMENT ? PyMem_Malloc(bytes + ALIGNMENT) : NULL;
+    if (!j->loop_memory) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    r->workspace = j->loop_memory +
+                   (ALIGNMENT - (uintptr_t)j->loop_memory % ALIGNMENT) % ALIGNMENT;
+    return 0;
+}
+
 /* Cuts the neurons into ranges, one for each thread that is worth its wake-up, at
- * multiples of a byte of packed spikes, of a cache line, and of a group of rivals. */
+ * multiples of a byte of packed spikes, of a cache line, of a group of rivals, and of a
+ * row of a closed loop. */
 static int partition(run_job *j)
 {
-    const size_t n = (size_t)j->n;
+    const size_t n = (size_t)j->n, row = j->recurrent.row_size;
     size_t unit = PARALLEL_UNIT;
 
-    if (j->call.rivals) {
+    if (j->call.rivals) { /* of which a row is a part */
         unit = j->call.rivals * j->call.rival_stride;
-        while (unit % 8)
-            unit *= 2;
-        j->parallel.workspace_size = snnc_workspace_size(&j->call);
+        j->parallel.workspace_size = j->loop ? 0 : snnc_workspace_size(&j->call);
     }
-    return parallel_partition(
-        &j->parallel, n, unit,
-        parallel_threads(j->request->num_threads, n, unit, (size_t)j->num_steps, 1));
+    else if (row)
+        unit = row;
+    while (unit % 8)
+        unit *= 2;
+    return parallel_partition(&j->parallel, n, unit,
+                              parallel_threads(j->request->num_threads, n, unit,
+                                               (size_t)j->num_steps, 1 + row / 64));
 }
 
 static snnc_status run_range(const parallel_job *c, size_t i)
@@ -141,6 +239,13 @@ static snnc_status run_range(const parallel_job *c, size_t i)
     const range part = parallel_range(c, i);
     snnc_call call = j->call;
 
+    if (j->loop && j->n > 0) {
+        snnc_recurrent_call r = j->recurrent;
+        r.call.bits = j->call.bits; /* which were allocated later */
+        r.call.bits_rows = j->call.bits_rows;
+        return snnc_recurrent(j->isa, &r, c->t0, c->t1, part.n0 / r.row_size,
+                              part.n1 / r.row_size);
+    }
     if (c->workspace)
         call.workspace = c->workspace + i * c->workspace_size;
     return snnc_run(j->isa, &call, c->t0, c->t1, part.n0, part.n1);
@@ -150,10 +255,15 @@ static void release_job(run_job *j)
 {
     parallel_release(&j->parallel);
     array_xdecref(j->x);
-    for (int k = 0; k < SNNC_MAX_STATES; k++)
+    for (int k = 0; k < j->num_states; k++)
         array_xdecref(j->start[k]);
-    for (int o = 0; o < RUN_NUM_OUTPUTS; o++)
+    for (int o = 0; o < RUN_NUM_OUTPUTS; o = request_next(j, o))
         array_xdecref(j->out[o]);
+    for (int k = 0; j->loop && k < MAX_PROJECTIONS; k++)
+        Py_XDECREF(j->weights[k]);
+    array_xdecref(j->bias);
+    PyMem_Free(j->projections);
+    PyMem_Free(j->loop_memory);
     array_xdecref(j->indices);
     array_xdecref(j->event_step);
     array_xdecref(j->event_neuron);
@@ -288,6 +398,13 @@ static int return_events(run_job *j, PyObject **result)
     return *result ? 0 : -1;
 }
 
+int run_num_states(PyObject *capsule)
+{
+    const recurrence *const loop = recurrence_in(capsule);
+    const snnc_model_info *const info = cell_model(loop ? loop->cell : capsule);
+    return !info ? 0 : info->num_states + (loop ? 1 + (int)loop->num_projections : 0);
+}
+
 int run_call(const snnc_isa *isa, const run_request *request, run_result *result)
 {
     int failed = -1;
@@ -304,20 +421,24 @@ int run_call(const snnc_isa *isa, const run_request *request, run_result *result
     j->isa = isa;
     j->request = request;
     j->sequence = request->sequence;
-    j->cell = cell_get(request->cell);
+    j->loop = recurrence_in(request->cell);
+    j->cell = cell_get(j->loop ? j->loop->cell : request->cell);
     if (!j->cell)
         goto done;
+    j->num_states =
+        j->cell->info->num_states + (j->loop ? 1 + (int)j->loop->num_projections : 0);
     Py_INCREF(request->cell);
     j->capsule = request->cell;
 
     if (convert_operands(j) < 0 || find_num_steps(j) < 0 || find_neurons(j) < 0 ||
         allocate_outputs(j) < 0 || copy_overlapping_inputs(j) < 0 ||
-        prepare_start_states(j) < 0 || describe(j) < 0 || partition(j) < 0 ||
-        allocate_bits(j) < 0 || clear_outputs(j) < 0 || execute(j) < 0)
+        prepare_start_states(j) < 0 || describe(j) < 0 || describe_loop(j) < 0 ||
+        partition(j) < 0 || allocate_bits(j) < 0 || clear_outputs(j) < 0 ||
+        execute(j) < 0)
         goto done;
     result->num_steps = j->num_steps;
     failed = j->event_step ? return_events(j, &result->out[RUN_EVENTS]) : 0;
-    for (int o = 0; o < RUN_NUM_OUTPUTS && !failed; o++)
+    for (int o = 0; o < RUN_NUM_OUTPUTS && !failed; o = request_next(j, o))
         if (o != RUN_EVENTS)
             failed = return_output(&j->out[o], j->given[o], &result->out[o]);
 done:

@@ -4,20 +4,23 @@
 #ifndef SNNC_RUN_H
 #define SNNC_RUN_H
 
-#include "cell.h"
+#include "recurrence.h"
 
-/* What may come out of a call. RUN_RECORD + k and RUN_STATE + k: state k of the
- * model, at each recorded step and after the last one; RUN_CHECKPOINT + k: before
- * every `interval`-th step. */
+/* What may come out of a call. RUN_RECORD + k and RUN_STATE + k: state k, at each
+ * recorded step and after the last one; RUN_CHECKPOINT + k: before every `interval`-th
+ * step. States are those of the model; in a closed loop also the spikes under way (of
+ * which all spikes are kept for checkpoints), and the current of each projection. */
 enum {
     RUN_SPK,
     RUN_COUNT,
     RUN_FIRST_SPIKE,
     RUN_EVENTS, /* a tuple of two arrays, the others are arrays */
     RUN_RECORD,
-    RUN_STATE = RUN_RECORD + SNNC_MAX_STATES,
-    RUN_CHECKPOINT = RUN_STATE + SNNC_MAX_STATES,
-    RUN_NUM_OUTPUTS = RUN_CHECKPOINT + SNNC_MAX_STATES
+    RUN_MOST_STATES = SNNC_MAX_STATES + 1 + MAX_PROJECTIONS,
+    RUN_STATE = RUN_RECORD + RUN_MOST_STATES,
+    RUN_CHECKPOINT = RUN_STATE + RUN_MOST_STATES,
+    RUN_TOTAL = RUN_CHECKPOINT + RUN_MOST_STATES, /* a closed loop's input, with them */
+    RUN_NUM_OUTPUTS
 };
 
 /* The names of those before the states. */
@@ -25,7 +28,7 @@ extern const char *const run_records[RUN_RECORD];
 
 /* What a call asks for; all references are borrowed. */
 typedef struct {
-    PyObject *cell;       /* what cell_new returned */
+    PyObject *cell;       /* what cell_new or recurrence_new returned */
     int sequence;         /* a run: input and outputs have a time axis */
     PyObject *input;      /* any array-like */
     int type;             /* to compute in, NumPy's; -1: as the operands say */
@@ -51,6 +54,9 @@ typedef struct {
     PyObject *out[RUN_NUM_OUTPUTS];
     Py_ssize_t num_steps;
 } run_result;
+
+/* How many states a cell or a recurrence has; 0 with an exception. */
+int run_num_states(PyObject *cell);
 
 /* Computes what is asked for: 0, or -1 with an exception and empty results. */
 int run_call(const snnc_isa *isa, const run_request *request, run_result *result);

@@ -85,11 +85,15 @@ PyObject *weights_new(PyObject *const args[4])
         w->indices = array_incref((PyArrayObject *)args[2]);
     }
     else {
-        if (!array_of(args[0], "data", is_dense ? 2 : 1, NPY_FLOAT, NPY_DOUBLE))
+        const int is_number =
+            !is_dense && PyArray_Check(args[0]) && PyArray_NDIM(data) == 0;
+        const int ndim = is_dense ? 2 : is_number ? 0 : 1;
+        if (!array_of(args[0], "data", ndim, NPY_FLOAT, NPY_DOUBLE))
             goto fail;
         w->shape.kind = is_dense ? SNNC_DENSE : SNNC_ONE_TO_ONE;
-        w->shape.num_inputs = (size_t)PyArray_DIM(data, 0);
-        w->shape.num_outputs = (size_t)PyArray_DIM(data, is_dense);
+        w->shape.num_inputs = is_number ? 0 : (size_t)PyArray_DIM(data, 0);
+        w->shape.num_outputs = is_number ? 0 : (size_t)PyArray_DIM(data, is_dense);
+        w->shape.shared = is_number;
     }
     w->data[array_real_type(PyArray_TYPE(data))] = array_incref(data);
     capsule = PyCapsule_New(w, weights_name, free_weights);

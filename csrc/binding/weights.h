@@ -16,8 +16,9 @@ weights *weights_in(PyObject *capsule);
 /* weights(data, indptr, indices, num_outputs), a capsule. Dense: `data` has a row for
  * each input, and no indptr (None). Sparse: compressed sparse rows, one for each input;
  * `data` one number for each input or for each of `indices`. One-to-one: neither indptr
- * nor num_outputs (None), `data` one number for each neuron. The arrays are float32 or
- * float64, int64 and int32, and kept as they are: nothing may write to them. */
+ * nor num_outputs (None), `data` one number for each neuron, or 0-d: one for all. The
+ * arrays are float32 or float64, int64 and int32, and kept as they are: nothing may
+ * write to them. */
 PyObject *weights_new(PyObject *const args[4]);
 
 /* transpose(data, indptr, indices, num_outputs): compressed sparse rows of the

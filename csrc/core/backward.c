@@ -146,7 +146,7 @@ static void make_plan(plan *p, const snnc_isa *isa, const snnc_backward_call *b,
     const int undelayed = call->undelayed && call->reset != SNNC_NONE;
 
     p->backward = b;
-    snnc_make_plan(f, isa, call, t0, t1);
+    snnc_make_plan(f, isa, call, t0, t1, NULL);
     const snnc_input grad_x = {b->grad_x.data, b->grad_x.step, b->grad_x.strides, 0};
     make_tiled_sequence(p, &p->x, &call->x, call->x_type);
     make_tiled_sequence(p, &p->grad_x, &grad_x, call->type);

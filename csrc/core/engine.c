@@ -114,24 +114,30 @@ static ptrdiff_t locate(const snnc_call *call, const ptrdiff_t *strides, size_t 
     return offset;
 }
 
-void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
-                        ptrdiff_t step, const ptrdiff_t *strides, snnc_type type)
+void snnc_describe_sequence(const snnc_plan *p, snnc_sequence *s, const void *data,
+                            ptrdiff_t step, const ptrdiff_t *strides, snnc_type type)
 {
     const snnc_call *call = p->call;
 
     s->data = (char *)data; /* an input is never written: `advance` only reads x */
     s->step = step ? step : (ptrdiff_t)call->num_neurons;
-    s->strides = strides;
+    s->strides = call->ndim > 0 ? strides : NULL;
     s->type = type;
     s->tiled = type != call->type;
-    if (strides && call->ndim > 0) {
+    if (s->strides) {
         const size_t inner = call->shape[call->ndim - 1];
         if (strides[call->ndim - 1] != 1 || inner < MIN_CONTIGUOUS ||
             (p->inhibited && inner % p->inhibited != 0))
             s->tiled = 1;
-        if (!s->tiled)
-            p->run_length = inner;
     }
+}
+
+void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
+                        ptrdiff_t step, const ptrdiff_t *strides, snnc_type type)
+{
+    snnc_describe_sequence(p, s, data, step, strides, type);
+    if (s->strides && !s->tiled)
+        p->run_length = p->call->shape[p->call->ndim - 1];
 }
 
 static int is_selection(const snnc_call *call)
@@ -197,9 +203,8 @@ snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, si
     return SNNC_OK;
 }
 
-/* Everything of a run is checked here, before the first write. */
-static snnc_status check(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                         size_t t1, size_t n0, size_t n1)
+snnc_status snnc_check_run(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                           size_t t1, size_t n0, size_t n1)
 {
     const size_t n = call->num_neurons;
     const snnc_status status = snnc_check(isa, call, t0, t1, n0, n1);
@@ -298,7 +303,7 @@ static void choose_spikes(snnc_plan *p)
 {
     const snnc_call *call = p->call;
     const int graded = models[call->model].graded;
-    const int gathered = call->count || call->first_spike || p->inhibited;
+    const int gathered = call->count || call->first_spike || p->inhibited || p->fired;
     const int bytes = p->spk.type == SNNC_U8;
     int tiled = 0;
 
@@ -318,7 +323,7 @@ static void choose_spikes(snnc_plan *p)
 }
 
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
-                    size_t t1)
+                    size_t t1, uint8_t *fired)
 {
     const snnc_model_info *info = &models[call->model];
     const size_t n = call->num_neurons, steps = t1 - t0;
@@ -336,6 +341,7 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
     p->inhibited = size_of_group(call);
     p->t0 = t0;
     p->t1 = t1;
+    p->fired = fired;
     p->run = row_fn(isa, call);
 
     snnc_make_sequence(p, &p->x, call->x.data, call->x.step, call->x.strides,
@@ -625,7 +631,7 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     if (p->inhibited)
         scratch += tile_bytes;
     if (p->spk.tiled)
-        row.spk = spk_tile = scratch;
+        row.spk = spk_tile = p->fired ? (char *)p->fired + i : scratch;
 
     if (call->interval && t == 0)
         keep_checkpoint(p, &row, 0, i);
@@ -661,6 +667,31 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
                            recorded_before(p, t + num_steps) - row_at, i, n);
         if (row.state_step[k] && (tile[k] || t + num_steps == p->t1))
             memcpy((char *)call->state_out[k] + i * size, row.state_in[k], n * size);
+    }
+}
+
+int snnc_is_recorded(const snnc_plan *p, size_t t, size_t *row)
+{
+    *row = recorded_before(p, t);
+    return until_sampled(p, t) == 1;
+}
+
+void snnc_record(const snnc_plan *p, const snnc_sequence *record, const char *states,
+                 size_t row, size_t i, size_t n)
+{
+    if (p->call->select)
+        copy_selected(p, snnc_address_of(p, record, row, 0), states, i,
+                      selected_from(p->call, i), selected_from(p->call, i + n));
+    else
+        snnc_move_tile(p, record, SNNC_STORE, (char *)states, n, row, 1, i, n);
+}
+
+void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
+                  size_t i0, size_t i1)
+{
+    for (size_t i = i0, end; i < i1; i = end) {
+        end = snnc_strip_end(p, i, i1, p->strip);
+        advance(p, scratch, t, num_steps, i, end - i);
     }
 }
 
@@ -745,17 +776,14 @@ static void run_tiles(const snnc_isa *isa, const snnc_call *call, size_t t0, siz
     _Alignas(64) char stack[SNNC_SCRATCH_BYTES];
     snnc_plan p;
 
-    snnc_make_plan(&p, isa, call, t0, t1);
+    snnc_make_plan(&p, isa, call, t0, t1, NULL);
     char *const scratch = p.inhibited ? call->workspace : stack;
     const size_t cached = p.inhibited ? p.inhibited : CACHED_BYTES / p.size;
     for (size_t i0 = n0, i1; i0 < n1; i0 = i1) {
         i1 = snnc_min_size(n1, i0 + cached);
         for (size_t t = t0; t < t1; t += p.tile_steps) {
             const size_t num_steps = snnc_min_size(p.tile_steps, t1 - t);
-            for (size_t i = i0, end; i < i1; i = end) {
-                end = snnc_strip_end(&p, i, i1, p.strip);
-                advance(&p, scratch, t, num_steps, i, end - i);
-            }
+            snnc_advance(&p, scratch, t, num_steps, i0, i1);
         }
     }
 }
@@ -773,7 +801,7 @@ static void copy_states(const snnc_call *call, size_t n0, size_t n)
 snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                      size_t n0, size_t n1)
 {
-    const snnc_status status = check(isa, call, t0, t1, n0, n1);
+    const snnc_status status = snnc_check_run(isa, call, t0, t1, n0, n1);
 
     if (status != SNNC_OK || n0 == n1)
         return status;

@@ -36,6 +36,8 @@ typedef struct {
     size_t run_length; /* strips end at multiples of it; 0: anywhere */
     size_t inhibited;  /* neurons in a group of rivals, or 0 */
     size_t t0, t1;
+    uint8_t *fired; /* for each neuron, where its spike is written as a byte too, of the
+                       last step that was taken; or NULL */
     size_t strip, tile_steps;
     size_t block_steps; /* of rows */
     snnc_sequence x, spk, record[SNNC_MAX_STATES];
@@ -66,18 +68,38 @@ static inline size_t snnc_mul_saturating(size_t a, size_t b)
 snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
                        size_t n0, size_t n1);
 
+/* The same, and all else of a run. */
+snnc_status snnc_check_run(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                           size_t t1, size_t n0, size_t n1);
+
 /* Whether `shape` is one of num_neurons neurons: only strides need it. */
 int snnc_is_shaped(const snnc_call *call);
 
 /* The row function of a call's model and reset. */
 snnc_row_fn *snnc_row_fn_for(const snnc_isa *isa, const snnc_call *call, int undelayed);
 
-/* How a checked call is cut into tiles. */
+/* How a checked call is cut into tiles. With `fired` it is stepped one by one. */
 void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, size_t t0,
-                    size_t t1);
+                    size_t t1, uint8_t *fired);
+
+/* Steps [t, t + num_steps), at most tile_steps, of the neurons [i0, i1); with
+ * SNNC_SCRATCH_BYTES, or the call's workspace. */
+void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
+                  size_t i0, size_t i1);
 
 void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
                         ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);
+
+/* The same, of a sequence that strips need not be cut for. */
+void snnc_describe_sequence(const snnc_plan *p, snnc_sequence *s, const void *data,
+                            ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);
+
+/* Whether the states after step t are recorded, and in which row. */
+int snnc_is_recorded(const snnc_plan *p, size_t t, size_t *row);
+
+/* Records states of the neurons [i, i + n) in a row. */
+void snnc_record(const snnc_plan *p, const snnc_sequence *record, const char *states,
+                 size_t row, size_t i, size_t n);
 
 /* Where neuron i of step t of a sequence is that needs no tile. */
 char *snnc_address_of(const snnc_plan *p, const snnc_sequence *s, size_t t, size_t i);

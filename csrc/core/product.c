@@ -125,6 +125,13 @@ snnc_status snnc_check_weights(const snnc_weights *weights, snnc_type type)
     return SNNC_OK;
 }
 
+/* The last entry is repeated after a list's end (see rows.h). */
+static void end_list(snnc_spike_list *list)
+{
+    for (size_t i = 0; i < SNNC_AHEAD; i++)
+        list->index[list->count + i] = list->count ? list->index[list->count - 1] : 0;
+}
+
 void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list,
                       const void *spk, snnc_type spk_type, int is_bits, size_t n)
 {
@@ -134,6 +141,7 @@ void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list
                                           : isa->sums[type]->list;
 
     list->count = fill(spk, n, list->index, &list->graded);
+    end_list(list);
     if (spk_type == SNNC_BOOL)
         list->graded = 0;
     if (!list->graded)
@@ -144,6 +152,33 @@ void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list
         gather_f32(list, spk);
     else
         gather_f64(list, spk);
+}
+
+void snnc_no_spikes(snnc_spike_list *list)
+{
+    list->count = 0;
+    list->graded = 0;
+    end_list(list);
+}
+
+void snnc_weigh_spikes(snnc_type type, snnc_spike_list *list, const void *weight,
+                       size_t first, size_t period)
+{
+    if (type == SNNC_F32)
+        weigh_f32(list, weight, first, period);
+    else
+        weigh_f64(list, weight, first, period);
+    end_list(list);
+}
+
+void snnc_unlist_spikes(snnc_type type, const snnc_spike_list *list, void *spk,
+                        size_t n)
+{
+    memset(spk, 0, n * snnc_size_of(type));
+    if (type == SNNC_F32)
+        unlist_f32(list, spk);
+    else
+        unlist_f64(list, spk);
 }
 
 void snnc_sum_spikes(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,

@@ -20,6 +20,18 @@ snnc_status snnc_check_weights(const snnc_weights *weights, snnc_type type);
 void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list,
                       const void *spk, snnc_type spk_type, int is_bits, size_t n);
 
+/* Makes a list empty. */
+void snnc_no_spikes(snnc_spike_list *list);
+
+/* Gives the spikes, which are 1, the values weight[(first + index) % period]; with a
+ * period of 0 or 1 weight[0]. Those of 0 are none. */
+void snnc_weigh_spikes(snnc_type type, snnc_spike_list *list, const void *weight,
+                       size_t first, size_t period);
+
+/* Writes the spikes of a row of n inputs, of the type. */
+void snnc_unlist_spikes(snnc_type type, const snnc_spike_list *list, void *spk,
+                        size_t n);
+
 /* Sums of the outputs [j0, j1) (all, unless weights are dense) from `start` on (NULL:
  * 0), all pointers to the first output. */
 void snnc_sum_spikes(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,

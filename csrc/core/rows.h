@@ -206,9 +206,22 @@ typedef struct {
  * returns how many there are. */
 typedef size_t snnc_list_fn(const void *spk, size_t n, uint32_t *index, int *graded);
 
+/* A current that is added to the input of n neurons. */
+typedef struct {
+    size_t n;
+    const void *input, *sum; /* the input so far; what is added to the current */
+    /* NULL: the sum is the current. Else it decays first; where `decay` (one for all,
+     * or for each neuron) is 0, to 0. */
+    void *current;
+    const void *decay;
+    int per_neuron;
+    void *total; /* of input and current */
+} snnc_current_row;
+
 typedef struct {
     void (*sum)(const snnc_sum_row *row);
     snnc_list_fn *list;
+    void (*add_current)(const snnc_current_row *row);
 } snnc_sum_fns;
 
 struct snnc_isa {

@@ -1,4 +1,5 @@
-/* Sums over sparse weights, of which no vectors are made. Included once per type. */
+/* Sums over sparse weights, and values of spikes: what no vectors are made for.
+ * Included once per type. */
 
 /* Adds the weights of a list of spikes to sums. */
 static void T(add_sparse)(scalar *sum, const snnc_weights *weights,
@@ -30,7 +31,8 @@ static void T(add_one_to_one)(scalar *sum, const snnc_weights *weights,
 
     for (size_t k = 0; k < list->count; k++) {
         const size_t i = list->index[k];
-        sum[i] += list->graded ? data[i] * value[k] : data[i];
+        const scalar weight = data[weights->shared ? 0 : i];
+        sum[i] += list->graded ? weight * value[k] : weight;
     }
 }
 
@@ -47,4 +49,30 @@ static void T(gather)(snnc_spike_list *list, const scalar *spk)
     scalar *const value = list->value;
     for (size_t k = 0; k < list->count; k++)
         value[k] = spk[list->index[k]];
+}
+
+static void T(weigh)(snnc_spike_list *list, const scalar *weight, size_t first,
+                     size_t period)
+{
+    scalar *const value = list->value;
+    size_t count = 0;
+    int graded = 0;
+
+    for (size_t k = 0; k < list->count; k++) {
+        const size_t i = list->index[k];
+        const scalar v = weight[period > 1 ? (first + i) % period : 0];
+        graded = graded || v != 1;
+        list->index[count] = (uint32_t)i;
+        value[count] = v;
+        count += v != 0;
+    }
+    list->count = count;
+    list->graded = graded;
+}
+
+static void T(unlist)(const snnc_spike_list *list, scalar *spk)
+{
+    const scalar *const value = list->value;
+    for (size_t k = 0; k < list->count; k++)
+        spk[list->index[k]] = list->graded ? value[k] : 1;
 }

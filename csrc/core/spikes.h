@@ -106,13 +106,6 @@ SNNC_INLINE size_t list_word(uint32_t *index, size_t first, uint64_t bits)
     return count;
 }
 
-/* Repeats the last entry of a list; of an empty one any will do. */
-SNNC_INLINE void end_list(uint32_t *index, size_t count)
-{
-    for (size_t i = 0; i < SNNC_AHEAD; i++)
-        index[count + i] = count ? index[count - 1] : 0;
-}
-
 SNNC_INLINE uint64_t load_word(const uint8_t *p, size_t n)
 {
     uint64_t word = 0;
@@ -148,7 +141,6 @@ static size_t list_bytes(const void *spk, size_t n, uint32_t *index, int *graded
         count +=
             list_word(index + count, i, bits_of_eight(load_word(bytes + i, n - i)));
     *graded = any > 1;
-    end_list(index, count);
     return count;
 }
 
@@ -164,7 +156,6 @@ static size_t list_bits(const void *spk, size_t n, uint32_t *index, int *graded)
                            load_word(bits, (n - i + 7) / 8) &
                                (((uint64_t)1 << (n - i)) - 1));
     *graded = 0;
-    end_list(index, count);
     return count;
 }
 

@@ -1,5 +1,5 @@
-/* Sums of the weights of inputs that spike, and lists of these. Included by a stub once
- * per type. */
+/* Sums of the weights of inputs that spike, lists of these, and what becomes of the
+ * sums in a closed loop. Included by a stub once per type. */
 
 /* Vectors of sums that registers hold beside what is added to them. */
 #if SNNC_VECTOR_BYTES == 64 || defined(__aarch64__)
@@ -93,9 +93,38 @@ static size_t T(list)(const void *spk, size_t n, uint32_t *index, int *graded)
             count += list_word(index + count, i, bits);
         }
     }
-    end_list(index, count);
     return count;
 }
 
-static const snnc_sum_fns T(sum_fns) = {T(sum_weights), T(list)};
+SNNC_INLINE void T(add_vector)(const snnc_current_row *row, size_t i, size_t n,
+                               int part)
+{
+    const T(vec) zero = T(broadcast)(0);
+    const scalar *const decay = row->decay;
+    scalar *const current = row->current;
+    T(vec) own = T(load_lanes)((const scalar *)row->sum + i, n, 0, part);
+
+    if (current) {
+        const T(vec) d = row->per_neuron ? T(load_lanes)(decay + i, n, 0, part)
+                                         : T(broadcast)(*decay);
+        const T(vec) left = d * T(load_lanes)(current + i, n, 0, part);
+        own = NAME(select)(NAME(greater)(d, zero), left, zero) + own;
+        T(store_lanes)(current + i, own, n, 0, part);
+    }
+    own = T(load_lanes)((const scalar *)row->input + i, n, 0, part) + own;
+    T(store_lanes)((scalar *)row->total + i, own, n, 0, part);
+}
+
+static void T(add_current)(const snnc_current_row *row)
+{
+    const size_t n = row->n;
+    size_t i = 0;
+
+    for (; n - i >= T(LANES); i += T(LANES))
+        T(add_vector)(row, i, T(LANES), 0);
+    if (n > i)
+        T(add_vector)(row, i, n - i, 1);
+}
+
+static const snnc_sum_fns T(sum_fns) = {T(sum_weights), T(list), T(add_current)};
 #undef SUM_MOST

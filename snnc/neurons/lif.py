@@ -40,12 +40,12 @@ class _Derived(NamedTuple):
     dt: Any
 
 
-def _operand(name: str, value: Any) -> Any:
+def operand(name: str, value: Any) -> Any:
     """Convert an input or a state once; Python's own numbers stay as they are."""
     return value if type(value) in (bool, int, float) else real_numbers(name, value)
 
 
-def _computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
+def computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
     """Say in which dtype the core is to compute, by its own rule for this model.
 
     That is float64, unless all arrays are of float32 or float16; Python's own numbers are weak.
@@ -76,13 +76,28 @@ def _from_rest(
     v_rest = configuration.derived.at_rest[0]
     if isinstance(v_rest, float):
         return (v_rest, *states[1:])
-    dtype = _computing_dtype((x, *states), dtype)
+    dtype = computing_dtype((x, *states), dtype)
     try:
         shapes = [array.shape for array in configuration.parameters.values()]
         neurons = np.broadcast_shapes(np.shape(x) if x_shape is None else x_shape, *shapes)
     except ValueError:
         return (v_rest, *states[1:])  # the core says what doesn't broadcast
     return (np.broadcast_to(v_rest, neurons).astype(dtype), *states[1:])
+
+
+class Undrawn:
+    """Puts a generator back to where it was, if there is an error."""
+
+    def __init__(self, rng: Any) -> None:
+        self._rng = rng if isinstance(rng, np.random.Generator) else None
+
+    def __enter__(self) -> None:
+        if self._rng is not None:
+            self._before = self._rng.bit_generator.state
+
+    def __exit__(self, error: Any, *details: object) -> None:
+        if self._rng is not None and error is not None:
+            self._rng.bit_generator.state = self._before
 
 
 class LIF(SpikingNeuron):
@@ -393,44 +408,53 @@ class LIF(SpikingNeuron):
         configuration, held = self._configuration, self._held
         if held is not None:
             self._refuse_states((("v", v), ("ref", ref)))
-        states = (v, ref) if held is None else held
+        given = (v, ref) if held is None else held
+        if not configuration.derived.noisy and given[0] is not None:  # the common way
+            return self._step_from(configuration, held, input_, given, out, dtype)
+        with Undrawn(rng):
+            x, states, dtype = self._prepare_step(
+                configuration, input_, given, held is not None, dtype, rng
+            )
+            held = None if held is None else states
+            return self._step_from(configuration, held, x, states, out, dtype)
+
+    def _prepare_step(
+        self,
+        configuration: Configuration,
+        x: Any,
+        states: tuple[Any, ...],
+        holds: bool,
+        dtype: Any,
+        rng: Any,
+    ) -> tuple[Any, tuple[Any, ...], Any]:
+        from_rest = holds and states[0] is None
         if not configuration.derived.noisy:
-            if held is not None and held[0] is None:
-                input_ = _operand("input_", input_)
-                held = _from_rest(configuration, input_, held, dtype)
-            return self._step_from(configuration, held, input_, states, out, dtype)
+            if from_rest:
+                x = operand("input_", x)
+                states = _from_rest(configuration, x, states, dtype)
+            return x, states, dtype
         if not isinstance(rng, np.random.Generator):
             raise TypeError(
                 f"rng={rng!r}; a step of a neuron with noise (sigma) needs a "
                 "numpy.random.Generator"
             )
-        x = _operand("input_", input_)
-        if held is None:
-            if v is None or ref is None:  # which the core says
-                return self._step_from(configuration, None, x, states, out, dtype)
-            states = tuple(map(_operand, self.states, states))
-        elif held[0] is None:
-            states = held = _from_rest(configuration, x, held, dtype)
-        dtype = _computing_dtype((x, *states), dtype)
-        shaped = states if held is None else ()  # what is held must fit, and isn't broadcast
-        drawn_from = rng.bit_generator.state
-        try:
-            x = self._with_noise(configuration, np.asarray(x), (), shaped, dtype, rng)
-            return self._step_from(configuration, held, x, states, out, dtype)
-        except BaseException:
-            rng.bit_generator.state = drawn_from
-            raise
+        x = operand("input_", x)
+        if not holds:
+            if any(state is None for state in states):  # which the core says
+                return x, states, dtype
+            states = tuple(map(operand, self.states, states))
+        elif from_rest:
+            states = _from_rest(configuration, x, states, dtype)
+        dtype = computing_dtype((x, *states), dtype)
+        shaped = () if holds else states  # what is held must fit, and isn't broadcast
+        x = self._with_noise(configuration, np.asarray(x), (), shaped, dtype, rng)
+        return x, states, dtype
 
     def _run(self, x: Any, *arguments: Any) -> Recording:
-        rng = arguments[-1]
-        if not isinstance(rng, np.random.Generator) or not self._configuration.derived.noisy:
+        if arguments[-1] is None:
             return super()._run(x, *arguments)
-        drawn_from = rng.bit_generator.state
-        try:
+        with Undrawn(arguments[-1]):
             return super()._run(x, *arguments)
-        except BaseException:
-            rng.bit_generator.state = drawn_from
-            raise
 
     def _prepare(
         self,
@@ -455,9 +479,9 @@ class LIF(SpikingNeuron):
             )
         from_rest = begin[0] is None and type(at_rest[0]) is not float
         if noisy or from_rest:  # converted once, as the core and this function read them
-            x = _operand("x", x)
+            x = operand("x", x)
             begin = tuple(
-                state if state is None else _operand(name, state)
+                state if state is None else operand(name, state)
                 for name, state in zip(self.states, begin, strict=True)
             )
         if from_rest:
@@ -470,7 +494,7 @@ class LIF(SpikingNeuron):
             rest if state is None else state for state, rest in zip(begin, at_rest, strict=True)
         )
         if noisy:
-            dtype = _computing_dtype((x, *begin), dtype)
+            dtype = computing_dtype((x, *begin), dtype)
             given = () if holds else begin  # what is held must fit, and isn't broadcast
             generator = np.random.default_rng(rng)
             x, num_steps = self._noisy(

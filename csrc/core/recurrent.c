@@ -1,0 +1,298 @@
+/* Closed loops: each step lists the spikes of the one before, adds their weights to the
+ * input, and steps the neurons. */
+#include <string.h>
+
+#include "engine.h"
+#include "product.h"
+
+enum {
+    ALIGNMENT = 64,
+    INHIBITED_VALUES = SNNC_MAX_STATES + 3 /* of a neuron, as snnc_workspace_size */
+};
+
+/* What a call keeps in its workspace, each part for all neurons. */
+typedef struct {
+    size_t delays; /* the largest */
+    size_t rows;
+    /* Lists of spikes: a ring of `delays` steps, of every row. */
+    snnc_spike_list *lists;
+    char *index, *value, *total, *sum, *inhibition;
+    uint8_t *fired;
+    size_t bytes;
+} state;
+
+/* The next part of a workspace (NULL: it is only measured). */
+static char *part(state *s, char *workspace, size_t count, size_t size)
+{
+    const size_t bytes = snnc_mul_saturating(count, size), at = s->bytes;
+    const size_t padded = bytes > SIZE_MAX - ALIGNMENT
+                              ? SIZE_MAX
+                              : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    s->bytes = at > SIZE_MAX - padded ? SIZE_MAX : at + padded;
+    return workspace ? workspace + at : NULL;
+}
+
+static size_t delay_of(const snnc_projection *projection)
+{
+    return projection->delay ? projection->delay : 1;
+}
+
+static state lay_out(const snnc_recurrent_call *r, char *workspace)
+{
+    const snnc_call *call = &r->call;
+    const size_t n = call->num_neurons, size = snnc_size_of(call->type);
+    state s = {.delays = 1};
+
+    for (size_t k = 0; k < r->num_projections; k++)
+        if (delay_of(&r->projections[k]) > s.delays)
+            s.delays = delay_of(&r->projections[k]);
+    s.rows = r->row_size ? n / r->row_size : 0;
+    const size_t lists = snnc_mul_saturating(s.delays, s.rows);
+    s.lists = (snnc_spike_list *)(void *)part(&s, workspace, lists, sizeof *s.lists);
+    s.index = part(&s, workspace, lists,
+                   snnc_mul_saturating(r->row_size + SNNC_AHEAD, sizeof(uint32_t)));
+    s.value = part(&s, workspace, snnc_mul_saturating(s.delays, n), size);
+    s.total = part(&s, workspace, n, size);
+    s.sum = part(&s, workspace, n, size);
+    s.fired = (uint8_t *)part(&s, workspace, n, 1);
+    if (call->rivals) /* as much as a group of them asks for, at its place */
+        s.inhibition = part(&s, workspace, n, INHIBITED_VALUES * size);
+    return s;
+}
+
+size_t snnc_recurrent_workspace_size(const snnc_recurrent_call *r)
+{
+    return lay_out(r, NULL).bytes;
+}
+
+static snnc_status check(const snnc_isa *isa, const snnc_recurrent_call *r,
+                         const snnc_call *call, size_t t0, size_t t1, size_t r0,
+                         size_t r1)
+{
+    const size_t n = r->row_size;
+
+    if (n ? call->num_neurons % n : call->num_neurons)
+        return SNNC_BAD_SHAPE;
+    if (r0 > r1 || (n ? r1 > call->num_neurons / n : r1 > 0))
+        return SNNC_BAD_RANGE;
+    const snnc_status status = snnc_check_run(isa, call, t0, t1, r0 * n, r1 * n);
+    if (status != SNNC_OK)
+        return status;
+    if (call->interval > 1)
+        return SNNC_BAD_CHECKPOINT;
+    if (r->num_projections && !r->projections)
+        return SNNC_BAD_WEIGHTS;
+    for (size_t k = 0; k < r->num_projections; k++) {
+        const snnc_projection *const p = &r->projections[k];
+        const snnc_status own = snnc_check_weights(&p->weights, call->type);
+        if (own != SNNC_OK)
+            return own;
+        if (p->weights.num_inputs != n || p->weights.num_outputs != n)
+            return SNNC_BAD_WEIGHTS;
+        if (r0 < r1 && n && !p->current_out)
+            return SNNC_BAD_STATE;
+    }
+    if (lay_out(r, NULL).bytes > PTRDIFF_MAX)
+        return SNNC_TOO_LARGE;
+    return r0 < r1 && !r->workspace ? SNNC_BAD_OUTPUT : SNNC_OK;
+}
+
+/* Row `row` of the spikes of a step, which is counted from -delays on. */
+static snnc_spike_list *list_at(const state *s, size_t step_and_delays, size_t row)
+{
+    return s->lists + step_and_delays % s->delays * s->rows + row;
+}
+
+/* Where row `row` of a list is kept. */
+static void place_list(const snnc_recurrent_call *r, const state *s, size_t slot,
+                       size_t row)
+{
+    snnc_spike_list *const list = &s->lists[slot * s->rows + row];
+    const size_t size = snnc_size_of(r->call.type), at = slot * s->rows + row;
+
+    list->index = (uint32_t *)(void *)(s->index + at * (r->row_size + SNNC_AHEAD) *
+                                                      sizeof(uint32_t));
+    list->value = s->value + at * r->row_size * size;
+}
+
+/* Writes the spikes of a step to a row of an array of them. */
+static void put_spikes(const snnc_recurrent_call *r, const state *s,
+                       size_t step_and_delays, void *array, size_t to, size_t r0,
+                       size_t r1)
+{
+    const size_t n = r->row_size, size = snnc_size_of(r->call.type);
+    char *const first = (char *)array + to * r->call.num_neurons * size;
+
+    for (size_t row = r0; row < r1; row++)
+        snnc_unlist_spikes(r->call.type, list_at(s, step_and_delays, row),
+                           first + row * n * size, n);
+}
+
+/* Before the first step: currents and spikes as the call begins with. */
+static void begin(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
+                  size_t r0, size_t r1)
+{
+    const snnc_call *call = &r->call;
+    const size_t n = r->row_size, size = snnc_size_of(call->type);
+    const size_t at = r0 * n * size, bytes = (r1 - r0) * n * size;
+
+    for (size_t slot = 0; slot < s->delays; slot++)
+        for (size_t row = r0; row < r1; row++) {
+            /* Step -1 is the newest, and in the last slot. */
+            const size_t back = s->delays - 1 - slot;
+            snnc_spike_list *const list = &s->lists[slot * s->rows + row];
+            place_list(r, s, slot, row);
+            if (r->past_in)
+                snnc_list_spikes(isa, call->type, list,
+                                 (const char *)r->past_in +
+                                     (back * call->num_neurons + row * n) * size,
+                                 call->type, 0, n);
+            else
+                snnc_no_spikes(list);
+        }
+    for (size_t back = 1; r->history && back <= s->delays; back++)
+        put_spikes(r, s, s->delays - back, r->history, s->delays - back, r0, r1);
+    for (size_t k = 0; k < r->num_projections; k++) {
+        const snnc_projection *const p = &r->projections[k];
+        char *const current = (char *)p->current_out + at;
+        if (p->current_in && p->current_in != p->current_out)
+            memcpy(current, (const char *)p->current_in + at, bytes);
+        if (p->checkpoint)
+            memcpy((char *)p->checkpoint + at, current, bytes);
+    }
+}
+
+/* The input of a row at step t: that from outside, and the currents. */
+static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
+                      const snnc_plan *plan, const snnc_sequence *x, size_t t,
+                      size_t row)
+{
+    const snnc_call *call = &r->call;
+    const size_t n = r->row_size, at = row * n, size = snnc_size_of(call->type);
+    const size_t x_step = call->x.constant ? 0 : t;
+    snnc_current_row add;
+
+    add.n = n;
+    add.total = s->total + at * size;
+    if (x->tiled) {
+        snnc_move_tile(plan, x, SNNC_LOAD, add.total, n, x_step, 1, at, n);
+        add.input = add.total;
+    }
+    else
+        add.input = snnc_address_of(plan, x, x_step, at);
+    if (r->bias) {
+        add.sum = r->bias;
+        add.current = NULL;
+        isa->sums[call->type]->add_current(&add);
+        add.input = add.total;
+    }
+    for (size_t k = 0; k < r->num_projections; k++) {
+        const snnc_projection *const p = &r->projections[k];
+        char *const current = (char *)p->current_out + at * size;
+        char *const sum = p->decay ? s->sum + at * size : current;
+        snnc_sum_spikes(isa, call->type, &p->weights,
+                        list_at(s, t + s->delays - delay_of(p), row), NULL, sum, 0, n);
+        add.sum = sum;
+        add.current = p->decay ? current : NULL;
+        add.decay = p->decay;
+        add.per_neuron = p->per_neuron;
+        isa->sums[call->type]->add_current(&add);
+        add.input = add.total;
+    }
+    if (add.input != add.total)
+        memcpy(add.total, add.input, n * size);
+}
+
+/* What is kept of the input and the currents of step t, and of spikes up to it. */
+static void record_step(const snnc_recurrent_call *r, const state *s,
+                        const snnc_plan *plan, size_t t, size_t r0, size_t r1)
+{
+    const snnc_call *call = &r->call;
+    const size_t n = call->num_neurons, size = snnc_size_of(call->type);
+    const size_t n0 = r0 * r->row_size, n1 = r1 * r->row_size;
+    size_t row;
+    const int recorded = snnc_is_recorded(plan, t, &row);
+
+    if (r->total)
+        memcpy((char *)r->total + (t * n + n0) * size, s->total + n0 * size,
+               (n1 - n0) * size);
+    if (r->history)
+        put_spikes(r, s, t + s->delays, r->history, t + s->delays, r0, r1);
+    for (size_t back = 0; r->past_record && recorded && back < s->delays; back++)
+        put_spikes(r, s, t + s->delays - back, r->past_record, row * s->delays + back,
+                   r0, r1);
+    for (size_t k = 0; k < r->num_projections; k++) {
+        const snnc_projection *const p = &r->projections[k];
+        const char *const current = (char *)p->current_out + n0 * size;
+        if (p->record.data && recorded) {
+            snnc_sequence record;
+            snnc_describe_sequence(plan, &record, p->record.data, p->record.step,
+                                   call->select ? NULL : p->record.strides, call->type);
+            if (call->select && !p->record.step)
+                record.step = (ptrdiff_t)call->num_selected;
+            snnc_record(plan, &record, current, row, n0, n1 - n0);
+        }
+        if (p->checkpoint)
+            memcpy((char *)p->checkpoint + ((t + 1) * n + n0) * size, current,
+                   (n1 - n0) * size);
+    }
+}
+
+/* Lists the spikes of step t. */
+static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
+                       const state *s, size_t t, size_t r0, size_t r1)
+{
+    const snnc_call *call = &r->call;
+    const size_t n = r->row_size;
+    const int graded = snnc_model_at((int)call->model)->graded;
+    const int weighted = graded && call->graded && !call->rivals;
+
+    for (size_t row = r0; row < r1; row++) {
+        snnc_spike_list *const list = list_at(s, t + s->delays, row);
+        snnc_list_spikes(isa, call->type, list, s->fired + row * n, SNNC_BOOL, 0, n);
+        if (weighted)
+            snnc_weigh_spikes(call->type, list, call->params[graded], row * n,
+                              call->period);
+    }
+}
+
+snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, size_t t0,
+                           size_t t1, size_t r0, size_t r1)
+{
+    _Alignas(64) char stack[SNNC_SCRATCH_BYTES];
+    const size_t n0 = r0 * r->row_size, n1 = r1 * r->row_size;
+    snnc_call call = r->call;
+    snnc_sequence x;
+    snnc_plan plan;
+
+    call.workspace = r->workspace; /* of which each group of rivals has its part */
+    const snnc_status status = check(isa, r, &call, t0, t1, r0, r1);
+    if (status != SNNC_OK || n0 == n1)
+        return status;
+    const state s = lay_out(r, r->workspace);
+    if (t0 == 0)
+        begin(isa, r, &s, r0, r1);
+    if (t0 < t1) {
+        call.x = (snnc_input){.data = s.total, .constant = 1};
+        call.x_type = call.type;
+        snnc_make_plan(&plan, isa, &call, t0, t1, s.fired);
+        snnc_describe_sequence(&plan, &x, r->call.x.data, r->call.x.step,
+                               r->call.x.strides, r->call.x_type);
+    }
+    else if (t0 == 0)
+        snnc_run(isa, &call, 0, 0, n0, n1); /* which copies the states */
+    char *const scratch =
+        s.inhibition ? s.inhibition + n0 * INHIBITED_VALUES * snnc_size_of(call.type)
+                     : stack;
+    for (size_t t = t0; t < t1; t++) {
+        for (size_t row = r0; row < r1; row++)
+            sum_input(isa, r, &s, &plan, &x, t, row);
+        snnc_advance(&plan, scratch, t, 1, n0, n1);
+        list_fired(isa, r, &s, t, r0, r1);
+        record_step(r, &s, &plan, t, r0, r1);
+    }
+    for (size_t back = 0; r->past_out && t1 == call.num_steps && back < s.delays;
+         back++)
+        put_spikes(r, &s, t1 + s.delays - 1 - back, r->past_out, back, r0, r1);
+    return SNNC_OK;
+}
