@@ -28,7 +28,16 @@ from snnc._arguments import missing
 from snnc._config import show_config
 from snnc._product import spike_product
 from snnc._threads import set_num_threads
-from snnc.neurons import LIF, Alpha, Lapicque, Leaky, SpikingNeuron, Synaptic
+from snnc.neurons import (
+    LIF,
+    Alpha,
+    Lapicque,
+    Leaky,
+    Projection,
+    Recurrent,
+    SpikingNeuron,
+    Synaptic,
+)
 from snnc.recording import Recording, unpack_spikes
 
 if TYPE_CHECKING:
@@ -42,7 +51,9 @@ __all__ = [
     "Alpha",
     "Lapicque",
     "Leaky",
+    "Projection",
     "Recording",
+    "Recurrent",
     "SpikingNeuron",
     "Synaptic",
     "from_snntorch",

@@ -141,6 +141,8 @@ class Weights:
         if data.size != self.indices.size:
             data = np.repeat(data, np.diff(self.indptr))
         parts = _core.transpose(data, self.indptr, self.indices, self.num_outputs)
+        for array in parts:
+            array.flags.writeable = False
         return Sparse(*parts, (self.num_outputs, self.indptr.size - 1))
 
 

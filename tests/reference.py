@@ -123,3 +123,43 @@ def run(model, x, states, constants, **options):
         for record, value in zip(records, (spk, *states), strict=True):
             record.append(value)
     return [np.stack(record) for record in records]
+
+
+def weighted(weight, spk):
+    """The sums of each neuron, one presynaptic neuron after the other; those that spike only."""
+    weight = np.asarray(weight, spk.dtype)
+    if weight.ndim < 2:
+        return np.where(spk == 0, 0, weight * spk).astype(spk.dtype)
+    rows = spk.reshape(-1, spk.shape[-1])
+    sums = np.zeros_like(rows)
+    for total, row in zip(sums, rows, strict=True):
+        for i in np.flatnonzero(row):
+            total += weight[:, i] * row[i]
+    return sums.reshape(spk.shape)
+
+
+def recurrent(one_step, x, states, past, currents, projections, bias=None):
+    """A closed loop over x (T, ...): [spk, *states, past, *currents], each (T, ...).
+
+    `one_step(x, states)` is that of the neuron; projections are (weight, delay, decay).
+    """
+    records = None
+    dtype = x.dtype
+    with np.errstate(all="ignore"):
+        for total in x:
+            if bias is not None:
+                total = total + np.asarray(bias, dtype)
+            new = []
+            for (weight, delay, decay), current in zip(projections, currents, strict=True):
+                decay = np.asarray(decay, dtype)
+                left = np.where(decay > 0, decay * current, 0).astype(dtype)
+                new.append(left + weighted(weight, past[delay - 1]))
+                total = total + new[-1]
+            currents = new
+            spk, *states = one_step(total, states)
+            past = np.concatenate(((spk + 0)[None], past[:-1]))  # a weighted 0 may be -0
+            values = (spk, *states, past, *currents)
+            records = records or [[] for _ in values]
+            for record, value in zip(records, values, strict=True):
+                record.append(value)
+    return [np.stack(record) for record in records]

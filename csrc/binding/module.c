@@ -349,7 +349,7 @@ static PyObject *core_weights(PyObject *Py_UNUSED(module), PyObject *const *args
 static PyObject *core_recurrence(PyObject *Py_UNUSED(module), PyObject *const *args,
                                  Py_ssize_t nargs)
 {
-    return argument_count("recurrence", nargs, 3) < 0 ? NULL : recurrence_new(args);
+    return argument_count("recurrence", nargs, 4) < 0 ? NULL : recurrence_new(args);
 }
 
 static PyObject *core_transpose(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -456,7 +456,7 @@ static PyMethodDef methods[] = {
     {"weights", (PyCFunction)(void (*)(void))core_weights, METH_FASTCALL,
      PyDoc_STR("weights(data, indptr, indices, num_outputs, /)")},
     {"recurrence", (PyCFunction)(void (*)(void))core_recurrence, METH_FASTCALL,
-     PyDoc_STR("recurrence(cell, bias, projections, /)")},
+     PyDoc_STR("recurrence(cell, bias, projections, past, /)")},
     {"transpose", (PyCFunction)(void (*)(void))core_transpose, METH_FASTCALL,
      PyDoc_STR("transpose(data, indptr, indices, num_outputs, /)")},
     {"product", (PyCFunction)(void (*)(void))core_product, METH_FASTCALL,

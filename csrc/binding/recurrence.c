@@ -14,6 +14,7 @@ static void release(recurrence *r)
     for (Py_ssize_t k = 0; k < r->num_projections; k++)
         Py_XDECREF(r->projections[k].weights);
     Py_XDECREF(r->cell);
+    Py_XDECREF(r->past);
     PyMem_Free(r);
 }
 
@@ -88,7 +89,7 @@ static int read_projection(recurrence *r, PyObject *tuple)
     return decay == Py_None ? 0 : read_numbers(r, decay, "decay", p->decay);
 }
 
-PyObject *recurrence_new(PyObject *const args[3])
+PyObject *recurrence_new(PyObject *const args[4])
 {
     recurrence *r = PyMem_Calloc(1, sizeof *r);
     PyObject *capsule = NULL;
@@ -100,6 +101,11 @@ PyObject *recurrence_new(PyObject *const args[3])
         goto fail;
     Py_INCREF(args[0]);
     r->cell = args[0];
+    r->past_name = PyUnicode_AsUTF8AndSize(args[3], NULL);
+    if (!r->past_name)
+        goto fail;
+    Py_INCREF(args[3]);
+    r->past = args[3];
     if (!PyTuple_Check(args[2]) || PyTuple_Size(args[2]) > MAX_PROJECTIONS) {
         PyErr_Format(PyExc_TypeError, "projections=%R", args[2]);
         goto fail;

@@ -22,12 +22,14 @@ typedef struct {
     npy_intp row_size;      /* 0: any */
     size_t delays;          /* the largest */
     PyArrayObject *bias[2]; /* by type, of one or row_size numbers; NULL: none */
+    PyObject *past;         /* what the spikes under way are called: a str */
+    const char *past_name;  /* in it */
 } recurrence;
 
-/* recurrence(cell, bias, projections), a capsule: the bias is None or an array of one
- * number or of one for each neuron of a row; each projection (weights, delay, decay),
- * of which decay is such an array. */
-PyObject *recurrence_new(PyObject *const args[3]);
+/* recurrence(cell, bias, projections, past), a capsule: the bias is None or an array of
+ * one number or of one for each neuron of a row; each projection (weights, delay,
+ * decay), of which decay is such an array. */
+PyObject *recurrence_new(PyObject *const args[4]);
 
 /* The recurrence in a capsule, or NULL without an exception. */
 recurrence *recurrence_in(PyObject *capsule);

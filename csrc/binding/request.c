@@ -8,11 +8,13 @@ const char *const run_records[RUN_RECORD] = {"spk", "count", "first_spike", "eve
 
 const char *request_state_name(const run_job *j, int k)
 {
-    static const char *const names[] = {"past", "i0",  "i1",  "i2",  "i3", "i4",
-                                        "i5",   "i6",  "i7",  "i8",  "i9", "i10",
-                                        "i11",  "i12", "i13", "i14", "i15"};
+    static const char *const currents[MAX_PROJECTIONS] = {
+        "i0", "i1", "i2",  "i3",  "i4",  "i5",  "i6",  "i7",
+        "i8", "i9", "i10", "i11", "i12", "i13", "i14", "i15"};
     const int own = j->cell->info->num_states;
-    return k < own ? j->cell->info->states[k] : names[k - own];
+    return k < own    ? j->cell->info->states[k]
+           : k == own ? j->loop->past_name
+                      : currents[k - own - 1];
 }
 
 /* Whether a state is the spikes under way, which have an axis of delays in front. */
@@ -528,8 +530,8 @@ int allocate_outputs(run_job *j)
         const shape each =
             is_past(j, k) ? with_axis(&whole, 0, j->num_recorded) : recorded;
         if (wanted[record] && is_past(j, k) && j->select) {
-            PyErr_SetString(PyExc_ValueError,
-                            "neurons: past is recorded of all neurons only");
+            PyErr_Format(PyExc_ValueError,
+                         "neurons: %s is recorded of all neurons only", name);
             return -1;
         }
         if (wanted[record] &&

@@ -303,8 +303,10 @@ static void choose_spikes(snnc_plan *p)
 {
     const snnc_call *call = p->call;
     const int graded = models[call->model].graded;
-    const int gathered = call->count || call->first_spike || p->inhibited || p->fired;
     const int bytes = p->spk.type == SNNC_U8;
+    const int in_place = p->spk.data && bytes && !p->spk.strides; /* of p->fired */
+    const int gathered =
+        call->count || call->first_spike || p->inhibited || (p->fired && !in_place);
     int tiled = 0;
 
     p->weight = NULL;
@@ -695,11 +697,8 @@ void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
     }
 }
 
-/* One step, one neuron, or a small run, where row functions read and write the call's
- * own arrays and nothing else is wanted: there is nothing to plan then. Returns 0, and
- * does nothing, where that is not so. */
-static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                        size_t num_steps, size_t n0, size_t n)
+int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                      size_t num_steps, size_t n0, size_t n)
 {
     const snnc_model_info *info = &models[call->model];
     const int bytes = call->spk_type == SNNC_U8, per_neuron = call->period > 1;
@@ -807,7 +806,7 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
         return status;
     if (t0 == t1 && t0 == 0)
         copy_states(call, n0, n1 - n0);
-    else if (t0 < t1 && !run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
+    else if (t0 < t1 && !snnc_run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
         run_tiles(isa, call, t0, t1, n0, n1);
     return SNNC_OK;
 }

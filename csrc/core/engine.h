@@ -87,6 +87,12 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
 void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
                   size_t i0, size_t i1);
 
+/* One step, one neuron, or a small run, where row functions read and write the call's
+ * own arrays and nothing else is wanted: there is nothing to plan then. Returns 0, and
+ * does nothing, where that is not so. */
+int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                      size_t num_steps, size_t n0, size_t n);
+
 void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
                         ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);
 

@@ -128,22 +128,38 @@ snnc_status snnc_check_weights(const snnc_weights *weights, snnc_type type)
 /* The last entry is repeated after a list's end (see rows.h). */
 static void end_list(snnc_spike_list *list)
 {
-    for (size_t i = 0; i < SNNC_AHEAD; i++)
-        list->index[list->count + i] = list->count ? list->index[list->count - 1] : 0;
+    for (size_t i = 0; i < SNNC_AHEAD && list->count > 0; i++)
+        list->index[list->count + i] = list->index[list->count - 1];
+}
+
+/* Whether any byte is more than 1. */
+static int has_counts(const uint8_t *bytes, size_t n)
+{
+    uint64_t any = 0, word;
+    size_t i = 0;
+
+    for (; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        any |= word;
+    }
+    for (; i < n; i++)
+        any |= bytes[i];
+    return (any & 0xfefefefefefefefe) != 0;
 }
 
 void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list,
                       const void *spk, snnc_type spk_type, int is_bits, size_t n)
 {
     const int is_bytes = spk_type == SNNC_U8 || spk_type == SNNC_BOOL;
-    snnc_list_fn *const fill = is_bits    ? isa->list_bits
-                               : is_bytes ? isa->list_bytes
-                                          : isa->sums[type]->list;
 
-    list->count = fill(spk, n, list->index, &list->graded);
+    list->graded = 0;
+    if (is_bits || is_bytes)
+        list->count = (is_bits ? isa->list_bits : isa->list_bytes)(spk, n, list->index);
+    else
+        list->count = isa->sums[type]->list(spk, n, list->index, &list->graded);
     end_list(list);
-    if (spk_type == SNNC_BOOL)
-        list->graded = 0;
+    if (spk_type == SNNC_U8 && !is_bits)
+        list->graded = has_counts(spk, n);
     if (!list->graded)
         return;
     if (is_bytes)
@@ -181,29 +197,61 @@ void snnc_unlist_spikes(snnc_type type, const snnc_spike_list *list, void *spk,
         unlist_f64(list, spk);
 }
 
-void snnc_sum_spikes(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,
-                     const snnc_spike_list *list, const void *start, void *sum,
-                     size_t j0, size_t j1)
+/* The address j values of that size further on; of NULL: NULL. */
+static void *further(const void *p, size_t j, size_t size)
 {
-    const size_t size = snnc_size_of(type), n = j1 - j0;
+    return p ? (char *)p + j * size : NULL;
+}
 
-    if (weights->kind == SNNC_DENSE) {
-        snnc_sum_row row;
-        row.n = n;
-        row.count = list->count;
-        row.index = list->index;
-        row.value = list->graded ? list->value : NULL;
-        row.weight = (const char *)weights->data + j0 * size;
-        row.step = weights->step ? weights->step : (ptrdiff_t)weights->num_outputs;
-        row.start = start ? (const char *)start + j0 * size : NULL;
-        row.sum = (char *)sum + j0 * size;
-        isa->sums[type]->sum(&row);
-        return;
-    }
+/* The outputs [j0, j1) of a row. */
+static snnc_sum_row cut_row(const snnc_sum_row *row, size_t j0, size_t j1, size_t size)
+{
+    snnc_sum_row own = *row;
+    own.n = j1 - j0;
+    own.start = further(row->start, j0, size);
+    own.sum = further(row->sum, j0, size);
+    own.input = further(row->input, j0, size);
+    own.decay = further(row->decay, row->per_neuron ? j0 : 0, size);
+    own.total = further(row->total, j0, size);
+    return own;
+}
+
+void snnc_sum_dense(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,
+                    const snnc_spike_list *list, const snnc_sum_row *row, size_t j0,
+                    size_t j1)
+{
+    const size_t size = snnc_size_of(type);
+    snnc_sum_row own = cut_row(row, j0, j1, size);
+
+    own.count = list->count;
+    own.index = list->index;
+    own.value = list->graded ? list->value : NULL;
+    own.weight = further(weights->data, j0, size);
+    own.step = weights->step ? weights->step : (ptrdiff_t)weights->num_outputs;
+    isa->sums[type]->sum(&own);
+}
+
+void snnc_finish_sums(const snnc_isa *isa, snnc_type type, const snnc_sum_row *row,
+                      size_t j0, size_t j1)
+{
+    snnc_sum_row own = cut_row(row, j0, j1, snnc_size_of(type));
+
+    own.count = 0;
+    own.index = NULL;
+    own.value = own.weight = NULL;
+    own.step = 0;
+    isa->sums[type]->sum(&own);
+}
+
+void snnc_sum_others(snnc_type type, const snnc_weights *weights,
+                     const snnc_spike_list *list, const void *start, void *sum)
+{
+    const size_t bytes = weights->num_outputs * snnc_size_of(type);
+
     if (start)
-        memcpy(sum, start, n * size);
+        memcpy(sum, start, bytes);
     else
-        memset(sum, 0, n * size);
+        memset(sum, 0, bytes);
     if (weights->kind == SNNC_SPARSE)
         type == SNNC_F32 ? add_sparse_f32(sum, weights, list)
                          : add_sparse_f64(sum, weights, list);
@@ -281,13 +329,19 @@ snnc_status snnc_product(const snnc_isa *isa, const snnc_product_call *call, siz
     snnc_spike_list *const list = call->workspace;
     for (size_t r = r0, rows; r < r1; r += rows) {
         rows = list_rows(isa, call, &l, list, r, r1);
-        const int in_strips = rows > 1 && call->weights.kind == SNNC_DENSE;
-        const size_t width = in_strips ? STRIP_BYTES / size : outputs;
+        const int is_dense = call->weights.kind == SNNC_DENSE;
+        const size_t width = rows > 1 && is_dense ? STRIP_BYTES / size : outputs;
         for (size_t j = 0; j < outputs; j += width)
-            for (size_t i = 0; i < rows; i++)
-                snnc_sum_spikes(isa, call->type, &call->weights, &list[i], call->bias,
-                                (char *)call->sum + (r + i) * outputs * size, j,
-                                snnc_min_size(j + width, outputs));
+            for (size_t i = 0; i < rows; i++) {
+                char *const sum = (char *)call->sum + (r + i) * outputs * size;
+                const snnc_sum_row row = {.start = call->bias, .sum = sum};
+                if (is_dense)
+                    snnc_sum_dense(isa, call->type, &call->weights, &list[i], &row, j,
+                                   snnc_min_size(j + width, outputs));
+                else
+                    snnc_sum_others(call->type, &call->weights, &list[i], call->bias,
+                                    sum);
+            }
     }
     return SNNC_OK;
 }

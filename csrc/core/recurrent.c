@@ -7,6 +7,7 @@
 
 enum {
     ALIGNMENT = 64,
+    STRIP_BYTES = 4096, /* of the input, which is read soon after it was summed */
     INHIBITED_VALUES = SNNC_MAX_STATES + 3 /* of a neuron, as snnc_workspace_size */
 };
 
@@ -16,8 +17,9 @@ typedef struct {
     size_t rows;
     /* Lists of spikes: a ring of `delays` steps, of every row. */
     snnc_spike_list *lists;
-    char *index, *value, *total, *sum, *inhibition;
+    char *index, *value, *total, *sums, *inhibition;
     uint8_t *fired;
+    size_t sparse; /* projections up to the last whose weights aren't dense */
     size_t bytes;
 } state;
 
@@ -53,7 +55,10 @@ static state lay_out(const snnc_recurrent_call *r, char *workspace)
                    snnc_mul_saturating(r->row_size + SNNC_AHEAD, sizeof(uint32_t)));
     s.value = part(&s, workspace, snnc_mul_saturating(s.delays, n), size);
     s.total = part(&s, workspace, n, size);
-    s.sum = part(&s, workspace, n, size);
+    for (size_t k = 0; k < r->num_projections; k++)
+        if (r->projections[k].weights.kind != SNNC_DENSE)
+            s.sparse = k + 1;
+    s.sums = part(&s, workspace, snnc_mul_saturating(s.sparse, n), size);
     s.fired = (uint8_t *)part(&s, workspace, n, 1);
     if (call->rivals) /* as much as a group of them asks for, at its place */
         s.inhibition = part(&s, workspace, n, INHIBITED_VALUES * size);
@@ -95,6 +100,12 @@ static snnc_status check(const snnc_isa *isa, const snnc_recurrent_call *r,
     if (lay_out(r, NULL).bytes > PTRDIFF_MAX)
         return SNNC_TOO_LARGE;
     return r0 < r1 && !r->workspace ? SNNC_BAD_OUTPUT : SNNC_OK;
+}
+
+/* Where the sums of a projection are whose weights aren't dense. */
+static char *sparse_sum(const snnc_recurrent_call *r, const state *s, size_t k)
+{
+    return s->sums + k * r->call.num_neurons * snnc_size_of(r->call.type);
 }
 
 /* Row `row` of the spikes of a step, which is counted from -delays on. */
@@ -162,45 +173,66 @@ static void begin(const snnc_isa *isa, const snnc_recurrent_call *r, const state
     }
 }
 
-/* The input of a row at step t: that from outside, and the currents. */
+/* The sparse sums of a row at step t, of each projection that has such weights. */
+static void sum_sparse(const snnc_recurrent_call *r, const state *s, size_t t,
+                       size_t row)
+{
+    const size_t size = snnc_size_of(r->call.type);
+
+    for (size_t k = 0; k < s->sparse; k++) {
+        const snnc_projection *const p = &r->projections[k];
+        if (p->weights.kind != SNNC_DENSE)
+            snnc_sum_others(r->call.type, &p->weights,
+                            list_at(s, t + s->delays - delay_of(p), row), NULL,
+                            sparse_sum(r, s, k) + row * r->row_size * size);
+    }
+}
+
+/* The input of neurons [j0, j1) of a row at step t: that from outside, and the
+ * currents. */
 static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
                       const snnc_plan *plan, const snnc_sequence *x, size_t t,
-                      size_t row)
+                      size_t row, size_t j0, size_t j1)
 {
     const snnc_call *call = &r->call;
-    const size_t n = r->row_size, at = row * n, size = snnc_size_of(call->type);
+    const size_t at = row * r->row_size, size = snnc_size_of(call->type);
     const size_t x_step = call->x.constant ? 0 : t;
-    snnc_current_row add;
+    char *const total = s->total + at * size;
+    snnc_sum_row sums = {.total = total};
 
-    add.n = n;
-    add.total = s->total + at * size;
     if (x->tiled) {
-        snnc_move_tile(plan, x, SNNC_LOAD, add.total, n, x_step, 1, at, n);
-        add.input = add.total;
+        snnc_move_tile(plan, x, SNNC_LOAD, total + j0 * size, j1 - j0, x_step, 1,
+                       at + j0, j1 - j0);
+        sums.input = total;
     }
     else
-        add.input = snnc_address_of(plan, x, x_step, at);
+        sums.input = snnc_address_of(plan, x, x_step, at);
     if (r->bias) {
-        add.sum = r->bias;
-        add.current = NULL;
-        isa->sums[call->type]->add_current(&add);
-        add.input = add.total;
+        sums.start = r->bias;
+        snnc_finish_sums(isa, call->type, &sums, j0, j1);
+        sums.start = NULL;
+        sums.input = total;
     }
     for (size_t k = 0; k < r->num_projections; k++) {
         const snnc_projection *const p = &r->projections[k];
-        char *const current = (char *)p->current_out + at * size;
-        char *const sum = p->decay ? s->sum + at * size : current;
-        snnc_sum_spikes(isa, call->type, &p->weights,
-                        list_at(s, t + s->delays - delay_of(p), row), NULL, sum, 0, n);
-        add.sum = sum;
-        add.current = p->decay ? current : NULL;
-        add.decay = p->decay;
-        add.per_neuron = p->per_neuron;
-        isa->sums[call->type]->add_current(&add);
-        add.input = add.total;
+        const int kept =
+            p->decay || p->record.data || p->checkpoint || t + 1 == call->num_steps;
+        sums.sum = kept ? (char *)p->current_out + at * size : NULL;
+        sums.decay = p->decay;
+        sums.per_neuron = p->per_neuron;
+        if (p->weights.kind == SNNC_DENSE)
+            snnc_sum_dense(isa, call->type, &p->weights,
+                           list_at(s, t + s->delays - delay_of(p), row), &sums, j0, j1);
+        else {
+            sums.start = sparse_sum(r, s, k) + at * size;
+            snnc_finish_sums(isa, call->type, &sums, j0, j1);
+            sums.start = NULL;
+        }
+        sums.input = total;
     }
-    if (add.input != add.total)
-        memcpy(add.total, add.input, n * size);
+    if (sums.input != total)
+        memcpy(total + j0 * size, (const char *)sums.input + j0 * size,
+               (j1 - j0) * size);
 }
 
 /* What is kept of the input and the currents of step t, and of spikes up to it. */
@@ -238,22 +270,46 @@ static void record_step(const snnc_recurrent_call *r, const state *s,
     }
 }
 
-/* Lists the spikes of step t. */
+/* Whether the spikes can be read where they are recorded. */
+static int are_spikes_plain(const snnc_call *call)
+{
+    return call->spk.data && !call->spk.strides &&
+           (call->spk_type == SNNC_U8 || call->spk_type == call->type);
+}
+
+/* Lists the spikes of step t, from where they are recorded or from bytes. */
 static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
                        const state *s, size_t t, size_t r0, size_t r1)
 {
     const snnc_call *call = &r->call;
-    const size_t n = r->row_size;
+    const size_t n = r->row_size, size = snnc_size_of(call->spk_type);
+    const ptrdiff_t step =
+        call->spk.step ? call->spk.step : (ptrdiff_t)call->num_neurons;
     const int graded = snnc_model_at((int)call->model)->graded;
     const int weighted = graded && call->graded && !call->rivals;
 
     for (size_t row = r0; row < r1; row++) {
         snnc_spike_list *const list = list_at(s, t + s->delays, row);
+        if (are_spikes_plain(call)) {
+            const ptrdiff_t at = (ptrdiff_t)t * step + (ptrdiff_t)(row * n);
+            snnc_list_spikes(isa, call->type, list,
+                             (const char *)call->spk.data + at * (ptrdiff_t)size,
+                             call->spk_type == SNNC_U8 ? SNNC_BOOL : call->type, 0, n);
+            continue;
+        }
         snnc_list_spikes(isa, call->type, list, s->fired + row * n, SNNC_BOOL, 0, n);
         if (weighted)
             snnc_weigh_spikes(call->type, list, call->params[graded], row * n,
                               call->period);
     }
+}
+
+/* Steps the neurons [n0, n1), whose input is there. */
+static void step_neurons(const snnc_isa *isa, const snnc_plan *plan, char *scratch,
+                         size_t t, size_t n0, size_t n1)
+{
+    if (plan->fired || !snnc_run_directly(isa, plan->call, t, 1, n0, n1 - n0))
+        snnc_advance(plan, scratch, t, 1, n0, n1);
 }
 
 snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, size_t t0,
@@ -275,7 +331,9 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
     if (t0 < t1) {
         call.x = (snnc_input){.data = s.total, .constant = 1};
         call.x_type = call.type;
-        snnc_make_plan(&plan, isa, &call, t0, t1, s.fired);
+        snnc_make_plan(&plan, isa, &call, t0, t1,
+                       are_spikes_plain(&call) ? NULL : s.fired);
+        plan.streamed = 0; /* spikes are read at once */
         snnc_describe_sequence(&plan, &x, r->call.x.data, r->call.x.step,
                                r->call.x.strides, r->call.x_type);
     }
@@ -284,10 +342,20 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
     char *const scratch =
         s.inhibition ? s.inhibition + n0 * INHIBITED_VALUES * snnc_size_of(call.type)
                      : stack;
+    const size_t strip = STRIP_BYTES / snnc_size_of(call.type);
     for (size_t t = t0; t < t1; t++) {
-        for (size_t row = r0; row < r1; row++)
-            sum_input(isa, r, &s, &plan, &x, t, row);
-        snnc_advance(&plan, scratch, t, 1, n0, n1);
+        for (size_t row = r0; row < r1; row++) {
+            sum_sparse(r, &s, t, row);
+            for (size_t j0 = 0, j1; j0 < r->row_size; j0 = j1) {
+                j1 = snnc_min_size(j0 + strip, r->row_size);
+                sum_input(isa, r, &s, &plan, &x, t, row, j0, j1);
+                if (!call.rivals)
+                    step_neurons(isa, &plan, scratch, t, row * r->row_size + j0,
+                                 row * r->row_size + j1);
+            }
+        }
+        if (call.rivals)
+            step_neurons(isa, &plan, scratch, t, n0, n1);
         list_fired(isa, r, &s, t, r0, r1);
         record_step(r, &s, &plan, t, r0, r1);
     }

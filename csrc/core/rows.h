@@ -199,29 +199,22 @@ typedef struct {
     const void *weight;    /* of input 0 and the first output */
     ptrdiff_t step;        /* to the next input's, in elements */
     const void *start;     /* what sums start from; NULL: 0 */
-    void *sum;
+    void *sum;             /* NULL: unwanted */
+    /* In a closed loop, else NULL: the sums are added to a current in `sum`, which
+     * decays first (`decay`, NULL: 0, is one for all or for each output; where it is 0,
+     * to 0); and `total` is set to the input and the current. */
+    const void *input, *decay;
+    int per_neuron;
+    void *total;
 } snnc_sum_row;
 
-/* Lists the inputs whose spike isn't 0, and says whether any of them isn't 1 either;
- * returns how many there are. */
-typedef size_t snnc_list_fn(const void *spk, size_t n, uint32_t *index, int *graded);
-
-/* A current that is added to the input of n neurons. */
-typedef struct {
-    size_t n;
-    const void *input, *sum; /* the input so far; what is added to the current */
-    /* NULL: the sum is the current. Else it decays first; where `decay` (one for all,
-     * or for each neuron) is 0, to 0. */
-    void *current;
-    const void *decay;
-    int per_neuron;
-    void *total; /* of input and current */
-} snnc_current_row;
+/* Lists the inputs whose spike isn't 0: how many there are. */
+typedef size_t snnc_list_fn(const void *spk, size_t n, uint32_t *index);
 
 typedef struct {
     void (*sum)(const snnc_sum_row *row);
-    snnc_list_fn *list;
-    void (*add_current)(const snnc_current_row *row);
+    /* The same of reals, and whether any of them isn't 1 either. */
+    size_t (*list)(const void *spk, size_t n, uint32_t *index, int *graded);
 } snnc_sum_fns;
 
 struct snnc_isa {

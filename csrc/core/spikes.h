@@ -123,28 +123,28 @@ SNNC_INLINE uint64_t bits_of_eight(uint64_t bytes)
     return (bytes & 0x0101010101010101) * 0x0102040810204080 >> 56;
 }
 
-static size_t list_bytes(const void *spk, size_t n, uint32_t *index, int *graded)
+static size_t list_bytes(const void *spk, size_t n, uint32_t *index)
 {
     const uint8_t *const bytes = spk;
     size_t count = 0, i = 0;
-    uint8_t any = 0;
 
-    for (size_t j = 0; j < n; j++)
-        any |= bytes[j];
 #if defined(SNNC_HAVE_BITS_OF_BYTES)
-    for (; any && n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES)
+    for (; n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES)
         count += list_word(index + count, i, bits_of_bytes(bytes + i));
+    if (n > i && i > 0) { /* the last vector, but what has been listed of it */
+        const uint64_t last = bits_of_bytes(bytes + n - SNNC_VECTOR_BYTES);
+        return count + list_word(index + count, i, last >> (i + SNNC_VECTOR_BYTES - n));
+    }
 #endif
-    for (; any && n - i >= 8; i += 8)
+    for (; n - i >= 8; i += 8)
         count += list_word(index + count, i, bits_of_eight(load_word(bytes + i, 8)));
-    if (any)
+    if (n > i)
         count +=
             list_word(index + count, i, bits_of_eight(load_word(bytes + i, n - i)));
-    *graded = any > 1;
     return count;
 }
 
-static size_t list_bits(const void *spk, size_t n, uint32_t *index, int *graded)
+static size_t list_bits(const void *spk, size_t n, uint32_t *index)
 {
     const uint8_t *bits = spk;
     size_t count = 0, i = 0;
@@ -155,7 +155,6 @@ static size_t list_bits(const void *spk, size_t n, uint32_t *index, int *graded)
         count += list_word(index + count, i,
                            load_word(bits, (n - i + 7) / 8) &
                                (((uint64_t)1 << (n - i)) - 1));
-    *graded = 0;
     return count;
 }
 

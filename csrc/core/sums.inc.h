@@ -1,5 +1,5 @@
-/* Sums of the weights of inputs that spike, lists of these, and what becomes of the
- * sums in a closed loop. Included by a stub once per type. */
+/* Sums of the weights of inputs that spike, and lists of these. Included by a stub once
+ * per type. */
 
 /* Vectors of sums that registers hold beside what is added to them. */
 #if SNNC_VECTOR_BYTES == 64 || defined(__aarch64__)
@@ -7,6 +7,37 @@
 #else
 #define SUM_MOST 8
 #endif
+
+/* What becomes of the sums of the outputs [j, j + n). */
+SNNC_INLINE void T(finish_sums)(const snnc_sum_row *row, size_t j, size_t n, int part,
+                                T(vec) * sum, int count)
+{
+    const scalar *const decay = row->decay;
+    scalar *const current = row->sum;
+
+    if (decay) {
+        const T(vec) zero = T(broadcast)(0), shared = T(broadcast)(*decay);
+        SNNC_UNROLL
+        for (int v = 0; v < count; v++) {
+            const T(vec) d =
+                row->per_neuron ? T(load_lanes)(decay + j, n, v, part) : shared;
+            const T(vec) left = d * T(load_lanes)(current + j, n, v, part);
+            sum[v] = NAME(select)(NAME(greater)(d, zero), left, zero) + sum[v];
+        }
+    }
+    if (current) {
+        SNNC_UNROLL
+        for (int v = 0; v < count; v++)
+            T(store_lanes)(current + j, sum[v], n, v, part);
+    }
+    if (row->input) {
+        const scalar *const input = row->input;
+        SNNC_UNROLL
+        for (int v = 0; v < count; v++)
+            T(store_lanes)((scalar *)row->total + j,
+                           T(load_lanes)(input + j, n, v, part) + sum[v], n, v, part);
+    }
+}
 
 /* The outputs [j, j + n): `count` vectors of them, or a part of one. */
 SNNC_INLINE void T(sum_vectors)(const snnc_sum_row *row, size_t j, size_t n, int part,
@@ -34,9 +65,7 @@ SNNC_INLINE void T(sum_vectors)(const snnc_sum_row *row, size_t j, size_t n, int
             sum[v] += graded ? term * each : term;
         }
     }
-    SNNC_UNROLL
-    for (int v = 0; v < count; v++)
-        T(store_lanes)((scalar *)row->sum + j, sum[v], n, v, part);
+    T(finish_sums)(row, j, n, part, sum, count);
 }
 
 SNNC_TEMPLATE void T(sum_outputs)(const snnc_sum_row *row, int graded)
@@ -96,35 +125,5 @@ static size_t T(list)(const void *spk, size_t n, uint32_t *index, int *graded)
     return count;
 }
 
-SNNC_INLINE void T(add_vector)(const snnc_current_row *row, size_t i, size_t n,
-                               int part)
-{
-    const T(vec) zero = T(broadcast)(0);
-    const scalar *const decay = row->decay;
-    scalar *const current = row->current;
-    T(vec) own = T(load_lanes)((const scalar *)row->sum + i, n, 0, part);
-
-    if (current) {
-        const T(vec) d = row->per_neuron ? T(load_lanes)(decay + i, n, 0, part)
-                                         : T(broadcast)(*decay);
-        const T(vec) left = d * T(load_lanes)(current + i, n, 0, part);
-        own = NAME(select)(NAME(greater)(d, zero), left, zero) + own;
-        T(store_lanes)(current + i, own, n, 0, part);
-    }
-    own = T(load_lanes)((const scalar *)row->input + i, n, 0, part) + own;
-    T(store_lanes)((scalar *)row->total + i, own, n, 0, part);
-}
-
-static void T(add_current)(const snnc_current_row *row)
-{
-    const size_t n = row->n;
-    size_t i = 0;
-
-    for (; n - i >= T(LANES); i += T(LANES))
-        T(add_vector)(row, i, T(LANES), 0);
-    if (n > i)
-        T(add_vector)(row, i, n - i, 1);
-}
-
-static const snnc_sum_fns T(sum_fns) = {T(sum_weights), T(list), T(add_current)};
+static const snnc_sum_fns T(sum_fns) = {T(sum_weights), T(list)};
 #undef SUM_MOST

@@ -9,6 +9,16 @@ from snnc.neurons.base import SpikingNeuron
 from snnc.neurons.lapicque import Lapicque
 from snnc.neurons.leaky import Leaky
 from snnc.neurons.lif import LIF
+from snnc.neurons.recurrent import Projection, Recurrent
 from snnc.neurons.synaptic import Synaptic
 
-__all__ = ["LIF", "Alpha", "Lapicque", "Leaky", "SpikingNeuron", "Synaptic"]
+__all__ = [
+    "LIF",
+    "Alpha",
+    "Lapicque",
+    "Leaky",
+    "Projection",
+    "Recurrent",
+    "SpikingNeuron",
+    "Synaptic",
+]

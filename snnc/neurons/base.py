@@ -105,6 +105,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
+    _no_checkpoints: ClassVar[tuple[None, ...]]
 
     init_hidden = Flag(
         "Whether the neuron holds its states itself: calls neither take nor return them then."
@@ -143,8 +144,9 @@ class SpikingNeuron(Sequences, _core.Neuron):
             }
             state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
             cls.State = state
+            cls._recordable = cls.states
             cls._default = columns(cls.states, ("spk", *cls._recorded()))
-            cls._nothing = (None,) * len(cls.states)
+            cls._nothing = cls._no_checkpoints = (None,) * len(cls.states)
             cls.State.__qualname__ = f"{cls.__qualname__}.State"
             cls._call.__name__ = "__call__"  # as errors name it
             cls._call.__qualname__ = f"{cls.__qualname__}.__call__"
@@ -362,8 +364,9 @@ class SpikingNeuron(Sequences, _core.Neuron):
         dtype: DTypeLike | None,
     ) -> Any:
         """Do one step from given states, or from those that the neuron holds."""
+        cell = configuration.cell
         if held is None:
-            return _core.step(configuration.cell, input_, out, dtype, False, *states)
+            return self._step_in_core(cell, input_, out, dtype, False, states)
         output = configuration.options["output"]
         if out is not None and not output:
             if not isinstance(out, tuple) or len(out) != 1:
@@ -372,10 +375,29 @@ class SpikingNeuron(Sequences, _core.Neuron):
                     "states"
                 )
             out = (*out, *(None for _ in states))
-        result = _core.step(configuration.cell, input_, out, dtype, True, *held)
+        result = self._step_in_core(cell, input_, out, dtype, True, held)
         if self._held is not None:  # unless init_hidden was unset meanwhile
             self._held = tuple(map(np.copy, result[1:])) if output else result[1:]
         return result if output else result[0]
+
+    def _step_in_core(
+        self, cell: Any, input_: Any, out: Any, dtype: Any, holds: bool, states: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        return _core.step(cell, input_, out, dtype, holds, *states)
+
+    def _prepare_step(
+        self,
+        configuration: Configuration,
+        x: Any,
+        states: tuple[Any, ...],
+        holds: bool,
+        dtype: Any,
+        rng: Any,
+    ) -> tuple[Any, tuple[Any, ...], Any]:
+        """Do to the input, the states and the dtype what a model needs before a step."""
+        if rng is not None:
+            raise TypeError(f"rng={rng!r}: a {type(self).__name__} has no noise")
+        return x, states, dtype
 
     def _refuse_states(self, named: Iterable[tuple[str, Any]]) -> None:
         for name, state in named:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         syn_inh: ArrayLike | None
         v: ArrayLike | None
         ref: ArrayLike | None
+        past: ArrayLike | None
 
 
 _INTS = {int, bool}
@@ -62,8 +63,10 @@ class Sequences:
     State: ClassVar[Any]
     _name: ClassVar[str]
     _nothing: ClassVar[tuple[None, ...]]
+    _no_checkpoints: ClassVar[tuple[None, ...]]
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
+    _recordable: ClassVar[tuple[str, ...]]  # states, in the core's order
     _configuration: Configuration
     _held: tuple[Any, ...] | None
     _refuse_states: Callable[[Iterable[tuple[str, Any]]], None]
@@ -346,10 +349,11 @@ dtype, num_threads, rng, **named_states
         else:
             try:
                 asked = (record,) if isinstance(record, str) else tuple(record)
-                names, indices = columns(self.states, asked)
+                names, indices = columns(self._recordable, asked)
             except TypeError:
                 raise TypeError(
-                    f"record={record!r}; expected names out of {(*_core.records, *self.states)}"
+                    f"record={record!r}; expected names out of "
+                    f"{(*_core.records, *self._recordable)}"
                 ) from None
         given = None
         if out is not None:
@@ -362,7 +366,7 @@ dtype, num_threads, rng, **named_states
             configuration.cell,
             x,
             holds,
-            begin,
+            self._core_states(begin),
             num_steps,
             time_axis,
             indices,
@@ -375,6 +379,7 @@ dtype, num_threads, rng, **named_states
             _threads.num_threads if num_threads is None else num_threads,
             checkpoint if grad else 0,
         )
+        state = self._own_states(state)
         rec = Recording(
             dict(zip(names, arrays)),  # noqa: B905  # one array a name; strict costs more
             self.State(*state),
@@ -400,6 +405,14 @@ dtype, num_threads, rng, **named_states
         if holds and self._held is not None:  # unless init_hidden was unset meanwhile
             self._held = tuple(np.copy(s) for s in state)  # last, as nothing can fail after it
         return rec
+
+    def _core_states(self, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Order states as the core has them."""
+        return states
+
+    def _own_states(self, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Order the core's states as this neuron has them."""
+        return states
 
     def _prepare(
         self,
@@ -431,7 +444,7 @@ dtype, num_threads, rng, **named_states
         """
         arrays: Mapping[str, Any]
         state: Any
-        checkpoints: tuple[Any, ...] = self._nothing
+        checkpoints: tuple[Any, ...] = self._no_checkpoints
         if isinstance(out, Recording):
             arrays, state = out._arrays, out.state
             if grad and out._tape is not None and out._tape.model == self._name:
@@ -457,4 +470,4 @@ dtype, num_threads, rng, **named_states
             )
         given = [None if name == "events" else arrays.get(name) for name in names]
         recording = out if isinstance(out, Recording) else None
-        return tuple(given), tuple(state), checkpoints, recording
+        return tuple(given), self._core_states(tuple(state)), checkpoints, recording
