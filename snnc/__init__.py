@@ -35,6 +35,8 @@ from snnc.neurons import (
     Leaky,
     Projection,
     Recurrent,
+    RLeaky,
+    RSynaptic,
     SpikingNeuron,
     Synaptic,
 )
@@ -52,6 +54,8 @@ __all__ = [
     "Lapicque",
     "Leaky",
     "Projection",
+    "RLeaky",
+    "RSynaptic",
     "Recording",
     "Recurrent",
     "SpikingNeuron",
@@ -75,10 +79,6 @@ _LAZY = ("functional", "nn", "optim", "spikegen", "spikeplot")
 
 # What snnTorch has at this place, and what to write here.
 _OF_SNNTORCH = {
-    **dict.fromkeys(
-        ("RLeaky", "RSynaptic"),
-        "in a loop over steps, add the last spikes times weights to the input",
-    ),
     **dict.fromkeys(("SLSTM", "SConv2dLSTM"), "there are no recurrent layers"),
     **dict.fromkeys(
         ("LeakyParallel", "StateLeaky", "LinearLeaky", "DeltaLeaky"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -78,6 +79,16 @@ def _integers(name: str, value: Any) -> NDArray[Any]:
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {array.dtype}; expected integers")
     return array
+
+
+def linear_start(
+    num_outputs: int, num_inputs: int, rng: np.random.Generator | int | None
+) -> tuple[Floats, Floats]:
+    """Draw the weights and the bias that PyTorch's linear layers start with, in float32."""
+    rng = np.random.default_rng(rng)
+    bound = 1 / math.sqrt(num_inputs)
+    weight = rng.uniform(-bound, bound, (num_outputs, num_inputs)).astype(np.float32)
+    return weight, rng.uniform(-bound, bound, num_outputs).astype(np.float32)
 
 
 class Weights:

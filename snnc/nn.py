@@ -6,7 +6,6 @@ No more than training takes: `snnc.functional` has losses, `snnc.optim` optimize
 from __future__ import annotations
 
 import copy
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from snnc._arguments import (
     real_numbers,
 )
 from snnc._backward import sum_to
+from snnc._product import linear_start
 from snnc.neurons.base import SpikingNeuron
 from snnc.neurons.torch_neuron import TorchNeuron
 
@@ -129,12 +129,9 @@ class Linear:
             at_least_one("out_features", out_features),
             at_least_one("in_features", in_features),
         )
-        rng = np.random.default_rng(rng)
-        bound = 1 / math.sqrt(shape[1])
-        self._weight: Floats = rng.uniform(-bound, bound, shape).astype(np.float32)
-        self._bias: Floats | None = None
-        if bias:
-            self._bias = rng.uniform(-bound, bound, shape[0]).astype(np.float32)
+        weight, start = linear_start(*shape, rng)
+        self._weight: Floats = weight
+        self._bias: Floats | None = start if bias else None
 
     def __getattr__(self, name: str) -> Any:
         raise missing("a Linear", name, _OF_LINEAR.get(name), self)

@@ -259,7 +259,6 @@ def test_attributes_of_other_models_say_what_to_write():
 def test_names_of_snntorch_and_torch_say_what_to_write():
     net = nn.Sequential(fc1=nn.Linear(2, 2, rng=0), lif1=snnc.Leaky(0.9))
     for owner, name, words in (
-        (snnc, "RLeaky", "last spikes times weights"),
         (snnc, "LeakyParallel", "snnc.Leaky"),
         (nn, "Conv2d", "the layers are Linear and neurons"),
         (nn, "Module", r"nn.Sequential\(...\)"),

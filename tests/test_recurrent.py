@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import reference
-from support import KINDS, TORCH, assert_same, csr, interrupted, kind, make
+from support import KINDS, TORCH, assert_same, csr, golden, interrupted, kind, make
 from test_reference import constants
 
 import snnc
@@ -469,5 +469,165 @@ W = np.ones((2, 2))
     ],
 )  # fmt: skip
 def test_errors_name_the_argument(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+# ---- RLeaky and RSynaptic ----
+
+GOLDEN = list(golden("recurrent"))
+
+
+def recurrent(case):
+    """The neuron of a golden case, with its recurrent weights, and its start states."""
+    neuron = getattr(snnc, case.model)(**case.args)
+    for name in ("weight", "bias"):
+        if f"param_recurrent.{name}" in case.arrays:
+            setattr(neuron.recurrent, name, case.arrays[f"param_recurrent.{name}"])
+    return neuron, [case.arrays[f"{state}0"] for state in neuron.states]
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case.name)
+def test_snntorch(case):
+    neuron, start = recurrent(case)
+    a = case.arrays
+    rec = neuron.run(a["x"], *start)
+    assert_same(rec.spk, a["spk"])
+    for name in neuron.states[1:]:
+        np.testing.assert_allclose(getattr(rec, name), a[name], rtol=0, atol=2e-6)
+    states = start
+    for t, x in enumerate(a["x"]):
+        states = neuron(x, *states)
+        for name, value in zip(neuron.states, states, strict=True):
+            assert_same(value, getattr(rec, name)[t])
+    for value, last in zip(rec.state, states, strict=True):
+        assert_same(value, last)
+
+
+def test_the_goldens_have_every_kind():
+    assert len(GOLDEN) == 28
+    assert {case.model for case in GOLDEN} == {"RLeaky", "RSynaptic"}
+    assert sum(case.args.get("inhibition", False) for case in GOLDEN) == 2
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("delay", [True, False])
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+@pytest.mark.parametrize("model", ["RLeaky", "RSynaptic"])
+def test_recurrent_neurons_equal_the_reference(model, reset, delay, dtype, dense):
+    rng = np.random.default_rng(3)
+    options = {"threshold": 0.4, "reset_mechanism": reset, "reset_delay": delay}
+    options |= {"linear_features": N, "rng": 5} if dense else {"all_to_all": False, "V": -0.3}
+    decays = {"beta": 0.8} if model == "RLeaky" else {"alpha": 0.7, "beta": 0.8}
+    neuron = getattr(snnc, model)(**decays, **options)
+    x = rng.normal(0.1, 0.9, (T, 3, N)).astype(dtype)
+    spk, *start = [rng.normal(0, 0.8, (3, N)).astype(dtype) for _ in neuron.states]
+    spk = (spk > 0).astype(dtype)
+
+    def one_step(x, states):
+        p = {"threshold": 0.4, **decays}
+        if model == "RLeaky" and reset == "zero":  # snnTorch's isn't Leaky's
+            p = {"threshold": 0.4, "R": 1, "q": 1, "dt": 1, "keep": 0.8, "beta": 0.8}
+            spk, mem = reference.step("Lapicque", x, states, p, reset=reset)
+            if not delay:
+                r = reference.heaviside(states[0] - np.asarray(0.4, dtype))
+                mem = reference.undelayed(mem, spk, 1, r, 0.4, reset)
+            return spk, mem
+        return reference.step(model[1:], x, states, p, reset=reset, reset_delay=delay)
+
+    weight = neuron.recurrent.weight if dense else neuron.V
+    bias = neuron.recurrent.bias if dense else None
+    spikes, *states, _, _ = reference.recurrent(
+        one_step, x, start, spk[None], [np.zeros_like(spk)], [(weight, 1, 0.0)], bias
+    )
+    rec = neuron.run(x, spk, *start)
+    for array, other in zip(rec, (spikes, *states), strict=True):
+        assert_same(array, other)
+    held = getattr(snnc, model)(**decays, **options, init_hidden=True, output=True)
+    held.spk = spk
+    for name, value in zip(neuron.states[1:], start, strict=True):
+        setattr(held, name, value)
+    for t, x_t in enumerate(x):
+        result = held(x_t)
+        for value, other in zip(result, (spikes, *states), strict=True):
+            assert_same(value, other[t])
+    for value, name in zip(result, neuron.states, strict=True):
+        assert_same(getattr(held, name), value)
+    whole = [np.array(s) for s in (spk, *start)]
+    for _ in range(2):  # in place: spk is read before it is written
+        for x_t in x:
+            assert neuron(x_t, *whole, out=tuple(whole))[0] is whole[0]
+        for value, other in zip(whole, (spikes, *states), strict=True):
+            assert_same(value, other[-1])
+        whole = [np.array(s) for s in (spk, *start)]
+    again = neuron.run(x, *whole, out={"state": tuple(whole)})
+    assert all(mine is given for mine, given in zip(again.state, whole, strict=True))
+    for value, other in zip(whole, (spikes, *states), strict=True):
+        assert_same(value, other[-1])
+    chunks = list(neuron.run_chunks([x[:5], x[5:]], spk, *start, record=("mem", "spk")))
+    assert_same(np.concatenate([c.mem for c in chunks]), states[-1])
+    for copied in (copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))):
+        assert copied == neuron
+        assert_same(copied.run(x, spk, *start).spk, spikes)
+
+
+def test_recurrent_neurons_read_as_snntorchs():
+    lif = snnc.RLeaky(0.9, linear_features=3, rng=0)
+    assert_same(lif.beta, np.array(0.9))
+    assert (lif.all_to_all, lif.linear_features, lif.learn_recurrent) == (True, 3, True)
+    assert lif.recurrent.weight.dtype == lif.recurrent.bias.dtype == np.float32
+    assert np.all(np.abs(lif.recurrent.weight) <= 1 / np.sqrt(3))
+    fc = snnc.nn.Linear(3, 3, rng=0)
+    assert_same(lif.recurrent.weight, fc.weight)
+    assert_same(lif.recurrent.bias, fc.bias)
+    assert repr(lif) == "RLeaky(beta=0.9, linear_features=3)"
+    assert repr(lif.recurrent) == "<weight=float32 (3, 3), bias=float32 (3,)>"
+    one = snnc.RSynaptic(0.9, 0.8, [0.5, 0.25], all_to_all=False, learn_recurrent=False)
+    assert repr(one) == (
+        "RSynaptic(alpha=0.9, beta=0.8, V=np.array([0.5 , 0.25]), all_to_all=False, "
+        "learn_recurrent=False)"
+    )
+    assert_same(one.recurrent.V, one.V)
+    assert one != snnc.RSynaptic(0.9, 0.8, [0.5, 0.25], all_to_all=False)
+    one.V = 2.0
+    one.recurrent.V = [1.0, 3.0]
+    assert_same(one.V, np.array([1.0, 3.0]))
+    for neuron in (lif, one):
+        assert all(float(state) == 0 for state in neuron.reset_mem())
+    spk, mem = lif.init_rleaky()
+    spk, syn, mem = one.init_rsynaptic()
+    lif.reset_mechanism = "zero"
+    assert lif.run(np.ones((4, 3), np.float32), record="mem").mem.shape == (4, 3)
+    for name, value in (("weight", np.ones((2, 2))), ("bias", np.ones(2)), ("bias", 1.0),
+                        ("V", 1.0), ("weight", 1.0), ("wrong", 1.0)):  # fmt: skip
+        with pytest.raises((ValueError, AttributeError), match=f"{name}|it has weight, bias"):
+            setattr(lif.recurrent, name, value)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: snnc.RLeaky(0.9), TypeError, "linear_features is missing"),
+        (lambda: snnc.RLeaky(0.9, all_to_all=False, linear_features=3), TypeError, "linear_feat"),
+        (lambda: snnc.RLeaky(0.9, linear_features=0), ValueError, "linear_features=0"),
+        (lambda: snnc.RLeaky(0.9, linear_features=1.5), TypeError, "linear_features=1.5"),
+        (lambda: snnc.RLeaky(0.9, conv2d_channels=3), ValueError, "conv2d_channels=3"),
+        (lambda: snnc.RSynaptic(0.9, 0.8, kernel_size=3), ValueError, "kernel_size=3"),
+        (lambda: snnc.RLeaky(0.9, all_to_all=1), TypeError, "all_to_all=1"),
+        (lambda: snnc.RLeaky(0.9, V="a", all_to_all=False), TypeError, "V"),
+        (lambda: snnc.RLeaky(0.9, V=W, all_to_all=False), ValueError, r"V has shape \(2, 2\)"),
+        (lambda: snnc.RLeaky(0.9, linear_features=3, state_quant=1), ValueError, "state_quant"),
+        (lambda: snnc.RLeaky(0.9, linear_features=2)(np.ones(2), 0.0), TypeError, "mem is"),
+        (lambda: snnc.RLeaky(0.9, linear_features=2)(np.ones(2)), TypeError, "is missing"),
+        (lambda: snnc.RLeaky(0.9, linear_features=2)(np.ones(2), 0.0, 0.0, out=(None,)),
+         TypeError, r"out must be a tuple of 2, \(spk, mem\)"),
+        (lambda: snnc.RLeaky(0.9, linear_features=2).run(np.ones((4, 2)), np.ones(3)), ValueError,
+         r"spk of shape \(1, 3\) does not broadcast"),
+        (lambda: snnc.RLeaky(0.9, linear_features=2).run(np.ones((4, 2)), record="past"),
+         ValueError, "record has 'past'"),
+    ],
+)  # fmt: skip
+def test_recurrent_neurons_refuse(call, kind, message):
     with pytest.raises(kind, match=message):
         call()

@@ -202,6 +202,7 @@ def test_imports_go_one_way():
 LAYERS = (
     ("snnc._arguments",),
     ("snnc._threads", "snnc.surrogate", "snnc.recording"),
+    ("snnc._product",),
     ("snnc._backward",),
     tuple(name for name in MODULES if name.startswith("snnc.neurons")),
 )  # and the rest

@@ -49,7 +49,8 @@ static int read_numbers(recurrence *r, PyObject *object, const char *name,
     PyArrayObject *const array = (PyArrayObject *)object;
 
     if (!PyArray_Check(object) || PyArray_NDIM(array) > 1 ||
-        !array_is_contiguous(array, NPY_DOUBLE)) {
+        !(array_is_contiguous(array, NPY_DOUBLE) ||
+          array_is_contiguous(array, NPY_FLOAT))) {
         PyErr_Format(PyExc_TypeError, "%s=%R", name, object);
         return -1;
     }

@@ -9,16 +9,12 @@ from snnc.neurons.base import SpikingNeuron
 from snnc.neurons.lapicque import Lapicque
 from snnc.neurons.leaky import Leaky
 from snnc.neurons.lif import LIF
-from snnc.neurons.recurrent import Projection, Recurrent
+from snnc.neurons.projection import Projection
+from snnc.neurons.recurrent import Recurrent
+from snnc.neurons.recurrent_torch import RLeaky, RSynaptic
 from snnc.neurons.synaptic import Synaptic
 
 __all__ = [
-    "LIF",
-    "Alpha",
-    "Lapicque",
-    "Leaky",
-    "Projection",
-    "Recurrent",
-    "SpikingNeuron",
-    "Synaptic",
-]
+    "LIF", "Alpha", "Lapicque", "Leaky", "Projection", "RLeaky", "RSynaptic", "Recurrent",
+    "SpikingNeuron", "Synaptic",
+]  # fmt: skip

@@ -105,6 +105,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]  # what is recorded
     _nothing: ClassVar[tuple[None, ...]]
+    _step_in_core: ClassVar[Any] = None  # in place of _core.step
     _no_checkpoints: ClassVar[tuple[None, ...]]
 
     init_hidden = Flag(
@@ -364,9 +365,9 @@ class SpikingNeuron(Sequences, _core.Neuron):
         dtype: DTypeLike | None,
     ) -> Any:
         """Do one step from given states, or from those that the neuron holds."""
-        cell = configuration.cell
+        cell, step = configuration.cell, self._step_in_core or _core.step
         if held is None:
-            return self._step_in_core(cell, input_, out, dtype, False, states)
+            return step(cell, input_, out, dtype, False, *states)
         output = configuration.options["output"]
         if out is not None and not output:
             if not isinstance(out, tuple) or len(out) != 1:
@@ -375,15 +376,10 @@ class SpikingNeuron(Sequences, _core.Neuron):
                     "states"
                 )
             out = (*out, *(None for _ in states))
-        result = self._step_in_core(cell, input_, out, dtype, True, held)
+        result = step(cell, input_, out, dtype, True, *held)
         if self._held is not None:  # unless init_hidden was unset meanwhile
             self._held = tuple(map(np.copy, result[1:])) if output else result[1:]
         return result if output else result[0]
-
-    def _step_in_core(
-        self, cell: Any, input_: Any, out: Any, dtype: Any, holds: bool, states: tuple[Any, ...]
-    ) -> tuple[Any, ...]:
-        return _core.step(cell, input_, out, dtype, holds, *states)
 
     def _prepare_step(
         self,

@@ -67,6 +67,7 @@ class Sequences:
     _default: ClassVar[tuple[tuple[str, ...], tuple[int, ...]]]
     _prepares: ClassVar[bool] = False  # whether a run needs `_prepare`
     _recordable: ClassVar[tuple[str, ...]]  # states, in the core's order
+    _run_in_core: ClassVar[Any] = None  # in place of _core.run
     _configuration: Configuration
     _held: tuple[Any, ...] | None
     _refuse_states: Callable[[Iterable[tuple[str, Any]]], None]
@@ -362,11 +363,11 @@ dtype, num_threads, rng, **named_states
                 recorded, final, kept, _ = given
                 if _core.may_overlap(x, (*recorded, *final, *kept)):
                     x = x.copy()
-        arrays, state, steps, checkpoints = _core.run(
+        arrays, state, steps, checkpoints = (self._run_in_core or _core.run)(
             configuration.cell,
             x,
             holds,
-            self._core_states(begin),
+            begin,
             num_steps,
             time_axis,
             indices,
@@ -379,7 +380,6 @@ dtype, num_threads, rng, **named_states
             _threads.num_threads if num_threads is None else num_threads,
             checkpoint if grad else 0,
         )
-        state = self._own_states(state)
         rec = Recording(
             dict(zip(names, arrays)),  # noqa: B905  # one array a name; strict costs more
             self.State(*state),
@@ -405,14 +405,6 @@ dtype, num_threads, rng, **named_states
         if holds and self._held is not None:  # unless init_hidden was unset meanwhile
             self._held = tuple(np.copy(s) for s in state)  # last, as nothing can fail after it
         return rec
-
-    def _core_states(self, states: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Order states as the core has them."""
-        return states
-
-    def _own_states(self, states: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Order the core's states as this neuron has them."""
-        return states
 
     def _prepare(
         self,
@@ -470,4 +462,4 @@ dtype, num_threads, rng, **named_states
             )
         given = [None if name == "events" else arrays.get(name) for name in names]
         recording = out if isinstance(out, Recording) else None
-        return tuple(given), self._core_states(tuple(state)), checkpoints, recording
+        return tuple(given), tuple(state), checkpoints, recording

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from snnc.neurons.torch_neuron import Reset
 
 
+def constants(parameters: dict[str, Floats], dtype: DTypeLike) -> dict[str, Floats]:
+    """Derive what a step uses."""
+    p = cast(parameters, dtype)
+    return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
+
+
 class Synaptic(TorchNeuron):
     """Second-order leaky integrate-and-fire neuron: a synaptic current drives the membrane.
 
@@ -93,8 +99,7 @@ class Synaptic(TorchNeuron):
     def _constants(
         self, parameters: dict[str, Floats], options: dict[str, Any], dtype: DTypeLike
     ) -> dict[str, Floats]:
-        p = cast(parameters, dtype)
-        return {**p, "alpha": np.clip(p["alpha"], 0, 1), "beta": np.clip(p["beta"], 0, 1)}
+        return constants(parameters, dtype)
 
     init_synaptic = SpikingNeuron.reset_mem
     _example = "0.9, 0.8"
