@@ -403,7 +403,6 @@ typedef struct {
     const void *current_in;
     void *current_out;
     snnc_output record; /* after each step, as states are recorded */
-    void *checkpoint;   /* as those of states, of an interval of 1; NULL: unwanted */
 } snnc_projection;
 
 typedef struct {
@@ -421,9 +420,10 @@ typedef struct {
     /* The same after each step whose states are recorded, one after the other; NULL:
      * unwanted. */
     void *past_record;
-    /* For a backward pass, rows of num_neurons (NULL: unwanted): all spikes, those of
-     * past_in before those of the run, the oldest first; and the input of each step. */
-    void *history, *total;
+    /* For a backward pass, rows of num_neurons (NULL: unwanted): the input of each
+     * step, and 1 where a neuron fired in it, else 0. */
+    void *total;
+    uint8_t *fired;
     void *workspace; /* snnc_recurrent_workspace_size() bytes, aligned to 64 */
 } snnc_recurrent_call;
 

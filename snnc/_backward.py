@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 _ZERO = np.zeros(())
-_DISABLED = (_core.surrogates["disabled"], (0.0, 0.0))
+DISABLED = (_core.surrogates["disabled"], (0.0, 0.0))
 _MAX_SHIFTS = 1024 * 1024  # values of mem - threshold at a time, for surrogates of Python's
 
 
@@ -49,7 +49,7 @@ def _numbers(name: str, value: Any, dtype: np.dtype[Any]) -> Floats:
     return array if _core.is_regular(array) else array.copy()
 
 
-class _Run:
+class Run:
     """A run of which the gradients are asked for."""
 
     def __init__(self, tape: Tape) -> None:
@@ -127,7 +127,7 @@ def _may_overlap_itself(array: Floats) -> bool:
     return False
 
 
-def _names(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+def names_in(wrt: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
     if wrt is None:
         return known
     if not isinstance(wrt, str) and not hasattr(wrt, "__iter__"):
@@ -168,24 +168,23 @@ def _is_read_later(target: Floats, x: Floats, upstream: tuple[Floats | None, ...
     return False
 
 
-def _constants_wanted(tape: Tape, learned: Iterable[str]) -> set[str]:
+def constants_wanted(model: str, learned: Iterable[str]) -> set[str]:
     """Name the constants of whose gradients those of the parameters are made."""
     of_spikes = {"threshold", "graded_spikes_factor"}  # alone these are faster
     wanted = of_spikes.intersection(learned)
     if not of_spikes.issuperset(learned):  # which may depend on all other constants
-        wanted |= set(_core.models[tape.model][1]) - of_spikes
+        wanted |= set(_core.models[model][1]) - of_spikes
     return wanted
 
 
-def _of_parameters(
+def of_parameters(
     neuron: Differentiable,
-    tape: Tape,
+    parameters: dict[str, Floats],
     learned: Iterable[str],
     grad_constants: Mapping[str, Floats | None],
     dtype: np.dtype[Any],
 ) -> dict[str, Floats]:
     """Sum the gradients of constants over neurons, and make those of parameters of them."""
-    parameters = tape.parameters
     shapes = [p.shape for p in parameters.values() if p.ndim]
     shape = np.broadcast_shapes(*shapes) if shapes else ()
     found = {}
@@ -201,6 +200,17 @@ def _of_parameters(
     return found
 
 
+def tape_of(rec: Recording) -> Tape:
+    """Return what a recording keeps for the backward pass."""
+    tape: Tape | None = getattr(rec, "_tape", None)
+    if tape is None:
+        raise ValueError(
+            "rec keeps nothing for a backward pass; expected the Recording that "
+            "run(..., grad=True) returned, not a copy, nor one that was overwritten since as out="
+        )
+    return tape
+
+
 def backward(
     neuron: Differentiable,
     rec: Recording,
@@ -211,17 +221,12 @@ def backward(
     num_threads: int | None,
 ) -> Gradients:
     """Do what `TorchNeuron.backward` says."""
-    tape = getattr(rec, "_tape", None)
-    if tape is None:
-        raise ValueError(
-            "rec keeps nothing for a backward pass; expected the Recording that "
-            "run(..., grad=True) returned, not a copy, nor one that was overwritten since as out="
-        )
-    if tape.model != neuron._name:
+    tape = tape_of(rec)
+    if tape.loop is not None or tape.model != neuron._name:
         raise ValueError(f"rec is of a {tape.model}; this is a {neuron._name}")
-    run = _Run(tape)
+    run = Run(tape)
     known = ("x", *neuron._start_names, *tape.parameters)
-    names = _names(wrt, known)
+    names = names_in(wrt, known)
     learned = [name for name in names if name in tape.parameters]
 
     grad_spk, of_last = run.upstream("spk", spk)
@@ -242,7 +247,7 @@ def backward(
     spike_grad = neuron.spike_grad
     index = surrogate.compiled(spike_grad)
     if neuron._options["surrogate_disable"]:
-        index = _DISABLED
+        index = DISABLED
     written = out  # by the core
     target: Floats | None = None  # the same, time first
     if out is not None:
@@ -255,7 +260,7 @@ def backward(
         target = run.time_first(written)
     grad_constants: dict[str, Floats | None] = dict.fromkeys(_core.models[tape.model][1])
     if learned:
-        for name in _constants_wanted(tape, learned):
+        for name in constants_wanted(tape.model, learned):
             grad_constants[name] = np.zeros(run.shape)
 
     def call(function: Any, index: Any, derivative: Floats | None, t0: int, t1: int) -> None:
@@ -288,10 +293,10 @@ def backward(
             last = (t1 - 1) // tape.interval
             t0 = max(0, last + 1 - segments) * tape.interval
             shifts = np.empty((t1 - t0, *run.shape), run.dtype)
-            call(_core.mem_shift, _DISABLED, shifts, t0, t1)
+            call(_core.mem_shift, DISABLED, shifts, t0, t1)
             for t in range(t1 - t0 - 1, -1, -1):  # so that random ones don't depend on the cut
                 shifts[t] = surrogate.evaluate(spike_grad, shifts[t, ...].copy())
-            call(_core.backward, _DISABLED, shifts, t0, t1)
+            call(_core.backward, DISABLED, shifts, t0, t1)
             t1 = t0
 
     if out is not None and written is not out:
@@ -299,7 +304,7 @@ def backward(
     arrays: dict[str, Any] = {"x": written if out is None else out}
     arrays |= zip(neuron._start_names, grad_start)  # noqa: B905  # strict costs more
     if learned:
-        arrays |= _of_parameters(neuron, tape, learned, grad_constants, run.dtype)
+        arrays |= of_parameters(neuron, tape.parameters, learned, grad_constants, run.dtype)
     found: dict[str, Any] = {}
     for name in known:
         if name in names:

@@ -140,6 +140,11 @@ class Weights:
             data = each
         return cls(data, indptr, indices, weight.shape[0])
 
+    def transposed(self) -> Weights:
+        """Return the transpose of sparse weights."""
+        given = self.given()
+        return Weights(given.data, given.indptr, given.indices, given.shape[1])
+
     @property
     def is_sparse(self) -> bool:
         return self.indptr is not None

@@ -35,6 +35,17 @@ if TYPE_CHECKING:
 __all__ = ["Gradients", "Recording", "unpack_spikes"]
 
 
+class Loop(NamedTuple):
+    """What a tape keeps of a closed loop, whose checkpoints are those of every step."""
+
+    projections: tuple[Any, ...]
+    bias: NDArray[Any] | None
+    past: NDArray[Any]  # the spikes under way before the run, the newest first
+    currents: tuple[NDArray[Any], ...]  # before the run
+    total: NDArray[Any]  # the input of each step
+    fired: NDArray[np.uint8]  # whether a neuron spiked in it
+
+
 class Tape(NamedTuple):
     """What a run with ``grad=True`` keeps for the backward pass."""
 
@@ -47,6 +58,7 @@ class Tape(NamedTuple):
     time_axis: int
     checkpoints: tuple[NDArray[Any], ...]  # of each state
     interval: int  # between them
+    loop: Loop | None = None
 
 
 class Recording:

@@ -152,7 +152,7 @@ def recurrent(one_step, x, states, past, currents, projections, bias=None):
             new = []
             for (weight, delay, decay), current in zip(projections, currents, strict=True):
                 decay = np.asarray(decay, dtype)
-                left = np.where(decay > 0, decay * current, 0).astype(dtype)
+                left = np.where(decay.real > 0, decay * current, 0).astype(dtype)
                 new.append(left + weighted(weight, past[delay - 1]))
                 total = total + new[-1]
             currents = new

@@ -463,8 +463,6 @@ W = np.ones((2, 2))
         (lambda: snnc.Recurrent(snnc.Leaky(0.5), W).run(np.ones((9, 2)), i1=0.0), TypeError, "i1"),
         (lambda: snnc.Recurrent(snnc.Leaky(0.5), W)(np.ones(2), 0.0, 0.0), TypeError, "i0 is mis"),
         (lambda: snnc.Recurrent(snnc.Leaky(0.5), W)(np.ones(2), 0.0), TypeError, "past is"),
-        (lambda: snnc.Recurrent(snnc.Leaky(0.5), W).run(np.ones((9, 2)), grad=True), ValueError,
-         "has no gradient"),
         (lambda: snnc.Recurrent(snnc.Leaky(0.5), W).wrong, AttributeError, "has no attribute"),
     ],
 )  # fmt: skip

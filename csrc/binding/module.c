@@ -126,7 +126,7 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         return NULL;
     const int num_states = run_num_states(args[CELL]);
     const recurrence *const loop = recurrence_in(args[CELL]);
-    const int num_checkpoints = num_states + (loop != NULL);
+    const int num_checkpoints = num_states + (loop ? 2 : 0);
     if (!num_states || !argument_is_tuple(args[STATES], num_states, "states"))
         return NULL;
     if (!PyTuple_Check(args[RECORD]) || PyTuple_Size(args[RECORD]) > RUN_STATE) {
@@ -200,8 +200,8 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
         request.out[RUN_CHECKPOINT + k] =
             out_checkpoints ? PyTuple_GetItem(out_checkpoints, k) : NULL;
     }
-    if (loop && out_checkpoints)
-        request.out[RUN_TOTAL] = PyTuple_GetItem(out_checkpoints, num_states);
+    for (int i = 0; loop && out_checkpoints && i < 2; i++)
+        request.out[RUN_TOTAL + i] = PyTuple_GetItem(out_checkpoints, num_states + i);
     for (Py_ssize_t i = 0; i < num_recorded; i++) {
         request.wanted[index[i]] = 1;
         request.out[index[i]] = out_recorded ? PyTuple_GetItem(out_recorded, i) : NULL;
@@ -217,17 +217,16 @@ static PyObject *core_run(PyObject *Py_UNUSED(module), PyObject *const *args,
     }
     for (int k = 0; k < num_states; k++) {
         Py_INCREF(result.out[RUN_STATE + k]);
-        Py_XINCREF(result.out[RUN_CHECKPOINT + k]);
     }
     final = array_tuple(&result.out[RUN_STATE], num_states);
-    if (interval) { /* in a closed loop its input is the last */
-        if (loop) {
-            PyObject *const total = result.out[RUN_TOTAL];
-            result.out[RUN_TOTAL] = NULL;
-            result.out[RUN_CHECKPOINT + num_states] = total;
-            Py_XINCREF(total);
+    if (interval) {
+        PyObject *kept[RUN_MOST_STATES + 2];
+        for (int k = 0; k < num_checkpoints; k++) {
+            const int own = k < num_states;
+            kept[k] = result.out[own ? RUN_CHECKPOINT + k : RUN_TOTAL + k - num_states];
+            Py_XINCREF(kept[k]);
         }
-        checkpoints = array_tuple(&result.out[RUN_CHECKPOINT], num_checkpoints);
+        checkpoints = array_tuple(kept, num_checkpoints);
     }
     else {
         Py_INCREF(Py_None);

@@ -443,28 +443,32 @@ npy_intp run_checkpoint_rows(npy_intp num_steps, npy_intp interval)
     return num_steps ? (num_steps - 1) / interval + 1 + (interval == 1) : 0;
 }
 
-/* Of each state, and of a closed loop's input. */
+/* An array that a backward pass needs: an earlier run's, if it fits. */
+static int allocate_kept(run_job *j, int o, int type, const shape *s)
+{
+    PyObject *const old = j->request->out[o];
+    const int fits = old && PyArray_Check(old) &&
+                     array_is_contiguous((PyArrayObject *)old, type) &&
+                     array_has_shape((PyArrayObject *)old, s->ndim, s->dims);
+    return allocate_output(j, o, fits ? old : NULL, "grad", type, s);
+}
+
 static int allocate_checkpoints(run_job *j)
 {
     const npy_intp rows = run_checkpoint_rows(j->num_steps, j->request->interval);
+    const shape kept = with_axis(&j->neurons, 0, rows);
+    const shape each = with_axis(&j->neurons, 0, j->num_steps);
 
-    for (int k = 0; k < j->num_states + (j->loop != NULL); k++) {
-        const int total = k == j->num_states,
-                  o = total ? RUN_TOTAL : RUN_CHECKPOINT + k;
-        const npy_intp length = total ? j->num_steps
-                                : is_past(j, k)
-                                    ? j->num_steps + (npy_intp)j->loop->delays
-                                    : rows;
-        const shape kept = with_axis(&j->neurons, 0, length);
-        PyObject *const old = j->request->out[o]; /* of an earlier run, if it fits */
-        const int fits = old && PyArray_Check(old) &&
-                         array_is_contiguous((PyArrayObject *)old, j->type) &&
-                         array_has_shape((PyArrayObject *)old, kept.ndim, kept.dims);
-        if (allocate_output(j, o, fits ? old : NULL,
-                            total ? "x" : request_state_name(j, k), j->type, &kept) < 0)
+    for (int k = 0; k < j->num_states; k++) {
+        const shape start = state_shape(j, k);
+        if (allocate_kept(j, RUN_CHECKPOINT + k, j->type,
+                          k < j->cell->info->num_states ? &kept : &start) < 0)
             return -1;
     }
-    return 0;
+    return j->loop && (allocate_kept(j, RUN_TOTAL, j->type, &each) < 0 ||
+                       allocate_kept(j, RUN_FIRED, NPY_UINT8, &each) < 0)
+               ? -1
+               : 0;
 }
 
 int allocate_outputs(run_job *j)

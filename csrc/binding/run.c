@@ -141,7 +141,6 @@ static int describe_projection(run_job *j, Py_ssize_t k)
     const int state = j->cell->info->num_states + 1 + (int)k;
     PyArrayObject *const decay = from->decay[j->call.type];
     PyArrayObject *const recorded = j->out[RUN_RECORD + state];
-    PyArrayObject *const kept = j->out[RUN_CHECKPOINT + state];
 
     j->weights[k] = weights_describe(weights_in(from->weights), from->weights, j->type,
                                      &to->weights);
@@ -158,7 +157,6 @@ static int describe_projection(run_job *j, Py_ssize_t k)
         to->record = j->record_layout;
         to->record.data = PyArray_DATA(recorded);
     }
-    to->checkpoint = kept ? PyArray_DATA(kept) : NULL;
     return 0;
 }
 
@@ -194,8 +192,15 @@ static int describe_loop(run_job *j)
     if (recorded && PyArray_SIZE(recorded) > 0)
         r->past_record = PyArray_DATA(recorded);
     if (j->out[RUN_TOTAL]) {
-        r->history = PyArray_DATA(j->out[RUN_CHECKPOINT + past]);
         r->total = PyArray_DATA(j->out[RUN_TOTAL]);
+        r->fired = PyArray_DATA(j->out[RUN_FIRED]);
+        for (int k = past; k < j->num_states; k++) {
+            PyArrayObject *const kept = j->out[RUN_CHECKPOINT + k];
+            PyArrayObject *const start =
+                j->start[k] ? j->start[k] : j->out[RUN_STATE + k];
+            memcpy(PyArray_DATA(kept), PyArray_DATA(start),
+                   (size_t)PyArray_NBYTES(kept));
+        }
     }
     for (Py_ssize_t k = 0; k < j->loop->num_projections; k++)
         if (describe_projection(j, k) < 0)

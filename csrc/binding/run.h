@@ -8,8 +8,8 @@
 
 /* What may come out of a call. RUN_RECORD + k and RUN_STATE + k: state k, at each
  * recorded step and after the last one; RUN_CHECKPOINT + k: before every `interval`-th
- * step. States are those of the model; in a closed loop also the spikes under way (of
- * which all spikes are kept for checkpoints), and the current of each projection. */
+ * step. States are those of the model; in a closed loop also the spikes under way and
+ * the current of each projection (checkpoints of these are before the first step). */
 enum {
     RUN_SPK,
     RUN_COUNT,
@@ -19,7 +19,9 @@ enum {
     RUN_MOST_STATES = SNNC_MAX_STATES + 1 + MAX_PROJECTIONS,
     RUN_STATE = RUN_RECORD + RUN_MOST_STATES,
     RUN_CHECKPOINT = RUN_STATE + RUN_MOST_STATES,
-    RUN_TOTAL = RUN_CHECKPOINT + RUN_MOST_STATES, /* a closed loop's input, with them */
+    /* With them a closed loop's input, and its spikes as bytes, of each step. */
+    RUN_TOTAL = RUN_CHECKPOINT + RUN_MOST_STATES,
+    RUN_FIRED,
     RUN_NUM_OUTPUTS
 };
 

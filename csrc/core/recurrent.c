@@ -108,6 +108,14 @@ static char *sparse_sum(const snnc_recurrent_call *r, const state *s, size_t k)
     return s->sums + k * r->call.num_neurons * snnc_size_of(r->call.type);
 }
 
+/* The input of all neurons at step t. */
+static char *total_at(const snnc_recurrent_call *r, const state *s, size_t t)
+{
+    return r->total
+               ? (char *)r->total + t * r->call.num_neurons * snnc_size_of(r->call.type)
+               : s->total;
+}
+
 /* Row `row` of the spikes of a step, which is counted from -delays on. */
 static snnc_spike_list *list_at(const state *s, size_t step_and_delays, size_t row)
 {
@@ -161,15 +169,11 @@ static void begin(const snnc_isa *isa, const snnc_recurrent_call *r, const state
             else
                 snnc_no_spikes(list);
         }
-    for (size_t back = 1; r->history && back <= s->delays; back++)
-        put_spikes(r, s, s->delays - back, r->history, s->delays - back, r0, r1);
     for (size_t k = 0; k < r->num_projections; k++) {
         const snnc_projection *const p = &r->projections[k];
         char *const current = (char *)p->current_out + at;
         if (p->current_in && p->current_in != p->current_out)
             memcpy(current, (const char *)p->current_in + at, bytes);
-        if (p->checkpoint)
-            memcpy((char *)p->checkpoint + at, current, bytes);
     }
 }
 
@@ -197,7 +201,7 @@ static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const s
     const snnc_call *call = &r->call;
     const size_t at = row * r->row_size, size = snnc_size_of(call->type);
     const size_t x_step = call->x.constant ? 0 : t;
-    char *const total = s->total + at * size;
+    char *const total = total_at(r, s, t) + at * size;
     snnc_sum_row sums = {.total = total};
 
     if (x->tiled) {
@@ -215,8 +219,7 @@ static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const s
     }
     for (size_t k = 0; k < r->num_projections; k++) {
         const snnc_projection *const p = &r->projections[k];
-        const int kept =
-            p->decay || p->record.data || p->checkpoint || t + 1 == call->num_steps;
+        const int kept = p->decay || p->record.data || t + 1 == call->num_steps;
         sums.sum = kept ? (char *)p->current_out + at * size : NULL;
         sums.decay = p->decay;
         sums.per_neuron = p->per_neuron;
@@ -235,51 +238,46 @@ static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const s
                (j1 - j0) * size);
 }
 
-/* What is kept of the input and the currents of step t, and of spikes up to it. */
+/* What is recorded of the currents of step t, and of spikes up to it. */
 static void record_step(const snnc_recurrent_call *r, const state *s,
                         const snnc_plan *plan, size_t t, size_t r0, size_t r1)
 {
     const snnc_call *call = &r->call;
-    const size_t n = call->num_neurons, size = snnc_size_of(call->type);
+    const size_t size = snnc_size_of(call->type);
     const size_t n0 = r0 * r->row_size, n1 = r1 * r->row_size;
     size_t row;
-    const int recorded = snnc_is_recorded(plan, t, &row);
 
-    if (r->total)
-        memcpy((char *)r->total + (t * n + n0) * size, s->total + n0 * size,
-               (n1 - n0) * size);
-    if (r->history)
-        put_spikes(r, s, t + s->delays, r->history, t + s->delays, r0, r1);
-    for (size_t back = 0; r->past_record && recorded && back < s->delays; back++)
+    if (!snnc_is_recorded(plan, t, &row))
+        return;
+    for (size_t back = 0; r->past_record && back < s->delays; back++)
         put_spikes(r, s, t + s->delays - back, r->past_record, row * s->delays + back,
                    r0, r1);
     for (size_t k = 0; k < r->num_projections; k++) {
         const snnc_projection *const p = &r->projections[k];
-        const char *const current = (char *)p->current_out + n0 * size;
-        if (p->record.data && recorded) {
-            snnc_sequence record;
-            snnc_describe_sequence(plan, &record, p->record.data, p->record.step,
-                                   call->select ? NULL : p->record.strides, call->type);
-            if (call->select && !p->record.step)
-                record.step = (ptrdiff_t)call->num_selected;
-            snnc_record(plan, &record, current, row, n0, n1 - n0);
-        }
-        if (p->checkpoint)
-            memcpy((char *)p->checkpoint + ((t + 1) * n + n0) * size, current,
-                   (n1 - n0) * size);
+        snnc_sequence record;
+        if (!p->record.data)
+            continue;
+        snnc_describe_sequence(plan, &record, p->record.data, p->record.step,
+                               call->select ? NULL : p->record.strides, call->type);
+        if (call->select && !p->record.step)
+            record.step = (ptrdiff_t)call->num_selected;
+        snnc_record(plan, &record, (char *)p->current_out + n0 * size, row, n0,
+                    n1 - n0);
     }
 }
 
-/* Whether the spikes can be read where they are recorded. */
-static int are_spikes_plain(const snnc_call *call)
+/* Whether spikes can be read where they are recorded, and needn't be bytes too. */
+static int are_spikes_plain(const snnc_recurrent_call *r)
 {
-    return call->spk.data && !call->spk.strides &&
+    const snnc_call *call = &r->call;
+    return !r->fired && call->spk.data && !call->spk.strides &&
            (call->spk_type == SNNC_U8 || call->spk_type == call->type);
 }
 
-/* Lists the spikes of step t, from where they are recorded or from bytes. */
+/* Lists the spikes of step t, from bytes or from where they are recorded. */
 static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
-                       const state *s, size_t t, size_t r0, size_t r1)
+                       const state *s, const uint8_t *fired, size_t t, size_t r0,
+                       size_t r1)
 {
     const snnc_call *call = &r->call;
     const size_t n = r->row_size, size = snnc_size_of(call->spk_type);
@@ -290,14 +288,14 @@ static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
 
     for (size_t row = r0; row < r1; row++) {
         snnc_spike_list *const list = list_at(s, t + s->delays, row);
-        if (are_spikes_plain(call)) {
+        if (!fired) {
             const ptrdiff_t at = (ptrdiff_t)t * step + (ptrdiff_t)(row * n);
             snnc_list_spikes(isa, call->type, list,
                              (const char *)call->spk.data + at * (ptrdiff_t)size,
                              call->spk_type == SNNC_U8 ? SNNC_BOOL : call->type, 0, n);
             continue;
         }
-        snnc_list_spikes(isa, call->type, list, s->fired + row * n, SNNC_BOOL, 0, n);
+        snnc_list_spikes(isa, call->type, list, fired + row * n, SNNC_BOOL, 0, n);
         if (weighted)
             snnc_weigh_spikes(call->type, list, call->params[graded], row * n,
                               call->period);
@@ -310,6 +308,32 @@ static void step_neurons(const snnc_isa *isa, const snnc_plan *plan, char *scrat
 {
     if (plan->fired || !snnc_run_directly(isa, plan->call, t, 1, n0, n1 - n0))
         snnc_advance(plan, scratch, t, 1, n0, n1);
+}
+
+/* Step t of the rows [r0, r1): several short rows at once, or parts of a long one, so
+ * that the input is still in cache when the neurons read it. */
+static void step_rows(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
+                      const snnc_plan *plan, const snnc_sequence *x, char *scratch,
+                      size_t t, size_t r0, size_t r1)
+{
+    const size_t n = r->row_size, strip = STRIP_BYTES / plan->size;
+    const size_t most = strip > n ? strip / n : 1, rivals = plan->call->rivals;
+
+    for (size_t row = r0, rows; row < r1; row += rows) {
+        rows = snnc_min_size(most, r1 - row);
+        for (size_t i = 0; i < rows; i++)
+            sum_sparse(r, s, t, row + i);
+        for (size_t j0 = 0, j1; j0 < n; j0 = j1) {
+            j1 = snnc_min_size(j0 + strip, n);
+            for (size_t i = 0; i < rows; i++)
+                sum_input(isa, r, s, plan, x, t, row + i, j0, j1);
+            if (!rivals)
+                step_neurons(isa, plan, scratch, t, row * n + j0,
+                             (row + rows - 1) * n + j1);
+        }
+    }
+    if (rivals)
+        step_neurons(isa, plan, scratch, t, r0 * n, r1 * n);
 }
 
 snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, size_t t0,
@@ -329,10 +353,9 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
     if (t0 == 0)
         begin(isa, r, &s, r0, r1);
     if (t0 < t1) {
-        call.x = (snnc_input){.data = s.total, .constant = 1};
+        call.x = (snnc_input){.data = total_at(r, &s, 0), .constant = !r->total};
         call.x_type = call.type;
-        snnc_make_plan(&plan, isa, &call, t0, t1,
-                       are_spikes_plain(&call) ? NULL : s.fired);
+        snnc_make_plan(&plan, isa, &call, t0, t1, are_spikes_plain(r) ? NULL : s.fired);
         plan.streamed = 0; /* spikes are read at once */
         snnc_describe_sequence(&plan, &x, r->call.x.data, r->call.x.step,
                                r->call.x.strides, r->call.x_type);
@@ -342,21 +365,11 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
     char *const scratch =
         s.inhibition ? s.inhibition + n0 * INHIBITED_VALUES * snnc_size_of(call.type)
                      : stack;
-    const size_t strip = STRIP_BYTES / snnc_size_of(call.type);
     for (size_t t = t0; t < t1; t++) {
-        for (size_t row = r0; row < r1; row++) {
-            sum_sparse(r, &s, t, row);
-            for (size_t j0 = 0, j1; j0 < r->row_size; j0 = j1) {
-                j1 = snnc_min_size(j0 + strip, r->row_size);
-                sum_input(isa, r, &s, &plan, &x, t, row, j0, j1);
-                if (!call.rivals)
-                    step_neurons(isa, &plan, scratch, t, row * r->row_size + j0,
-                                 row * r->row_size + j1);
-            }
-        }
-        if (call.rivals)
-            step_neurons(isa, &plan, scratch, t, n0, n1);
-        list_fired(isa, r, &s, t, r0, r1);
+        if (r->fired)
+            plan.fired = r->fired + t * call.num_neurons;
+        step_rows(isa, r, &s, &plan, &x, scratch, t, r0, r1);
+        list_fired(isa, r, &s, plan.fired, t, r0, r1);
         record_step(r, &s, &plan, t, r0, r1);
     }
     for (size_t back = 0; r->past_out && t1 == call.num_steps && back < s.delays;

@@ -9,28 +9,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from snnc import _core
+from snnc import _backward_loop, _core
 from snnc._arguments import frozen, missing
 from snnc.neurons.base import Configuration, SpikingNeuron
 from snnc.neurons.descriptors import StateDescriptor
 from snnc.neurons.lif import LIF, Undrawn, computing_dtype, operand
 from snnc.neurons.projection import same
+from snnc.recording import Loop, Tape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import ClassVar, Self
 
     from numpy.typing import ArrayLike, DTypeLike
 
     from snnc.neurons.base import Floats, Out
     from snnc.neurons.projection import Projection
-    from snnc.recording import Recording
+    from snnc.recording import Gradients, Recording
 
 
 class _Derived(NamedTuple):
     """What a run of a closed loop asks of its configuration."""
 
     inner: Configuration  # of the neuron itself, whose shapes include those of the weights
+    cell: Any  # the core's view of the neuron
+    model: str  # of which it is one
 
 
 @functools.lru_cache(64)
@@ -65,12 +68,12 @@ class ClosedLoop(SpikingNeuron):
     def _connect(
         self, neuron: SpikingNeuron, projections: tuple[Projection, ...], bias: Floats | None
     ) -> None:
-        """Set everything, or raise and change nothing."""
+        """Set everything of a new object."""
         if bias is not None:
             bias = frozen(bias)
-        self._build(neuron._configuration, projections, bias)
         put = object.__setattr__
         put(self, "neuron", neuron)
+        self._build(neuron._configuration, projections, bias)
         put(self, "_loop", (projections, bias))
         put(self, "_made", None)
         put(self, "_kept", None)
@@ -88,8 +91,9 @@ class ClosedLoop(SpikingNeuron):
                 f"projections and bias are of {', '.join(map(str, sorted(known)))} neurons; "
                 "expected one number of them"
             )
+        inner_cell = self._inner_cell(inner)
         cell = _core.recurrence(
-            self._inner_cell(inner),
+            inner_cell,
             bias,
             tuple(
                 (p._weights.capsule, p.delay, p.decay if np.any(p.decay) else None)
@@ -102,7 +106,12 @@ class ClosedLoop(SpikingNeuron):
         if known:
             row = np.broadcast_to(0.0, tuple(known))
             with_row = inner._replace(parameters={**inner.parameters, "row": row})
-        return Configuration({**inner.parameters, **own}, inner.options, cell, _Derived(with_row))
+        derived = _Derived(with_row, inner_cell, self._core_model(inner))
+        return Configuration({**inner.parameters, **own}, inner.options, cell, derived)
+
+    def _core_model(self, inner: Configuration) -> str:
+        """Name the model that the core steps."""
+        return self.neuron._name
 
     def _inner_cell(self, inner: Configuration) -> Any:
         """Return the core's view of the neuron."""
@@ -172,7 +181,7 @@ class ClosedLoop(SpikingNeuron):
 
     @property
     def _no_checkpoints(self) -> tuple[None, ...]:  # type: ignore[override]
-        return (None,) * (len(self.neuron.states) + len(self._loop[0]) + 2)
+        return (None,) * (len(self.neuron.states) + len(self._loop[0]) + 3)
 
     # ---- attributes ----
 
@@ -302,5 +311,96 @@ class ClosedLoop(SpikingNeuron):
         with Undrawn(arguments[-1]):
             return super()._run(x, *arguments)
 
+    # ---- gradients ----
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The names of the parameters that training changes."""
+        return (*getattr(self.neuron, "learned", ()), *self._learned_of_loop())
+
+    def _learned_of_loop(self) -> tuple[str, ...]:
+        """Name those of the loop."""
+        raise NotImplementedError
+
+    @property
+    def _start_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(f"{name}0" for name in self.states)
+
     def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
-        raise ValueError(f"grad={grad!r}: a {type(self).__name__} has no gradient")
+        self.neuron._interval(configuration, grad, checkpoint)
+        return 1  # all states are kept
+
+    def _tape(self, configuration: Configuration, *kept: Any) -> Tape:
+        *others, checkpoints, interval = kept
+        _, cell, model = configuration.derived
+        count = len(_core.models[model][0])
+        states, (past, *currents, total, fired) = checkpoints[:count], checkpoints[count:]
+        loop = Loop(*self._loop, past, tuple(currents), total, fired)
+        tape: Any = Tape  # of which type checkers count the arguments
+        return tape(model, cell, configuration.parameters, *others, states, interval, loop)  # type: ignore[no-any-return]
+
+    def _checkpoints_of(self, tape: Tape) -> tuple[Any, ...]:
+        loop = tape.loop
+        if loop is None or len(loop.currents) != len(self._loop[0]):
+            return self._no_checkpoints
+        return (*tape.checkpoints, loop.past, *loop.currents, loop.total, loop.fired)
+
+    def backward(
+        self,
+        rec: Recording,
+        spk: ArrayLike | None = None,
+        *states: ArrayLike | None,
+        wrt: str | Iterable[str] | None = None,
+        out: Floats | None = None,
+        num_threads: int | None = None,
+        **named_states: ArrayLike | None,
+    ) -> Gradients:
+        """Backpropagate through a run, and through the loop.
+
+        Parameters
+        ----------
+        rec : Recording
+            Of this neuron, with ``run(..., grad=True)``, which keeps the states, the input and
+            the spikes of all steps, whatever `checkpoint` says.
+        spk, *states, **named_states : array_like, optional
+            The gradients of the loss with respect to each spike, to the neuron's states and to
+            the currents, as for a neuron without a loop.
+        wrt : str or iterable of str, optional
+            Which gradients to compute: ``"x"``, the start states (``"mem0"``, ...), and the names
+            of parameters, those of the neuron and those of the loop; by default all.
+        out : ndarray, optional
+            As for a neuron without a loop.
+        num_threads : int, optional
+            As for `run`. The products with weights are NumPy's: BLAS has threads of its own.
+
+        Returns
+        -------
+        Gradients
+            As for a neuron without a loop. Those of sparse weights are of their `data`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a neuron without a loop; if the neuron has no gradient.
+        """
+        named = self._name_upstream(states, named_states)
+        return _backward_loop.backward(self, rec, spk, named, wrt, out, num_threads)
+
+    def _name_upstream(
+        self, states: tuple[Any, ...], named_states: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Name the upstream gradients of states."""
+        named = self._name_states(states, named_states, "backward")
+        if named.get("past") is not None:
+            raise ValueError("past: spikes have one upstream gradient, spk")
+        return named
+
+    def _name_past(self, gradient: Floats) -> dict[str, Any]:
+        """Name the gradient of the spikes under way before a run, the newest first."""
+        return {"past0": gradient}
+
+    def _loop_gradients(
+        self, gradients: _backward_loop.LoopGradients, names: Iterable[str]
+    ) -> dict[str, Any]:
+        """Compute the gradients of those parameters of the loop."""
+        raise NotImplementedError

@@ -14,11 +14,12 @@ from snnc.neurons.projection import Projection, numbers
 from snnc.neurons.sequences import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import ClassVar
 
     from numpy.typing import ArrayLike
 
+    from snnc._backward_loop import LoopGradients
     from snnc.neurons.base import Floats
 
 __all__ = ["Recurrent"]
@@ -129,6 +130,21 @@ class Recurrent(ClosedLoop):
         if bias is not None:
             own["bias"] = bias
         return own
+
+    def _learned_of_loop(self) -> tuple[str, ...]:
+        own = self._own_parameters(*self._loop)
+        return tuple(name for name in own if not name.startswith("decay"))
+
+    def _loop_gradients(self, gradients: LoopGradients, names: Iterable[str]) -> dict[str, Any]:
+        found = {}
+        for name in names:
+            if name == "bias":
+                found[name] = gradients.bias()
+            elif name.startswith("weight"):
+                found[name] = gradients.weight(int(name[6:]))
+            else:
+                found[name] = gradients.decay(int(name[5:]))
+        return found
 
     def _changed_loop(self, values: Mapping[str, Any]) -> Any:
         projections, bias = self._loop

@@ -18,15 +18,19 @@ from snnc.neurons.synaptic import Synaptic
 from snnc.neurons.torch_neuron import ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import ClassVar
 
     from numpy.typing import ArrayLike, DTypeLike
 
+    from snnc._backward_loop import LoopGradients
     from snnc.neurons.base import Configuration, Floats, Out, SpikingNeuron
     from snnc.neurons.torch_neuron import Reset
 
 __all__ = ["RLeaky", "RSynaptic"]
+
+
+_NOT_HERE = ("graded_spikes_factor", "learn_graded_spikes_factor")  # which Leaky has
 
 
 class Connections:
@@ -121,6 +125,10 @@ class RecurrentTorch(ClosedLoop):
     def _build(
         self, inner: Configuration, projections: tuple[Projection, ...], bias: Floats | None
     ) -> Configuration:
+        if "graded_spikes_factor" in inner.parameters:  # which snnTorch's have not
+            parameters = {**inner.parameters}
+            del parameters["graded_spikes_factor"]
+            inner = inner._replace(parameters=parameters)
         made = super()._build(inner, projections, bias)
         hidden = len(_core.models[self._core_model(inner)][0]) - len(self._model.states)
         return made._replace(cell=Cell(made.cell, hidden))
@@ -144,6 +152,24 @@ class RecurrentTorch(ClosedLoop):
             return {"V": projection.weight}
         return {"recurrent.weight": projection.weight, "recurrent.bias": bias}
 
+    def _learned_of_loop(self) -> tuple[str, ...]:
+        own = self._own_parameters(*self._loop)
+        return tuple(own) if self.learn_recurrent else ()
+
+    def _loop_gradients(self, gradients: LoopGradients, names: Iterable[str]) -> dict[str, Any]:
+        return {
+            name: gradients.bias() if name == "recurrent.bias" else gradients.weight(0)
+            for name in names
+        }
+
+    def _name_past(self, gradient: Floats) -> dict[str, Any]:
+        return {"spk0": gradient[0]}
+
+    def _name_upstream(
+        self, states: tuple[Any, ...], named_states: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return self._name_states((None, *states), named_states, "backward")
+
     def _changed_loop(self, values: Mapping[str, Any]) -> Any:
         (projection,), bias = self._loop
         if "V" in values:
@@ -161,6 +187,16 @@ class RecurrentTorch(ClosedLoop):
                 raise ValueError(f"bias has shape {new.shape}; expected {bias.shape}")
             bias = frozen(new)
         return (projection,), bias
+
+    def _missing(self, name: str) -> Any:
+        if name in _NOT_HERE:
+            raise missing(f"a {type(self).__name__}", name, None, self)
+        return super()._missing(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _NOT_HERE:
+            raise missing(f"a {type(self).__name__}", name, "it can't be set", self)
+        super().__setattr__(name, value)
 
     @property
     def recurrent(self) -> Connections:
@@ -240,8 +276,8 @@ class RecurrentTorch(ClosedLoop):
             recorded, final, checkpoints, overwritten = given
             out_spk = final[0] if isinstance(final[0], np.ndarray) else None
             final = cell.from_own(final)
-            if len(checkpoints) != len(final) + 1:  # of another reset, or none
-                checkpoints = (None,) * (len(final) + 1)
+            if len(checkpoints) != len(final) + 2:  # of another reset, or none
+                checkpoints = (None,) * (len(final) + 2)
             given = (recorded, final, checkpoints, overwritten)
         arrays, state, steps, kept = _core.run(
             cell.capsule, x, holds, cell.from_own(begin), num_steps, time_axis, indices, every,

@@ -391,10 +391,8 @@ dtype, num_threads, rng, **named_states
             _is_packed(spk_dtype),
         )
         if checkpoints is not None:
-            rec._tape = Tape(
-                self._name,
-                configuration.cell,
-                configuration.parameters,
+            rec._tape = self._tape(
+                configuration,
                 x.view() if isinstance(x, np.ndarray) else x,
                 num_steps is not None,
                 steps,
@@ -420,6 +418,15 @@ dtype, num_threads, rng, **named_states
         """Do to the input, the start states and the dtype what a model needs before a run."""
         raise TypeError(f"rng={rng!r}: a {type(self).__name__} has no noise")
 
+    def _tape(self, configuration: Configuration, *kept: Any) -> Tape:
+        """Keep what `backward` needs, as `Tape` lists it."""
+        return Tape(self._name, configuration.cell, configuration.parameters, *kept)
+
+    def _checkpoints_of(self, tape: Tape) -> tuple[Any, ...]:
+        """Return the arrays of an earlier run's tape, to be filled again."""
+        same = tape.model == self._name and tape.loop is None
+        return tape.checkpoints if same else self._no_checkpoints
+
     def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
         """Return after how many steps states are kept; refuse it where there is no gradient."""
         raise ValueError(f"grad={grad!r}: a {type(self).__name__} has no gradient")
@@ -439,8 +446,8 @@ dtype, num_threads, rng, **named_states
         checkpoints: tuple[Any, ...] = self._no_checkpoints
         if isinstance(out, Recording):
             arrays, state = out._arrays, out.state
-            if grad and out._tape is not None and out._tape.model == self._name:
-                checkpoints = out._tape.checkpoints
+            if grad and out._tape is not None:
+                checkpoints = self._checkpoints_of(out._tape)
         elif type(out) is dict or isinstance(out, Mapping):  # asking the latter is slow
             arrays, state = out, out.get("state")
             for name in out:
