@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc import surrogate
 from snnc._arguments import in_layer, real_numbers
-from snnc.neurons import Alpha, Lapicque, Leaky, Synaptic
+from snnc.neurons import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
 
 if TYPE_CHECKING:
     from typing import Any
@@ -23,6 +23,8 @@ _PARAMETERS = {
     Leaky: ("beta", "threshold", "graded_spikes_factor"),
     Synaptic: ("alpha", "beta", "threshold"),
     Alpha: ("alpha", "beta", "threshold"),
+    RLeaky: ("beta", "threshold"),
+    RSynaptic: ("alpha", "beta", "threshold"),
 }
 _CLASSES = {cls.__name__: cls for cls in _PARAMETERS}
 
@@ -36,7 +38,8 @@ def from_snntorch(module: Any) -> Any:
     Parameters
     ----------
     module : snntorch neuron, torch.nn.Linear, or torch.nn.Sequential of these
-        Read by attributes; neither package is needed here.
+        Read by attributes; neither package is needed here. `RLeaky` and `RSynaptic` too, with
+        their recurrent weights.
 
     Returns
     -------
@@ -139,19 +142,45 @@ def _neuron(module: Any) -> Any:
         del arguments["beta"]
     elif cls is not Leaky and np.any(_graded(module) != 1):
         raise ValueError(f"graded_spikes_factor: snnc's {cls.__name__} has none")
+    own = getattr(cls, "_model", cls)  # of which a recurrent one is
     for option in ("reset_mechanism", "reset_delay", "inhibition", "init_hidden", "output"):
-        if hasattr(module, option) and hasattr(cls, option):
+        if hasattr(module, option) and hasattr(own, option):
             arguments[option] = getattr(module, option)
     arguments["reset_mechanism"] = _reset(module)
     for name, value in tensors.items():
-        if getattr(value, "requires_grad", False) and hasattr(cls, f"learn_{name}"):
+        if getattr(value, "requires_grad", False) and hasattr(own, f"learn_{name}"):
             arguments[f"learn_{name}"] = True
     arguments["surrogate_disable"] = getattr(module, "surrogate_disable", False)
     if getattr(module, "spike_grad", None) is not None and not arguments["surrogate_disable"]:
         arguments["spike_grad"] = _surrogate(module.spike_grad)
+    weights = _recurrent(module, arguments) if own is not cls else {}
     with warnings.catch_warnings():  # training leaves [0, 1] all the time
         warnings.filterwarnings("ignore", "(alpha|beta) is clipped")
-        return cls(**arguments)
+        neuron = cls(**arguments)
+    for name, value in weights.items():
+        setattr(neuron.recurrent, name, value)
+    return neuron
+
+
+def _recurrent(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Read recurrent connections: arguments of the constructor, and weights to be set."""
+    recurrent = module.recurrent
+    if hasattr(recurrent, "V"):
+        learned = recurrent.V
+        arguments |= {"all_to_all": False, "V": _array("V", recurrent.V)}
+        weights = {}
+    else:
+        learned = recurrent.weight
+        weights = {name: _array(name, getattr(recurrent, name)) for name in ("weight", "bias")}
+        shape = weights["weight"].shape
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise ValueError(
+                f"recurrent has weights of shape {shape}; expected (n, n), as there are no "
+                "convolutions here"
+            )
+        arguments["linear_features"] = shape[0]
+    arguments["learn_recurrent"] = bool(getattr(learned, "requires_grad", False))
+    return weights
 
 
 def _graded(module: Any) -> Any:

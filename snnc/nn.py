@@ -22,6 +22,7 @@ from snnc._arguments import (
 from snnc._backward import sum_to
 from snnc._product import linear_start
 from snnc.neurons.base import SpikingNeuron
+from snnc.neurons.recurrent_torch import RecurrentTorch
 from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
@@ -574,7 +575,7 @@ class Sequential:
         if isinstance(layer, Linear):
             layer = recs._tape[name].layer if name in recs._tape else layer
             return ("weight",) if layer.bias is None else ("weight", "bias")
-        return layer.learned if isinstance(layer, TorchNeuron) else ()
+        return getattr(layer, "learned", ())
 
     # ---- parameters ----
 
@@ -615,11 +616,11 @@ class Sequential:
         if not hasattr(state, "items"):
             raise TypeError(f"state={state!r}; expected a dict, as state_dict() returns it")
         given = {key: real_numbers(key, value) for key, value in state.items()}
-        own = {key: value.shape for key, value in self.state_dict().items()}
+        own = _keys(self.layers)
         resets: dict[str, str] = {}
         for key in [key for key in given if key not in own]:
-            layer, _, name = key.rpartition(".")
-            if not isinstance(self.layers.get(layer), TorchNeuron):
+            layer, name = _split_key(key, self.layers)
+            if not isinstance(self.layers.get(layer), (TorchNeuron, RecurrentTorch)):
                 continue
             if name == "reset_mechanism_val":
                 value = given.pop(key)
@@ -628,6 +629,8 @@ class Sequential:
                 resets[layer] = ("subtract", "zero", "none")[int(value)]
             elif name == "graded_spikes_factor" and np.all(given[key] == 1):
                 del given[key]
+            elif name == "recurrent.V" and np.array_equal(given[key], given.get(f"{layer}.V", ())):
+                del given[key]  # snnTorch's is there twice
         missing, unexpected = own.keys() - given.keys(), given.keys() - own.keys()
         if missing or unexpected:
             raise ValueError(
@@ -636,9 +639,11 @@ class Sequential:
             )
         places = self._first_places()
         for key, value in given.items():
-            name, _, parameter = key.rpartition(".")
-            if isinstance(self.layers[name], Linear) and value.shape != own[key]:
-                raise ValueError(f"{key} has shape {value.shape}; expected {own[key]}")
+            name, parameter = own[key]
+            at = self.layers[name]
+            shape = _parameters(at)[parameter].shape
+            if isinstance(at, Linear) and value.shape != shape:
+                raise ValueError(f"{key} has shape {value.shape}; expected {shape}")
             same = f"{places[name]}.{parameter}"
             if not np.array_equal(value, given[same], equal_nan=True):
                 raise ValueError(f"{same} and {key} are of one layer, but their values differ")
@@ -728,6 +733,22 @@ def _parameters(layer: Any) -> dict[str, Floats]:
     return parameters
 
 
+def _keys(layers: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the keys of all parameters, with the layer and the parameter of each."""
+    return {
+        f"{name}.{parameter}": (name, parameter)
+        for name, layer in layers.items()
+        for parameter in _parameters(layer)
+    }
+
+
+def _split_key(key: str, layers: Mapping[str, Any]) -> tuple[str, str]:
+    """Split a key that may be of no parameter."""
+    found = [name for name in layers if key.startswith(f"{name}.")]
+    name = max(found, key=len, default="")
+    return name, key[len(name) + 1 :]
+
+
 def _changed(layer: Any, values: Mapping[str, Floats], reset: str | None) -> Any:
     """Return a copy of a layer that has these parameters, some or all."""
     layer = copy.copy(layer)
@@ -747,7 +768,12 @@ def _set_all(
 ) -> None:
     """Give layers parameters that fit, or change none: neurons may refuse some."""
     resets = {} if resets is None else resets
-    changed = {n: _changed(layers[n], own, resets.get(n)) for n, own in values.items()}
+    changed = {}
+    for name, own in values.items():
+        try:
+            changed[name] = _changed(layers[name], own, resets.get(name))
+        except (TypeError, ValueError) as error:
+            raise in_layer(name, error) from None
     for name, layer in changed.items():
         if isinstance(layer, Linear):
             layers[name].__dict__.update(layer.__dict__)

@@ -55,14 +55,14 @@ class _Optimizer(ABC):
         if not hasattr(grads, "items"):
             raise TypeError(f"grads={grads!r}; expected a dict, as the network's backward returns")
         places = self.net._first_places()
+        keys = nn._keys(self.net.layers)
         new: dict[str, dict[str, Floats]] = {}
         state = dict(self._state)
         for key, grad in grads.items():
-            name, _, parameter = key.rpartition(".")
-            layer = self.net.layers.get(name)
-            value = nn._parameters(layer).get(parameter) if layer is not None else None
-            if value is None:
+            if key not in keys:
                 raise ValueError(f"grads: {key!r} is no parameter of the network")
+            name, parameter = keys[key]
+            value = nn._parameters(self.net.layers[name])[parameter]
             if places[name] != name:
                 raise ValueError(
                     f"grads: {key!r} is of layer {places[name]!r}, which is in two places: its "

@@ -316,7 +316,9 @@ class ClosedLoop(SpikingNeuron):
     @property
     def learned(self) -> tuple[str, ...]:
         """The names of the parameters that training changes."""
-        return (*getattr(self.neuron, "learned", ()), *self._learned_of_loop())
+        if not hasattr(self.neuron, "learned"):
+            return ()  # there is no gradient
+        return (*self.neuron.learned, *self._learned_of_loop())
 
     def _learned_of_loop(self) -> tuple[str, ...]:
         """Name those of the loop."""
