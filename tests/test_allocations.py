@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 import pytest
-from support import CLASSES, TORCH, make
+from support import CLASSES, TORCH, csr, make
 
 import snnc
-from snnc import _backward, _core, nn, recording, surrogate
-from snnc.neurons import base, sequences, torch_neuron
+from snnc import _backward, _backward_loop, _core, _product, nn, recording, surrogate
+from snnc.neurons import base, closed_loop, recurrent_torch, sequences, torch_neuron
 
 _testcapi = pytest.importorskip("_testcapi")  # a part of CPython's own tests
 
@@ -46,7 +46,8 @@ class Failing:
 @pytest.fixture
 def failing(monkeypatch):
     core = Failing()
-    for module in (base, sequences, torch_neuron, _backward, recording, surrogate):
+    for module in (base, sequences, torch_neuron, closed_loop, recurrent_torch, _backward,
+                   _backward_loop, _product, recording, surrogate):  # fmt: skip
         monkeypatch.setattr(module, "_core", core)
     return core
 
@@ -177,6 +178,36 @@ def test_steps_without_python(model):
             _testcapi.remove_mem_hooks()
     assert any(outcomes)
     assert not outcomes[-1]
+
+
+def test_products_and_closed_loops(failing):
+    weight, spk = np.eye(3), X[0] > 0.5
+    net = snnc.Recurrent(snnc.Synaptic(0.9, 0.8), weight, snnc.Projection(csr(weight), decay=0.5),
+                         bias=0.1)  # fmt: skip
+    holds = snnc.RLeaky(0.9, linear_features=3, rng=0, init_hidden=True)
+    rec, learned = net.run(X), net.run(X, grad=True)
+    calls = [
+        lambda: snnc.spike_product(spk, weight),
+        lambda: snnc.spike_product(spk, weight.T, np.ones(3), num_threads=2),
+        lambda: snnc.spike_product(spk, csr(weight)),
+        lambda: snnc.Projection(weight, decay=[0.1, 0.2, 0.3]),
+        lambda: snnc.Recurrent(snnc.Leaky(0.9), weight, 0.5, bias=0.1).run(X),
+        lambda: net.run(X, out=rec, num_threads=2),
+        lambda: net.run(X, record=("past", "i0", "events", "count"), spk_dtype="packed"),
+        lambda: net.run(X, grad=True),
+        lambda: net.backward(learned, X),
+        lambda: net(X[0], *rec.state),
+        lambda: setattr(net, "weight1", [1, 2, 3]),
+        lambda: holds(X[0]),
+        lambda: holds.run(X),
+    ]
+    for number, call in enumerate(calls):
+        outcomes, before = [], None
+        for failed in each_failing(failing, call):
+            assert not failed or before is None or holds._held is before, number
+            before = holds._held
+            outcomes.append(failed)
+        assert any(outcomes), number
 
 
 def test_networks(failing):

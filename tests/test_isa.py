@@ -10,7 +10,8 @@ HASH = """
 import hashlib, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from support import KINDS, kind, make
+from support import KINDS, csr, kind, make
+import snnc
 from snnc import _core, surrogate
 
 digest = hashlib.sha256()
@@ -39,6 +40,15 @@ for model, *rest in KINDS:
                     for array in neuron.backward(rec, *cotangents)._arrays.values():
                         canonical = np.where(np.isnan(array), np.nan, array).astype(dtype)
                         digest.update(canonical.tobytes())
+rng = np.random.default_rng(7)
+for dtype in (np.float32, np.float64):
+    for n in (1, 9, 64, 200):
+        weight = rng.normal(size=(n, n)) * (rng.random((n, n)) < 0.3)
+        net = snnc.Recurrent(snnc.Synaptic(0.8, 0.9), weight,
+                             snnc.Projection(csr(weight), delay=3, decay=0.7), bias=0.1)
+        x = rng.normal(0.3, 0.8, (20, 3, n)).astype(dtype)
+        for array in net.run(x, record=("spk", *net.states)):
+            digest.update(array.tobytes())
 print(digest.hexdigest(), _core.isa)
 """
 

@@ -204,6 +204,7 @@ LAYERS = (
     ("snnc._threads", "snnc.surrogate", "snnc.recording"),
     ("snnc._product",),
     ("snnc._backward",),
+    ("snnc._backward_loop",),
     tuple(name for name in MODULES if name.startswith("snnc.neurons")),
 )  # and the rest
 

@@ -12,7 +12,7 @@ import numpy as np
 from snnc import _backward_loop, _core
 from snnc._arguments import frozen, missing
 from snnc.neurons.base import Configuration, SpikingNeuron
-from snnc.neurons.descriptors import StateDescriptor
+from snnc.neurons.descriptors import Option, Parameter, StateDescriptor
 from snnc.neurons.lif import LIF, Undrawn, computing_dtype, operand
 from snnc.neurons.projection import same
 from snnc.recording import Loop, Tape
@@ -48,6 +48,15 @@ def state_type(names: tuple[str, ...]) -> Any:
 
 def _state(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return state_type(names)(*values)
+
+
+def _check_row(parameters: Mapping[str, Floats], size: int) -> None:
+    for name, array in parameters.items():
+        if array.ndim and array.shape[-1] not in (1, size):
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected one that broadcasts with a row of "
+                f"{size} neurons"
+            )
 
 
 class ClosedLoop(SpikingNeuron):
@@ -104,6 +113,7 @@ class ClosedLoop(SpikingNeuron):
         own = self._own_parameters(projections, bias)
         with_row = inner
         if known:
+            _check_row(inner.parameters, *known)
             row = np.broadcast_to(0.0, tuple(known))
             with_row = inner._replace(parameters={**inner.parameters, "row": row})
         derived = _Derived(with_row, inner_cell, self._core_model(inner))
@@ -155,7 +165,10 @@ class ClosedLoop(SpikingNeuron):
         changed = {name: value for name, value in parameters.items() if name in own}
         others = {name: value for name, value in parameters.items() if name not in own}
         loop = self._changed_loop(changed) if changed else self._loop
-        self._build(self.neuron._configuration, *loop)
+        tried = copy.copy(self.neuron)  # as a neuron that doesn't fit should stay as it is
+        if others or options:
+            tried._configure(others, options)
+        self._build(tried._configuration, *loop)
         if others or options:
             self.neuron._configure(others, options)
         object.__setattr__(self, "_loop", loop)
@@ -208,8 +221,10 @@ class ClosedLoop(SpikingNeuron):
             self._configure({name: value}, {})
         elif name.startswith("_") or hasattr(type(self), name):
             object.__setattr__(self, name, value)
-        elif name != "neuron" and hasattr(type(self.neuron), name):
-            setattr(self.neuron, name, value)
+        elif isinstance(own := getattr(type(self.neuron), name, None), Parameter):
+            self._configure({name: value}, {})
+        elif isinstance(own, Option):
+            self._configure({}, {name: value})
         else:
             raise AttributeError(
                 f"{type(self).__name__} has no attribute {name!r} to set", name=name, obj=self

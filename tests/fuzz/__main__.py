@@ -21,7 +21,7 @@ from draw import Draw
 
 from snnc import _core
 
-SHORT = {"forward": 2000, "backward": 1000, "hostile": 2500, "errors": 800}  # cases
+SHORT = {"forward": 2000, "backward": 1000, "loops": 800, "hostile": 2500, "errors": 800}  # cases
 SLOWEST = 120  # seconds for one case: then it hangs
 
 

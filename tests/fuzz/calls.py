@@ -4,6 +4,7 @@ Each function here draws one: what is called, its positional arguments and its k
 nested tuples, lists and dicts have places of their own.
 """
 
+import copy
 import operator
 from types import SimpleNamespace
 
@@ -251,6 +252,42 @@ def product(draw):
     return snnc.spike_product, [spk, given], keywords
 
 
+def a_loop(draw, **options):
+    """Four neurons in a closed loop."""
+    weight = draw.choice((floats(draw, 4, 4), csr(floats(draw, 4, 4)), floats(draw, 4), 0.5))
+    if draw.maybe(0.3):
+        return snnc.RLeaky(0.9, linear_features=4, rng=1, **options)
+    return snnc.Recurrent(a_neuron(draw, **options), snnc.Projection(weight, delay=2), bias=0.1)
+
+
+def recurrent(draw):
+    """Steps, runs, gradients and constructors of closed loops."""
+    net = a_loop(draw, init_hidden=draw.maybe(0.3))
+    x = floats(draw, 6, 4)
+    states = [] if net.init_hidden else [np.asarray(s) for s in net.run(x[:1]).state]
+    keywords = {"record": ("spk", *net._recordable), "num_threads": 2, "every": 2}
+    if draw.maybe(0.3) and hasattr(net.neuron, "learned"):
+        rec = copy.copy(net).run(x, grad=True)
+        return net.backward, [rec, x], {"wrt": ("x", net.learned[-1]), "out": np.full_like(x, 9)}
+    each, loop = np.array([0.1, 0.2, 0.3, 0.4]), a_loop(draw)
+    name = draw.choice([n for n in ("threshold", "v_threshold", "bias") if n in loop._parameters])
+
+    def set_to(value):
+        setattr(loop, name, value)
+        return loop
+
+    return draw.choice((
+        (net.run, [x, *states], {n: keywords[n] for n in draw.some(list(keywords))}),
+        (net.run, [x, *states], {}),
+        (net, [x[0].copy(), *states], {}),
+        (snnc.Projection, [floats(draw, 4, 4)], {"delay": 2, "decay": each}),
+        (snnc.Projection, [csr(floats(draw, 4, 4))], {"decay": 0.5}),
+        (snnc.Recurrent, [snnc.Leaky(0.9), floats(draw, 4, 4), each], {"bias": each}),
+        (snnc.RLeaky, [0.9], {"V": each, "all_to_all": False}),
+        (method_of(loop, set_to), [each], {}),
+    ))  # fmt: skip
+
+
 AT_ONCE = (
     step,
     held_step,
@@ -258,5 +295,5 @@ AT_ONCE = (
     plain_run,
     product,
 )  # which compute nothing before all has been read
-CALLS = (*2 * (*AT_ONCE, run, plain_run, backward, noise), chunks, construct, assign,
+CALLS = (*2 * (*AT_ONCE, run, plain_run, backward, noise, recurrent), chunks, construct, assign,
          of_recording, of_surrogate, network, network, loss)  # fmt: skip

@@ -260,6 +260,14 @@ def fail(draw, function, args, keywords, *others):
 def a_neuron(draw):
     """A neuron, most often one that holds states; and whether it has noise."""
     held = {"init_hidden": True, "output": draw.maybe()} if draw.maybe(0.85) else {}
+    if draw.maybe(0.25):
+        weight = draw.numbers.normal(size=(N, N))
+        neuron = draw.choice((
+            snnc.Recurrent(support.make("Synaptic", **held), weight, 0.5, bias=0.1),
+            snnc.Recurrent(support.make("LIF", **held), snnc.Projection(weight, delay=3)),
+            snnc.RLeaky(0.9, linear_features=N, rng=1, **held),
+        ))  # fmt: skip
+        return neuron, False
     if draw.maybe(0.3):
         sigma = draw.choice((0.0, 0.0, 0.3, np.linspace(0, 1, N)))
         neuron = support.make("LIF", v_rest=np.linspace(-0.5, 0, N), sigma=sigma, **held)
