@@ -697,15 +697,14 @@ void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
     }
 }
 
-int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                      size_t num_steps, size_t n0, size_t n)
+snnc_row_fn *snnc_describe_row(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                               size_t num_steps, size_t n0, size_t n, snnc_row *row)
 {
     const snnc_model_info *info = &models[call->model];
     const int bytes = call->spk_type == SNNC_U8, per_neuron = call->period > 1;
     const ptrdiff_t size = (ptrdiff_t)snnc_size_of(call->type);
     const ptrdiff_t step = (ptrdiff_t)call->num_neurons, start = (ptrdiff_t)t0;
     const size_t at = per_neuron ? n0 % call->period : 0;
-    snnc_row row;
 
     if ((n > 1 && num_steps > 1 && n * num_steps > SNNC_SMALL_RUN) || !call->spk.data ||
         call->x.strides || call->spk.strides || call->x_type != call->type ||
@@ -713,40 +712,52 @@ int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
         call->bits || call->count || call->first_spike || call->rivals ||
         call->interval || call->every > 1 || call->select ||
         (per_neuron && at + n > call->period))
-        return 0;
-    row.recorded = 0;
+        return NULL;
+    row->recorded = 0;
     for (int k = 0; k < info->num_states; k++) {
         const snnc_output *record = &call->record[k];
         char *const final_state = (char *)call->state_out[k] + (ptrdiff_t)n0 * size;
         if (record->strides)
-            return 0;
-        row.state_step[k] = 0;
-        row.state_out[k] = final_state;
-        row.state_in[k] = t0 == 0 && call->state_in[k]
-                              ? (const char *)call->state_in[k] + (ptrdiff_t)n0 * size
-                              : final_state;
+            return NULL;
+        row->state_step[k] = 0;
+        row->state_out[k] = final_state;
+        row->state_in[k] = t0 == 0 && call->state_in[k]
+                               ? (const char *)call->state_in[k] + (ptrdiff_t)n0 * size
+                               : final_state;
         if (record->data) {
-            row.recorded = 1;
-            row.state_step[k] = record->step ? record->step : step;
-            row.state_out[k] = (char *)record->data +
-                               (start * row.state_step[k] + (ptrdiff_t)n0) * size;
+            row->recorded = 1;
+            row->state_step[k] = record->step ? record->step : step;
+            row->state_out[k] = (char *)record->data +
+                                (start * row->state_step[k] + (ptrdiff_t)n0) * size;
         }
     }
     for (int k = 0; k < info->num_params; k++)
-        row.params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
-    row.per_neuron = per_neuron;
-    row.n = n;
-    row.num_steps = num_steps;
-    row.block_steps = block_steps(n, info->num_states, row.recorded);
-    row.x_step = call->x.constant ? 0 : call->x.step ? call->x.step : step;
-    row.spk_step = call->spk.step ? call->spk.step : step;
-    row.x = (const char *)call->x.data + (start * row.x_step + (ptrdiff_t)n0) * size;
-    row.spk = (char *)call->spk.data +
-              (start * row.spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
-    row.spikes = bytes ? SNNC_BYTES : SNNC_REALS;
-    row.streamed = 0;
-    row_fn(isa, call)(&row);
-    for (int k = 0; k < info->num_states && row.recorded; k++)
+        row->params[k] = (const char *)call->params[k] + (ptrdiff_t)at * size;
+    row->per_neuron = per_neuron;
+    row->n = n;
+    row->num_steps = num_steps;
+    row->block_steps = block_steps(n, info->num_states, row->recorded);
+    row->x_step = call->x.constant ? 0 : call->x.step ? call->x.step : step;
+    row->spk_step = call->spk.step ? call->spk.step : step;
+    row->x = (const char *)call->x.data + (start * row->x_step + (ptrdiff_t)n0) * size;
+    row->spk = (char *)call->spk.data +
+               (start * row->spk_step + (ptrdiff_t)n0) * (bytes ? 1 : size);
+    row->spikes = bytes ? SNNC_BYTES : SNNC_REALS;
+    row->streamed = 0;
+    return row_fn(isa, call);
+}
+
+int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                      size_t num_steps, size_t n0, size_t n)
+{
+    const ptrdiff_t size = (ptrdiff_t)snnc_size_of(call->type);
+    snnc_row row;
+    snnc_row_fn *const run = snnc_describe_row(isa, call, t0, num_steps, n0, n, &row);
+
+    if (!run)
+        return 0;
+    run(&row);
+    for (int k = 0; k < models[call->model].num_states && row.recorded; k++)
         if (row.state_step[k])
             memcpy((char *)call->state_out[k] + (ptrdiff_t)n0 * size,
                    (char *)row.state_out[k] +

@@ -87,9 +87,13 @@ void snnc_make_plan(snnc_plan *p, const snnc_isa *isa, const snnc_call *call, si
 void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
                   size_t i0, size_t i1);
 
-/* One step, one neuron, or a small run, where row functions read and write the call's
- * own arrays and nothing else is wanted: there is nothing to plan then. Returns 0, and
- * does nothing, where that is not so. */
+/* Describes one step, one neuron, or a small run to the row function that is returned,
+ * where it reads and writes the call's own arrays and nothing else is wanted: there is
+ * nothing to plan then. NULL where that is not so. */
+snnc_row_fn *snnc_describe_row(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                               size_t num_steps, size_t n0, size_t n, snnc_row *row);
+
+/* Runs it. Returns 0, and does nothing, where that can't be done. */
 int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
                       size_t num_steps, size_t n0, size_t n);
 

@@ -302,19 +302,50 @@ static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
     }
 }
 
-/* Steps the neurons [n0, n1), whose input is there. */
-static void step_neurons(const snnc_isa *isa, const snnc_plan *plan, char *scratch,
-                         size_t t, size_t n0, size_t n1)
+/* How neurons were stepped last: to describe that costs as much as to step a hundred.
+ */
+typedef struct {
+    snnc_row_fn *run; /* NULL: it can't be done again */
+    snnc_row row;
+    size_t t, n0;
+} last_step;
+
+/* Makes it the same neurons' step t, whose states go on from where they are. */
+static void go_on(last_step *last, const snnc_plan *plan, size_t t)
 {
-    if (plan->fired || !snnc_run_directly(isa, plan->call, t, 1, n0, n1 - n0))
+    const ptrdiff_t steps = (ptrdiff_t)(t - last->t), size = (ptrdiff_t)plan->size;
+    const ptrdiff_t spk_size = (ptrdiff_t)snnc_size_of(plan->call->spk_type);
+    snnc_row *const row = &last->row;
+
+    row->x = (const char *)row->x + steps * row->x_step * size;
+    row->spk = (char *)row->spk + steps * row->spk_step * spk_size;
+    for (int k = 0; k < plan->num_states; k++)
+        row->state_in[k] = row->state_out[k];
+}
+
+/* Steps the neurons [n0, n1), whose input is there. */
+static void step_neurons(const snnc_isa *isa, const snnc_plan *plan, last_step *last,
+                         char *scratch, size_t t, size_t n0, size_t n1)
+{
+    const size_t n = n1 - n0;
+
+    if (last->run && last->n0 == n0 && last->row.n == n)
+        go_on(last, plan, t);
+    else if (!plan->fired && !plan->recording)
+        last->run = snnc_describe_row(isa, plan->call, t, 1, n0, n, &last->row);
+    last->t = t;
+    last->n0 = n0;
+    if (last->run)
+        last->run(&last->row);
+    else if (plan->fired || !snnc_run_directly(isa, plan->call, t, 1, n0, n))
         snnc_advance(plan, scratch, t, 1, n0, n1);
 }
 
 /* Step t of the rows [r0, r1): several short rows at once, or parts of a long one, so
  * that the input is still in cache when the neurons read it. */
 static void step_rows(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
-                      const snnc_plan *plan, const snnc_sequence *x, char *scratch,
-                      size_t t, size_t r0, size_t r1)
+                      const snnc_plan *plan, const snnc_sequence *x, last_step *last,
+                      char *scratch, size_t t, size_t r0, size_t r1)
 {
     const size_t n = r->row_size, strip = STRIP_BYTES / plan->size;
     const size_t most = strip > n ? strip / n : 1, rivals = plan->call->rivals;
@@ -328,12 +359,12 @@ static void step_rows(const snnc_isa *isa, const snnc_recurrent_call *r, const s
             for (size_t i = 0; i < rows; i++)
                 sum_input(isa, r, s, plan, x, t, row + i, j0, j1);
             if (!rivals)
-                step_neurons(isa, plan, scratch, t, row * n + j0,
+                step_neurons(isa, plan, last, scratch, t, row * n + j0,
                              (row + rows - 1) * n + j1);
         }
     }
     if (rivals)
-        step_neurons(isa, plan, scratch, t, r0 * n, r1 * n);
+        step_neurons(isa, plan, last, scratch, t, r0 * n, r1 * n);
 }
 
 snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, size_t t0,
@@ -342,6 +373,7 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
     _Alignas(64) char stack[SNNC_SCRATCH_BYTES];
     const size_t n0 = r0 * r->row_size, n1 = r1 * r->row_size;
     snnc_call call = r->call;
+    last_step last = {0};
     snnc_sequence x;
     snnc_plan plan;
 
@@ -368,7 +400,7 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
     for (size_t t = t0; t < t1; t++) {
         if (r->fired)
             plan.fired = r->fired + t * call.num_neurons;
-        step_rows(isa, r, &s, &plan, &x, scratch, t, r0, r1);
+        step_rows(isa, r, &s, &plan, &x, &last, scratch, t, r0, r1);
         list_fired(isa, r, &s, plan.fired, t, r0, r1);
         record_step(r, &s, &plan, t, r0, r1);
     }
