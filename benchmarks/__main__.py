@@ -46,11 +46,25 @@ def measure_isas(quick: bool) -> list[dict[str, Any]]:
     ]
 
 
-def measure_apart(module: str) -> Any:
+def measure_apart(module: str, *arguments: str, **env: str) -> Any:
     """Run a module of ``benchmarks`` in a process of its own."""
-    command = [sys.executable, "-m", f"benchmarks.{module}"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE.parent)
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **env},
+        cwd=HERE.parent,
+    )
     return json.loads(done.stdout)
+
+
+def measure_networks(group: str, threads: int, quick: bool) -> list[dict[str, Any]]:
+    """Measure a group of networks."""
+    arguments = [group, str(threads), *(["--quick"] if quick else [])]
+    rows = measure_apart("networks", *arguments, **machine.environment(threads))
+    return [{**row, "threads": threads} for row in rows]
 
 
 def worker_measures(group: str, threads: int, quick: bool) -> bool:
@@ -78,7 +92,12 @@ def main(arguments: list[str] | None = None) -> int:
     directory = options.output or HERE / ("results-quick" if options.quick else "results")
     directory.mkdir(parents=True, exist_ok=True)
 
-    results: dict[str, Any] = {"quick": options.quick, "groups": groups, "workers": []}
+    results: dict[str, Any] = {
+        "quick": options.quick,
+        "groups": groups,
+        "machine": machine.describe(),
+        "workers": [],
+    }
     for threads in THREADS:
         if threads > (os.cpu_count() or 1):
             print(f"{threads} threads: this machine has fewer processors", file=sys.stderr)
@@ -86,6 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
         mine = [g for g in groups if worker_measures(g, threads, options.quick)]
         if mine:
             results["workers"].append(run_worker(mine, threads=threads, quick=options.quick))
+        for group in (g for g in groups if g in cells.NETWORKS):
+            results.setdefault(group, []).extend(measure_networks(group, threads, options.quick))
     if "isa" in groups:
         results["isa"] = measure_isas(options.quick)
     for group in ("memory", "encoders"):

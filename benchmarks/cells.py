@@ -14,10 +14,13 @@ OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
 
 GROUPS = (
     "calls", "steps", "sequences", "models", "parameters", "float64", "training", "isa", "memory",
-    "encoders",
+    "encoders", "products", "loops", "recurrent", "brunel",
 )  # fmt: skip
-"""What ``--only`` selects; "calls", "isa", "memory" and "encoders" are measured in ways of
-their own."""
+"""What ``--only`` selects; "calls" and "isa" are measured in ways of their own, "memory" and those
+after it by modules of their own."""
+
+NETWORKS = ("products", "loops", "recurrent", "brunel")
+"""The groups of ``benchmarks.networks``."""
 
 SIZES: Sizes = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))
 QUICK_SIZES: Sizes = ((1, 100), (100, 100), (1000, 100), (10_000, 100), (65_536, 25))

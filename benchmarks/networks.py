@@ -1,11 +1,12 @@
 """Products of spikes and weights, and closed loops, compared with what others do.
 
 ``python -m benchmarks.networks GROUP THREADS`` prints one of `GROUPS` as JSON: for each case the
-median of each way in microseconds, or what was wrong with its result.
+median and the quartiles of each way in microseconds, or what was wrong with its result.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from functools import partial
@@ -17,7 +18,7 @@ import numpy as np
 
 import snnc
 from benchmarks import brunel
-from benchmarks.timing import FULL, Budget, measure
+from benchmarks.timing import FULL, QUICK, Budget, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -237,22 +238,33 @@ def training(threads: int, steps: int = STEPS, budget: Budget = FULL) -> Iterato
     yield compared(name, ways, DIFFERING, budget)
 
 
-GROUPS: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
+GROUPS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
     "products": products,
     "loops": loops,
     "recurrent": training,
     "brunel": brunel.measured,
 }
+QUICK_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "products": {"shapes": SHAPES[:1], "densities": (0.1,), "budget": QUICK},
+    "loops": {"sizes": {100: 1000, 1000: 300}, "budget": QUICK},
+    "recurrent": {"budget": QUICK},
+    "brunel": {"repeats": 2},
+}
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
-    group, threads = arguments
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.networks", description=__doc__)
+    parser.add_argument("group", choices=GROUPS)
+    parser.add_argument("threads", type=int)
+    parser.add_argument("--quick", action="store_true", help="fewer cases and repeats")
+    options = parser.parse_args(arguments)
+    fewer = QUICK_ARGUMENTS[options.group] if options.quick else {}
     with brunel.quiet() as stdout:
-        rows = list(GROUPS[group](int(threads)))
+        rows = list(GROUPS[options.group](options.threads, **fewer))
         json.dump(rows, stdout)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -27,6 +27,12 @@ VARIED = {
     "parameters": ("per_neuron", False, "Per-neuron parameters"),
     "float64": ("dtype", "float32", "float64"),
 }
+NETWORKS = {
+    "products": "Products of spikes and weights",
+    "loops": "Closed loops",
+    "recurrent": "Recurrent layers, forward and backward",
+    "brunel": "Brunel's network",
+}
 STEP_PAIRS = (
     ("snnc _core.step", "Numba in place"),
     ("snnc out=", "Numba in place"),
@@ -170,7 +176,7 @@ def machine(results: dict[str, Any]) -> str:
             f"snnc on {worker['snnc_threads']}, load {described['load']}, {variables}"
         )
         lines += [f"  - {peer} is missing: {why}" for peer, why in worker["missing"].items()]
-    described = results["workers"][0]["machine"] if results["workers"] else {}
+    described = results["machine"]
     shown = ("date", "processor", "processors", "caches", "governor", "system", "python")
     lines += [f"- {name}: {described[name]}" for name in shown if name in described]
     for name in ("snnc", "blas", "peers"):
@@ -415,6 +421,20 @@ def encoders(results: dict[str, Any]) -> str:
     return table(["", "ns a draw", "NumPy : snnc", "bytes a draw"], lines)
 
 
+def networks(rows: list[dict[str, Any]]) -> str:
+    """Show what each way takes in each case, and how many times as fast snnc is."""
+    ways = [*dict.fromkeys(way for row in rows for way in row["ways"])]
+    others = [way for way in ways if not way.startswith("snnc")]
+    lines = []
+    for row in rows:
+        found = {way: row["ways"].get(way, {}) for way in ways}
+        us = {way: each.get("us") for way, each in found.items()}
+        ratios = [mark(us[way] / us["snnc"]) if us[way] and us["snnc"] else "-" for way in others]
+        shown = [each.get("note") or number(us[way]) for way, each in found.items()]
+        lines.append([row["name"], str(row["threads"]), *shown, *ratios])
+    return table(["", "threads", *ways, *(f"{way} : snnc" for way in others)], lines)
+
+
 def compile_times(rows: Sequence[Row]) -> str:
     """Show what first calls take, compilation included."""
     first: dict[str, list[float]] = {}
@@ -527,6 +547,9 @@ def render(results: dict[str, Any]) -> str:
         parts += ["## Memory", memory(results)]
     if "encoders" in groups:
         parts += ["## Random spikes, 1 thread", encoders(results)]
+    for group, title in NETWORKS.items():
+        if group in groups:
+            parts += [f"## {title}, us", networks(results[group])]
     if rows:
         parts += ["## First calls: what compilation takes", compile_times(rows)]
         parts += ["## Wins, ties and losses", verdicts(rows)]

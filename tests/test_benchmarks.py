@@ -5,6 +5,7 @@ Nothing here asserts a time.
 
 import importlib.util
 import json
+import os
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -12,7 +13,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import cells, equations, measure, overhead, picture, private, report, timing
+from benchmarks import (
+    brunel,
+    cells,
+    equations,
+    measure,
+    networks,
+    overhead,
+    picture,
+    private,
+    report,
+    timing,
+)
 from benchmarks.cells import Cell
 from benchmarks.peers import careful_numpy, contenders, plain_numpy, snnc_calls
 from benchmarks.problem import Outputs, Problem, Training, Way
@@ -53,7 +65,7 @@ def test_grid(group, threads, quick):
     assert len(set(listed)) == len(listed)
     assert bool(listed) == (
         group in ("steps", "sequences", "training")
-        or (threads == 1 and group not in ("calls", "memory", "encoders"))
+        or (threads == 1 and group not in ("calls", "memory", "encoders", *cells.NETWORKS))
     ) or (group, threads, quick) == ("steps", 2, True)
     for cell in listed:
         assert cell.model in cells.MODELS
@@ -292,6 +304,7 @@ def results():
             {
                 "quick": False,
                 "groups": [*cells.GROUPS],
+                "machine": machine,
                 "workers": [worker, two],
                 "memory": {"n": 1, "steps": 2, "chunk": 3, "note": "not there"},
                 "encoders": [
@@ -303,9 +316,16 @@ def results():
                         },
                     },
                 ],
+                **{group: [made_up_network(1), made_up_network(2)] for group in cells.NETWORKS},
             }
         )
     )
+
+
+def made_up_network(threads):
+    wrong = {"note": "WRONG: 3.00% of the values differ"}
+    ways = {"snnc": {"us": 2.0}, "Numba": {"us": 1.0 * threads}, "NumPy": wrong}
+    return {"name": "a product", "threads": threads, "ways": ways}
 
 
 def test_marks():
@@ -358,6 +378,78 @@ def test_training_table(results):
         ["2", "40", "x, beta", "125 ±20%", "0.041", "-", "-", "-", "-", "-",
          "500 ±20% (2 differ)", "250 ±20%", "2.00 win", "10000 ±20%", "80 win", "80%"],
     ]  # fmt: skip
+
+
+def test_networks_table(results):
+    text = report.render(results)
+    for title in report.NETWORKS.values():
+        lines = text.split(f"## {title}, us")[1].split("##")[0].split("\n")[4:6]
+        assert [[part.strip() for part in line.split("|")[1:-1]] for line in lines] == [
+            ["a product", str(threads), "2", str(threads),
+             "WRONG: 3.00% of the values differ", f"{threads / 2:.2f} {verdict}", "-"]
+            for threads, verdict in ((1, "LOSS"), (2, "tie"))
+        ]  # fmt: skip
+    assert [*report.NETWORKS] == [*cells.NETWORKS] == [*networks.GROUPS]
+
+
+# ---- networks ----
+
+
+def test_products_agree():
+    rows = list(networks.products(1, ((20, 9), (3, 1)), (1, 3), (0.0, 0.4), ONCE))
+    assert [row["name"] for row in rows][:2] == ["20 x 9, 1 row, 0%", "20 x 9, 1 row, 40%"]
+    assert all("us" in way for row in rows for way in row["ways"].values())
+    assert {"snnc", "NumPy"} <= rows[0]["ways"].keys()
+
+
+def test_loops_agree():
+    rows = list(networks.loops(1, {50: 400}, ONCE))
+    assert [row["name"].split(", ")[2] for row in rows] == [
+        "delta synapses", "exponential synapses",
+    ]  # fmt: skip
+    assert all("us" in way for row in rows for way in row["ways"].values())
+    assert {"snnc", "NumPy", "NumPy, lif(out=)"} <= rows[0]["ways"].keys()
+
+
+def test_loops_spike_and_what_differs_is_not_timed(monkeypatch):
+    seen = []
+    monkeypatch.setattr(networks, "numpy_loop", lambda x, _: np.zeros(x.shape, np.uint8))
+    for row in networks.loops(1, {50: 400}, ONCE):
+        assert "us" in row["ways"]["NumPy"]
+        seen += [row["ways"]["snnc"]["note"], row["ways"]["NumPy, lif(out=)"]["note"]]
+    assert len(seen) == 4
+    assert all(note.startswith("WRONG: ") for note in seen)
+
+
+def test_recurrent_layers_agree():
+    (row,) = networks.training(1, 5, ONCE)
+    assert all("us" in way for way in row["ways"].values())
+
+
+def test_brunel(monkeypatch, capfd):
+    monkeypatch.setattr(brunel, "simulators", lambda: {"snnc": brunel.Snnc})
+    for name, value in (("N_EXC", 400), ("N_INH", 100), ("FROM_EXC", 40), ("FROM_INH", 10)):
+        monkeypatch.setattr(brunel, name, value)
+    (row,) = brunel.measured(1, steps=3000, repeats=2)
+    notes = [way["note"] for way in row["ways"].values()]  # so small a network fires faster
+    assert len(notes) == 2
+    assert all(note.startswith("WRONG: ") for note in notes)
+    monkeypatch.setattr(brunel, "RATE", float(notes[0].split()[1]))
+    (row,) = brunel.measured(1, steps=3000, repeats=2)
+    assert [*row["ways"]] == ["snnc, network alone", "snnc"]
+    assert row["ways"]["snnc"]["us"] > row["ways"]["snnc, network alone"]["us"] > 0
+
+
+def test_networks_print_nothing_but_json(monkeypatch, capfd):
+    def noisy(threads, **fewer):
+        os.write(1, b"noise")
+        yield {"name": "one", "ways": {}, "fewer": sorted(fewer)}
+
+    monkeypatch.setitem(networks.GROUPS, "loops", noisy)
+    assert networks.main(["loops", "1", "--quick"]) == 0
+    printed = capfd.readouterr()
+    assert json.loads(printed.out) == [{"name": "one", "ways": {}, "fewer": ["budget", "sizes"]}]
+    assert "noise" in printed.err
 
 
 def test_tables_line_up():

@@ -1,9 +1,10 @@
-"""The peers, one module each: what they are and the ways in which they compute a problem.
+"""The peers: what they are and the ways in which they compute a problem.
 
-A module has ``EXACT`` (whether its spikes must be equal bit for bit; else a few may differ, and
-the table says how many) and ``contenders(problem)``, which is empty for problems that the peer
-can't or shouldn't compute; and ``training(problem)``, the same for problems with gradients. Either
-may be missing.
+Those of ``benchmarks.networks`` and ``benchmarks.brunel`` are imported there. A module of `NAMES`
+has ``EXACT`` (whether its spikes must be equal bit for bit; else a few may differ, and the table
+says how many) and ``contenders(problem)``, which is empty for problems that the peer can't or
+shouldn't compute; and ``training(problem)``, the same for problems with gradients. Either may be
+missing.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ def load(names: tuple[str, ...] = NAMES) -> tuple[dict[str, Peer], dict[str, str
 
 def versions() -> dict[str, str]:
     """Return the versions of what the peers need, "not installed" where that is so."""
-    names = ("numpy", "numba", "llvmlite", "jax", "jaxlib", "spyx", "flax", "torch", "snntorch")
+    names = (
+        "numpy", "numba", "llvmlite", "jax", "jaxlib", "spyx", "flax", "torch", "snntorch",
+        "brian2", "nest-simulator",
+    )  # fmt: skip
     found = {}
     for name in names:
         try:
