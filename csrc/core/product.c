@@ -321,10 +321,11 @@ snnc_status snnc_product(const snnc_isa *isa, const snnc_product_call *call, siz
                          size_t r1)
 {
     const snnc_status status = check(isa, call, r0, r1);
-    const size_t outputs = call->weights.num_outputs, size = snnc_size_of(call->type);
+    const size_t outputs = call->weights.num_outputs;
 
     if (status != SNNC_OK || outputs == 0)
         return status;
+    const size_t size = snnc_size_of(call->type);
     const lists l = lay_out(call);
     snnc_spike_list *const list = call->workspace;
     for (size_t r = r0, rows; r < r1; r += rows) {

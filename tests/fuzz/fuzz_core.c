@@ -55,13 +55,13 @@ static int rarely(void)
 
 /* ---- arrays ---- */
 
-enum { INT64 = SNNC_NUM_TYPES, SIZE, NUM_ITEMS };
+enum { INT64 = SNNC_NUM_TYPES, SIZE, INT32, NUM_ITEMS };
 
 static size_t size_of(int type)
 {
     static const size_t sizes[NUM_ITEMS] = {
-        [SNNC_F32] = 4,  [SNNC_F64] = 8, [SNNC_U8] = 1,          [SNNC_F16] = 2,
-        [SNNC_BOOL] = 1, [INT64] = 8,    [SIZE] = sizeof(size_t)};
+        [SNNC_F32] = 4,  [SNNC_F64] = 8, [SNNC_U8] = 1,           [SNNC_F16] = 2,
+        [SNNC_BOOL] = 1, [INT64] = 8,    [SIZE] = sizeof(size_t), [INT32] = 4};
     return sizes[type];
 }
 
@@ -167,6 +167,7 @@ static array *new_array(const char *name, int type, size_t items)
                                              : (uint16_t)((unsigned)(draw() * 0x10000) &
                                                           (kind ? 0xfc00 : 0xffff));
             break;
+        case INT32: ((int32_t *)a->before)[i] = (int32_t)(draw() * 8); break;
         default: ((int64_t *)a->before)[i] = (int64_t)(draw() * 8) - 4;
         }
     return a;
@@ -1327,6 +1328,184 @@ static void attack_back_wrongly(void)
     expect_arrays();
 }
 
+/* ---- products and closed loops ---- */
+
+static double as_type(snnc_type type, double value)
+{
+    return type == SNNC_F32 ? (double)(float)value : value;
+}
+
+/* Workspaces are aligned, so that their last bytes are not checked. */
+static void *aligned(size_t bytes)
+{
+    void *const data = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    if (!data)
+        abort();
+    return data;
+}
+
+static snnc_weights choose_weights(snnc_type type, size_t inputs, size_t outputs)
+{
+    snnc_weights w = SNNC_WEIGHTS_INIT;
+    size_t items;
+
+    w.kind = (snnc_weight_kind)below(inputs == outputs ? 3 : 2);
+    w.num_inputs = inputs;
+    w.num_outputs = outputs;
+    if (w.kind == SNNC_DENSE) {
+        const size_t step = outputs + below(4);
+        w.step = below(2) ? (ptrdiff_t)step : 0;
+        items = inputs ? (inputs - 1) * (w.step ? step : outputs) + outputs : 0;
+    }
+    else if (w.kind == SNNC_SPARSE) {
+        array *const indptr = new_array("indptr", INT64, inputs + 1);
+        int64_t *const end = (int64_t *)(void *)indptr->before;
+        end[0] = 0;
+        for (size_t i = 0; i < inputs; i++)
+            end[i + 1] = end[i] + (outputs ? (int64_t)(draw() * 7) : 0);
+        items = (size_t)end[inputs];
+        array *const indices = new_array("indices", INT32, items);
+        for (size_t j = 0; j < items; j++)
+            ((int32_t *)(void *)indices->before)[j] =
+                (int32_t)(draw() * (double)outputs);
+        w.indptr = (int64_t *)(void *)indptr->data;
+        w.indices = (int32_t *)(void *)indices->data;
+        w.shared = (int)below(2);
+        items = w.shared ? inputs : items;
+    }
+    else {
+        w.shared = (int)below(2);
+        items = w.shared ? 1 : inputs;
+    }
+    w.data = new_array("weights", type, items)->data;
+    return w;
+}
+
+static void add(snnc_type type, void *sums, size_t j, double value, double weight)
+{
+    const double term = as_type(type, value * weight);
+    put_real(type, sums, j, as_type(type, real_at(type, sums, j) + term));
+}
+
+/* Adds a spike of input i to the sums of all outputs. */
+static void add_spike(const snnc_weights *w, snnc_type type, size_t i, double value,
+                      void *sums)
+{
+    const size_t step = w->step ? (size_t)w->step : w->num_outputs;
+
+    if (value == 0)
+        return;
+    if (w->kind == SNNC_ONE_TO_ONE)
+        add(type, sums, i, value, real_at(type, w->data, w->shared ? 0 : i));
+    for (size_t j = 0; w->kind == SNNC_DENSE && j < w->num_outputs; j++)
+        add(type, sums, j, value, real_at(type, w->data, i * step + j));
+    if (w->kind == SNNC_SPARSE)
+        for (int64_t j = w->indptr[i]; j < w->indptr[i + 1]; j++)
+            add(type, sums, (size_t)w->indices[j], value,
+                real_at(type, w->data, w->shared ? i : (size_t)j));
+}
+
+/* Spikes of which some are 0. */
+static array *new_spikes(int type, size_t items)
+{
+    array *const spk = new_array("spk", type, items);
+    const double density = draw() * draw();
+
+    for (size_t i = 0; i < items; i++)
+        if (draw() > density)
+            put_real(type, spk->before, i, draw() < 0.1 ? -0.0 : 0.0);
+    return spk;
+}
+
+static snnc_status spoil_product(snnc_product_call *p, size_t *r0, size_t *r1)
+{
+    const size_t inputs = p->weights.num_inputs, outputs = p->weights.num_outputs;
+    const int is_used = *r0 < *r1 && outputs > 0;
+
+    switch (below(9)) {
+    case 0: p->type = (snnc_type)unknown(SNNC_U8); return SNNC_BAD_TYPE;
+    case 1:
+        p->weights.kind = (snnc_weight_kind)unknown(SNNC_NUM_WEIGHT_KINDS);
+        return SNNC_BAD_WEIGHTS;
+    case 2:
+        p->weights.data = NULL;
+        return inputs && outputs ? SNNC_BAD_WEIGHTS : SNNC_OK;
+    case 3: p->weights.step = -1 - (ptrdiff_t)below(99); return SNNC_BAD_WEIGHTS;
+    case 4: *r1 = p->num_rows + 1 + below(9); return SNNC_BAD_RANGE;
+    case 5: *r0 = *r1 + 1 + below(9); return SNNC_BAD_RANGE;
+    case 6:
+        p->spk = p->bits = NULL;
+        return inputs && is_used ? SNNC_BAD_INPUT : SNNC_OK;
+    case 7: p->sum = NULL; return is_used ? SNNC_BAD_OUTPUT : SNNC_OK;
+    default:
+        p->weights.num_outputs = SIZE_MAX / 8 - below(99);
+        p->weights.step = 0;
+        p->weights.kind = SNNC_DENSE;
+        return p->weights.data && inputs ? SNNC_TOO_LARGE : SNNC_OK;
+    }
+}
+
+static void attack_product(void)
+{
+    enum { BITS = SNNC_NUM_TYPES };
+    snnc_product_call p = SNNC_PRODUCT_INIT;
+    size_t inputs = draw_length(), outputs = below(4) ? draw_length() : inputs;
+
+    if (inputs * outputs > 1 << 15)
+        *(below(2) ? &inputs : &outputs) = below(30);
+    p.type = (snnc_type)below(SNNC_F64 + 1);
+    p.weights = choose_weights(p.type, inputs, outputs);
+    p.num_rows = below(6);
+    const int forms[] = {(int)p.type, SNNC_U8, SNNC_BOOL, BITS}, form = forms[below(4)];
+    const size_t width = form == BITS ? snnc_bits_width(inputs) : inputs;
+    const size_t step = width + (below(2) ? below(5) : 0);
+    array *const spk = new_spikes(form == BITS ? SNNC_U8 : form,
+                                  p.num_rows ? (p.num_rows - 1) * step + width : 0);
+    if (form == BITS)
+        p.bits = (uint8_t *)spk->data;
+    else
+        p.spk = spk->data;
+    p.spk_type = form == BITS ? SNNC_F32 : (snnc_type)form;
+    p.spk_step = step > width || below(2) ? (ptrdiff_t)step : 0;
+    array *const bias = below(2) ? new_array("bias", p.type, outputs) : NULL;
+    p.bias = bias ? bias->data : NULL;
+    array *const sum = new_array("sum", p.type, p.num_rows * outputs);
+    p.sum = sum->data;
+    p.workspace = aligned(snnc_product_workspace_size(&p));
+
+    expect_nothing();
+    restore_arrays();
+    for (int turn = 0; turn < TURNS; turn++) {
+        snnc_product_call wrong = p;
+        size_t r0 = 0, r1 = p.num_rows;
+        const snnc_status status = spoil_product(&wrong, &r0, &r1);
+        if (status == SNNC_OK)
+            continue;
+        expect_status(snnc_product(tables[turn % num_tables], &wrong, r0, r1), status);
+    }
+    expect_status(snnc_product(NULL, &p, 0, p.num_rows), SNNC_BAD_ISA);
+    expect_arrays();
+    for (size_t r = 0; r < p.num_rows; r++) {
+        char *const sums = sum->after + r * outputs * size_of(p.type);
+        for (size_t j = 0; j < outputs; j++)
+            put_real(p.type, sums, j, bias ? real_at(p.type, bias->before, j) : 0);
+        for (size_t i = 0; i < inputs; i++)
+            add_spike(&p.weights, p.type, i,
+                      form == BITS
+                          ? ((uint8_t)spk->before[r * step + i / 8] >> i % 8 & 1)
+                          : real_at(form, spk->before, r * step + i),
+                      sums);
+    }
+    for (int i = 0; i < num_tables; i++) {
+        const size_t cut = below(p.num_rows + 1);
+        restore_arrays();
+        expect_status(snnc_product(tables[i], &p, cut, p.num_rows), SNNC_OK);
+        expect_status(snnc_product(tables[i], &p, 0, cut), SNNC_OK);
+        expect_arrays();
+    }
+    free(p.workspace);
+}
+
 /* ---- what has no call ---- */
 
 static void attack_surrogates(void)
@@ -1395,10 +1574,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&run, 0, sizeof run);
     memset(&back, 0, sizeof back);
     seed = (uint32_t)below(65536);
-    if (below(16) == 15) {
+    const size_t turn = below(16);
+    if (turn == 15) {
         attack_surrogates();
         attack_names();
     }
+    else if (turn > 11)
+        attack_product();
     else {
         const int goes_back = (int)below(2), is_wrong = below(3) == 2;
         choose_run(goes_back);
