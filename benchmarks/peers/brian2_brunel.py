@@ -48,7 +48,9 @@ class Simulator:
                 delay=brunel.DELAY * b2.ms,
                 namespace={"weight": weight},
             )
-            synapses.connect(i=sources.ravel(), j=np.repeat(np.arange(n), sources.shape[1]))
+            order = np.argsort(sources, axis=None, kind="stable")  # those of a source together
+            targets = np.repeat(np.arange(n), sources.shape[1])
+            synapses.connect(i=sources.ravel()[order], j=targets[order])
             parts.append(synapses)
         rate = brunel.ETA / (brunel.FROM_EXC * brunel.DT * b2.ms)
         parts.append(b2.PoissonInput(group, "v", brunel.FROM_EXC, rate, weight=j))
