@@ -1,6 +1,8 @@
 """References and memory: nothing leaks, on success or on any way to fail."""
 
+import contextlib
 import gc
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support import CLASSES, TORCH, assert_same, interrupted, make
+from support import CLASSES, TORCH, assert_same, csr, interrupted, make
 
 import snnc
 from snnc import _core
@@ -124,6 +126,89 @@ def test_success_leaks_nothing(model):
         ]
     for number, call in enumerate(calls):
         assert growth(call) < 4, number
+
+
+OWN = np.random.default_rng(0).normal(0, 0.3, 4)
+DENSE = np.random.default_rng(1).normal(0, 0.3, (4, 4))
+
+
+def mixed(neuron, bias=None):
+    projections = (snnc.Projection(csr(DENSE), delay=3, decay=0.5), snnc.Projection(OWN), DENSE)
+    return snnc.Recurrent(neuron, *projections, bias=bias)
+
+
+CLOSED_LOOPS = {
+    "Synaptic": lambda: mixed(snnc.Synaptic(0.9, 0.8), OWN),
+    "RLeaky": lambda: snnc.RLeaky(0.9, linear_features=4, rng=0),
+    "RSynaptic": lambda: snnc.RSynaptic(0.9, 0.8, all_to_all=False),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED_LOOPS)
+def test_closed_loops_leak_nothing(name):
+    net = CLOSED_LOOPS[name]()
+    x = np.random.default_rng(1).random((6, 2, 4), np.float32)
+    everything = tuple(dict.fromkeys(("spk", *net.states)))  # RLeaky's spk is a state
+    rec = net.run(x, record=everything)
+    states = [np.array(state) for state in rec.state]
+    out = (*states,) if "spk" in net.states else (None, *states)
+    calls = [
+        lambda: CLOSED_LOOPS[name]().run(x),
+        lambda: net(x[0], *states),
+        lambda: net(x[0], *states, out=out),
+        lambda: net.run(x, *states, spk_dtype="packed", num_threads=2),
+        lambda: net.run(x, record=everything, out=rec),
+        lambda: list(net.run_chunks([x, x], record="count")),
+        lambda: pickle.loads(pickle.dumps(net)),
+    ]
+    kept = net.run(x, grad=True)
+    calls += [
+        lambda: net.run(x, grad=True),
+        lambda: net.backward(kept, spk=x),
+        lambda: net.backward(kept, spk=x[-1], wrt="x", out=np.zeros_like(x)),
+    ]
+    wrong = [
+        lambda: net(x[0], states[0][:1]),
+        lambda: net.run(x[..., :3], *states),
+        lambda: net.run(x, *states, record="nothing"),
+        lambda: net.run(x, *states, out={"spk": np.zeros(3)}),
+        lambda: net.backward(rec, x),
+        lambda: snnc.Recurrent(net.neuron, np.ones((4, 3))),
+        lambda: snnc.Projection(csr(np.ones((3, 4)))),
+    ]
+    for call in wrong:
+        with pytest.raises((TypeError, ValueError)):
+            call()
+
+        def fails(call=call):
+            with contextlib.suppress(TypeError, ValueError):
+                call()
+
+        calls.append(fails)
+    for at, call in enumerate(calls):
+        assert growth(call) < 4, at
+
+
+def test_products_leak_nothing():
+    dense = np.random.default_rng(0).normal(0, 0.3, (4, 5))
+    spk = np.random.default_rng(1).random((7, 5)) < 0.5
+    y = np.empty((7, 4))
+    calls = [
+        lambda: snnc.spike_product(spk, dense),
+        lambda: snnc.spike_product(spk, csr(dense), np.ones(4)),
+        lambda: snnc.spike_product(np.packbits(spk, axis=-1), dense, out=y),
+    ]
+    for wrong in (dense.T, csr(dense.T), dense.astype(complex)):
+        with pytest.raises((TypeError, ValueError)):
+            snnc.spike_product(spk, wrong)
+
+        def fails(wrong=wrong):
+            with contextlib.suppress(TypeError, ValueError):
+                snnc.spike_product(spk, wrong)
+
+        calls.append(fails)
+    for at, call in enumerate(calls):
+        assert growth(call) < 4, at
 
 
 @pytest.mark.parametrize("model", TORCH)
