@@ -6,6 +6,7 @@ from those of later steps, by products with the weights, which BLAS does.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -112,7 +113,8 @@ class LoopGradients(NamedTuple):
 
 def _rows(array: Floats) -> Floats:
     """Make a matrix of it: steps and rows of neurons are one axis."""
-    return array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
+    *rows, n = array.shape if array.ndim > 1 else (*array.shape, 1)
+    return array.reshape(math.prod(rows), n)
 
 
 def _per_neuron(array: Floats, parameter: Floats) -> Floats:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["spike_product"]
 
-_MOST_OUTPUTS = 2**31 - 1  # of sparse weights: what int32 counts
+_MOST = 2**31 - 1  # inputs and outputs of sparse weights: what int32 counts
 
 
 class Sparse(NamedTuple):
@@ -49,8 +49,8 @@ def compressed(name: str, weight: Any) -> Sparse:
     shape = tuple(index(f"{name}.shape", n) for n in csr.shape)
     if len(shape) != 2 or min(shape) < 0:
         raise ValueError(f"{name} has shape {shape}; expected two dimensions, (outputs, inputs)")
-    if shape[0] > _MOST_OUTPUTS:
-        raise ValueError(f"{name} has {shape[0]} outputs; expected at most {_MOST_OUTPUTS}")
+    if max(shape) > _MOST:
+        raise ValueError(f"{name} has shape {shape}; expected at most {_MOST} of each")
     data = real_array(f"{name}.data", csr.data)
     indptr, indices = (_integers(f"{name}.{part}", getattr(csr, part)) for part in _PLACES)
     rows, columns = shape
@@ -182,8 +182,8 @@ def spike_product(
     ----------
     spk : array_like, shape (..., n)
         Spikes of n inputs: uint8 (each counts by its value), bool, real numbers (graded spikes),
-        or packed as ``run(..., spk_dtype="packed")`` returns them: uint8 of shape (...,
-        ceil(n/8)).
+        or packed: uint8 of shape (..., ceil(n/8)), as ``run(..., spk_dtype="packed")`` returns
+        those of n neurons. (A batch it packs as one row; `unpack_spikes` gives its rows.)
     weight : array_like, shape (m, n)
         The weight of each input for each of m outputs, as in ``torch.nn.Linear`` and in
         ``weight @ spk``; or a sparse matrix of SciPy's (anything with its ``tocsr``). A dense one
@@ -206,8 +206,8 @@ def spike_product(
     TypeError
         If an argument is not an array of real numbers.
     ValueError
-        If shapes don't fit each other, `out` is not as described, or the indices of a sparse
-        `weight` are out of range or order.
+        If shapes don't fit each other, packed rows have more spikes than inputs, `out` is not as
+        described, or the indices of a sparse `weight` are out of range or order.
 
     Notes
     -----

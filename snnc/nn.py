@@ -642,7 +642,10 @@ class Sequential:
             name, parameter = own[key]
             at = self.layers[name]
             shape = _parameters(at)[parameter].shape
-            if isinstance(at, Linear) and value.shape != shape:
+            if (
+                parameter.rpartition(".")[2].startswith(("weight", "bias"))
+                and value.shape != shape
+            ):
                 raise ValueError(f"{key} has shape {value.shape}; expected {shape}")
             same = f"{places[name]}.{parameter}"
             if not np.array_equal(value, given[same], equal_nan=True):

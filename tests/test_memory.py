@@ -196,7 +196,7 @@ def test_products_leak_nothing():
     calls = [
         lambda: snnc.spike_product(spk, dense),
         lambda: snnc.spike_product(spk, csr(dense), np.ones(4)),
-        lambda: snnc.spike_product(np.packbits(spk, axis=-1), dense, out=y),
+        lambda: snnc.spike_product(np.packbits(spk, axis=-1, bitorder="little"), dense, out=y),
     ]
     for wrong in (dense.T, csr(dense.T), dense.astype(complex)):
         with pytest.raises((TypeError, ValueError)):

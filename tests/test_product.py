@@ -276,6 +276,16 @@ def test_errors_name_the_argument(arguments, options, kind, message):
         snnc.spike_product(*arguments, **options)
 
 
+def test_a_batch_that_was_packed_as_one_row_is_refused():
+    lif = snnc.Leaky(0.9)
+    packed = lif.run(np.ones((5, 2, 4), np.float32), spk_dtype="packed").spk
+    weight = np.ones((3, 4))
+    with pytest.raises(ValueError, match="spk: a packed row has spikes beyond its 4 inputs"):
+        snnc.spike_product(packed, weight)
+    rows = snnc.unpack_spikes(packed, 8).reshape(5, 2, 4)
+    assert snnc.spike_product(rows, weight).shape == (5, 2, 3)
+
+
 def test_errors_write_nothing():
     out = np.full((2, 3), 7.0)
     out.flags.writeable = False

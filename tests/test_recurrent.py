@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 import zlib
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from support import KINDS, TORCH, assert_same, csr, golden, interrupted, kind, m
 from test_reference import constants
 
 import snnc
+from snnc import _core
 
 N, T = 7, 14
 SHAPES = [(N,), (3, N), (2, 3, N)]
@@ -283,6 +285,46 @@ def test_pickling_and_copies():
         assert a != b
 
 
+def test_a_subclass_has_attributes_of_its_own():
+    class Own(snnc.Recurrent):
+        def __init__(self, neuron, *projections):
+            super().__init__(neuron, *projections)
+            self.label = "mine"
+
+    class OwnLeaky(snnc.RLeaky):
+        pass
+
+    cell = OwnLeaky(0.9, linear_features=2, rng=0)
+    cell.label = "mine"
+    for net in (Own(snnc.Leaky(0.5), W), cell):
+        for again in (copy.copy(net), copy.deepcopy(net)):
+            assert again.label == "mine"
+            assert again == net
+            assert again.neuron is not net.neuron
+    with pytest.raises(AttributeError, match="Recurrent has no attribute 'label' to set"):
+        snnc.Recurrent(snnc.Leaky(0.5), W).label = "mine"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_recording_of_a_single_neuron_is_used_again(dtype):
+    x = np.ones(5, dtype)
+    for net in (
+        snnc.RLeaky(0.9, 0.5, all_to_all=False),
+        snnc.RSynaptic(0.9, 0.8, 0.5, all_to_all=False),
+        snnc.Recurrent(snnc.Leaky(0.9), 0.5),
+    ):
+        rec = net.run(x)
+        expected = [np.array(array) for array in (*rec, *rec.state)]
+        again = net.run(x, out=rec)
+        assert again.spk is rec.spk
+        for array, value in zip((*again, *again.state), expected, strict=True):
+            assert_same(array, value)
+        out = tuple(np.empty(np.shape(state), dtype) for state in rec.state)
+        again = net.run(x, out={"state": out})
+        for array, value in zip(out, again.state, strict=True):
+            assert_same(array, np.asarray(value))
+
+
 def test_parameters():
     """They read as they were given, and take effect at once."""
     weight = np.arange(4.0).reshape(2, 2)
@@ -348,6 +390,17 @@ def test_noise_has_the_draws_of_the_bare_neuron():
             assert_same(again[0], state[0])
         chunks = list(net.run_chunks([x[:4], x[4:]], rng=3))
         assert_same(np.concatenate([rec.v for rec in chunks]), bare.v)
+    given = net.run(np.full((9, 3), 14.0), np.zeros((4, 3)), rng=3)
+    for wide in (
+        {"ref": np.zeros((4, 3))},
+        {"past": np.zeros((1, 4, 3))},
+        {"i0": np.zeros((4, 3))},
+    ):
+        rec = net.run(np.full((9, 3), 14.0), rng=3, **wide)  # for each row that a state brings
+        assert_same(rec.v, given.v)
+        states = dict.fromkeys(net.states, 0.0) | wide
+        _, v, *_ = net(np.full(3, 14.0), *states.values(), rng=np.random.default_rng(3))
+        assert np.all(np.ptp(v, axis=0) > 0)
     wide = snnc.Recurrent(snnc.LIF(20.0, dt=1.0, v_threshold=15.0, sigma=1.0), np.zeros((3, 3)))
     rec = wide.run(np.full((9, 1), 14.0), rng=3)  # noise of its own for each neuron of a row
     assert len(np.unique(rec.v[0])) == 3
@@ -435,6 +488,8 @@ W = np.ones((2, 2))
         (lambda: snnc.Projection(ODD), ValueError, "weight.indptr must begin"),
         (lambda: snnc.Projection(W, delay=0), ValueError, "delay=0; expected an integer of at"),
         (lambda: snnc.Projection(W, delay=1.5), TypeError, "delay=1.5"),
+        (lambda: snnc.Projection(W, delay=2**31), ValueError, r"delay=2147483648; expected"),
+        (lambda: snnc.Projection(W, delay=2**64), ValueError, r"delay=18446744073709551616; ex"),
         (lambda: snnc.Projection(W, decay=1.5), ValueError, r"decay=1.5; expected numbers in"),
         (lambda: snnc.Projection(W, decay=-0.1), ValueError, "decay=-0.1"),
         (lambda: snnc.Projection(W, decay=np.nan), ValueError, "decay=nan"),
@@ -629,3 +684,15 @@ def test_recurrent_neurons_read_as_snntorchs():
 def test_recurrent_neurons_refuse(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_wrong_private_calls_keep_their_references():
+    capsule = snnc.Projection(W)._weights.capsule
+    cell = snnc.Leaky(0.5)._configuration.cell
+    before = sys.getrefcount(capsule)
+    ends = [(), (2**64, None), ("a", None), (0, None), (1, "a"), (1, np.ones(3))]
+    for projection in [capsule, (cell, 1, None), *((capsule, *end) for end in ends)]:
+        with pytest.raises((TypeError, ValueError, OverflowError, SystemError)):
+            _core.recurrence(cell, None, (projection,), "past")
+    del projection
+    assert sys.getrefcount(capsule) == before

@@ -215,3 +215,14 @@ def test_options_of_backward():
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize("shape", [(4, 0), (4, 0, 2), (4, 2, 0), (0, 2)])
+def test_no_neurons_or_steps(shape):
+    n = shape[-1]
+    net = snnc.Recurrent(snnc.Leaky(0.9), np.zeros((n, n)), bias=np.zeros(n))
+    rec = net.run(np.zeros(shape), grad=True)
+    grads = net.backward(rec, np.zeros(shape), wrt=("x", "weight0", "bias"))
+    assert grads.x.shape == shape
+    assert grads.weight0.shape == (n, n)
+    assert not grads.bias.any()

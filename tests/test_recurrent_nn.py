@@ -93,8 +93,9 @@ def test_state_dicts():
         one.load_state_dict({**twice, "lif.recurrent.V": np.array([0.5, 0.5])})
     before = other.state_dict()
     for key, value in (("lif.recurrent.weight", np.ones((2, 2))), ("loop.weight1", np.ones(9)),
+                           ("loop.weight0", 0.5), ("lif.recurrent.bias", np.ones(1)),
                        ("loop.decay1", 1.5)):  # fmt: skip
-        with pytest.raises(ValueError, match=f"layer '{key[:3]}.*(weight has shape|decay=1.5)"):
+        with pytest.raises(ValueError, match=f"{key} has shape|layer 'loop.*decay=1.5"):
             other.load_state_dict({**state, key: value})
         with pytest.raises(ValueError, match="grads: "):
             optimizer.step({key: np.ones((5, 5))})

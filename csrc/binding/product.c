@@ -137,8 +137,19 @@ static int describe_spikes(product_job *j, int type)
         return -1;
     }
     j->call.num_rows = (size_t)rows;
-    if (packed)
+    if (packed) {
         j->call.bits = PyArray_DATA(j->spk);
+        for (npy_intp r = 1; inputs % 8 && r <= rows; r++)
+            if (j->call.bits[r * width - 1] >> inputs % 8) {
+                PyErr_Format(
+                    PyExc_ValueError,
+                    "spk: a packed row has spikes beyond its %zd inputs; expected "
+                    "bytes for each row (a batch that was packed as one row is "
+                    "unpacked by snnc.unpack_spikes)",
+                    (Py_ssize_t)inputs);
+                return -1;
+            }
+    }
     else {
         j->call.spk = PyArray_DATA(j->spk);
         j->call.spk_type = given == NPY_BOOL    ? SNNC_BOOL

@@ -63,18 +63,18 @@ static int read_numbers(recurrence *r, PyObject *object, const char *name,
 static int read_projection(recurrence *r, PyObject *tuple)
 {
     projection *const p = &r->projections[r->num_projections++];
-    PyObject *decay;
+    PyObject *capsule, *decay;
     Py_ssize_t delay;
 
-    if (!PyArg_ParseTuple(tuple, "OnO", &p->weights, &delay, &decay))
+    if (!PyArg_ParseTuple(tuple, "OnO", &capsule, &delay, &decay))
         return -1;
-    weights *const w = weights_in(p->weights);
+    weights *const w = weights_in(capsule);
     if (!w || delay < 1) {
-        p->weights = NULL;
         PyErr_Format(PyExc_TypeError, "projection %R", tuple);
         return -1;
     }
-    Py_INCREF(p->weights);
+    Py_INCREF(capsule);
+    p->weights = capsule;
     p->delay = (size_t)delay;
     p->size = (npy_intp)w->shape.num_inputs;
     if (w->shape.kind == SNNC_ONE_TO_ONE && w->shape.shared)

@@ -225,6 +225,8 @@ class ClosedLoop(SpikingNeuron):
             self._configure({name: value}, {})
         elif isinstance(own, Option):
             self._configure({}, {name: value})
+        elif not type(self).__module__.startswith("snnc."):  # subclasses may have their own
+            object.__setattr__(self, name, value)
         else:
             raise AttributeError(
                 f"{type(self).__name__} has no attribute {name!r} to set", name=name, obj=self
@@ -239,11 +241,13 @@ class ClosedLoop(SpikingNeuron):
     __hash__ = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"neuron": self.neuron, "_loop": self._loop, "_kept": self._kept}
+        return {**self.__dict__, "_made": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._connect(copy.copy(state["neuron"]), *state["_loop"])
-        object.__setattr__(self, "_kept", state["_kept"])
+        made, own = self._made, {**state}
+        own["neuron"], own["_made"] = self.neuron, made
+        self.__dict__.update(own)
 
     # ---- calls ----
 
@@ -264,7 +268,7 @@ class ClosedLoop(SpikingNeuron):
         own, others = self._split(begin)
         if rng is not None:
             x, own, others, dtype = self._as_noise_needs("x", x, own, others, dtype)
-        inner = configuration.derived.inner
+        inner = self._inner_for(configuration, others, holds)
         x, own, num_steps, dtype = neuron._prepare(
             inner, x, own, holds, num_steps, time_axis, dtype, rng
         )
@@ -277,6 +281,24 @@ class ClosedLoop(SpikingNeuron):
         if all(state is None for state in own):
             own = self.neuron._nothing
         return own, states[count:]
+
+    def _inner_for(
+        self, configuration: Configuration, others: tuple[Any, ...], holds: bool
+    ) -> Configuration:
+        """Return the neuron's configuration, as wide as the states of the loop make it.
+
+        Noise is drawn for each neuron. States that are held must fit, and widen nothing.
+        """
+        inner: Configuration = configuration.derived.inner
+        if holds or all(state is None for state in others):
+            return inner
+        past, *currents = map(np.shape, others)
+        row = inner.parameters["row"].shape if "row" in inner.parameters else ()
+        try:
+            wide = np.broadcast_to(0.0, np.broadcast_shapes(row, past[1:], *currents))
+        except ValueError:  # which the core will say
+            return inner
+        return inner._replace(parameters={**inner.parameters, "row": wide})
 
     def _as_noise_needs(
         self, name: str, x: Any, own: tuple[Any, ...], others: tuple[Any, ...], dtype: Any
@@ -313,9 +335,8 @@ class ClosedLoop(SpikingNeuron):
         own, others = self._split(start)
         with Undrawn(rng):
             x, own, others, dtype = self._as_noise_needs("input_", input_, own, others, dtype)
-            x, own, dtype = self.neuron._prepare_step(
-                configuration.derived.inner, x, own, held is not None, dtype, rng
-            )
+            inner = self._inner_for(configuration, others, held is not None)
+            x, own, dtype = self.neuron._prepare_step(inner, x, own, held is not None, dtype, rng)
             start = (*own, *others)
             held = None if held is None else start
             return self._step_from(configuration, held, x, start, out, dtype)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Projection"]
 
+_LONGEST = 2**31 - 1  # steps
+
 
 def same(a: Any, b: Any) -> bool:
     """Whether two arrays are equal, dtypes included; or both None."""
@@ -79,7 +81,7 @@ class Projection:
         If `weight` or `decay` is no array of real numbers, or `delay` no integer.
     ValueError
         If `weight` isn't square, its sparse indices are out of range or order, `delay` is below
-        1, or `decay` is outside [0, 1] or not of one number for each neuron.
+        1 or above 2**31 - 1, or `decay` is outside [0, 1] or not of one number for each neuron.
 
     Notes
     -----
@@ -103,6 +105,8 @@ class Projection:
 
     def __init__(self, weight: Any, *, delay: int = 1, decay: ArrayLike = 0.0) -> None:
         self._delay = at_least_one("delay", delay)
+        if self._delay > _LONGEST:
+            raise ValueError(f"delay={delay!r}; expected an integer from 1 to {_LONGEST}")
         self._decay = numbers("decay", decay)
         if not np.all((self._decay >= 0) & (self._decay <= 1)):
             raise ValueError(f"decay={shown(self._decay)}; expected numbers in [0, 1]")

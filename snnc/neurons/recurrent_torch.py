@@ -232,13 +232,6 @@ class RecurrentTorch(ClosedLoop):
 
     __hash__ = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_own_options": self._own_options}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        object.__setattr__(self, "_own_options", state["_own_options"])
-
     # ---- states: (spk, *those of the model), in the core (*those, spikes under way, current) ----
 
     def _rest(self) -> tuple[Floats, ...]:
@@ -275,7 +268,8 @@ class RecurrentTorch(ClosedLoop):
         if given is not None:
             recorded, final, checkpoints, overwritten = given
             out_spk = final[0] if isinstance(final[0], np.ndarray) else None
-            final = cell.from_own(final)
+            whole = None if out_spk is None or out_spk.ndim == 0 else out_spk
+            final = cell.from_own((whole, *final[1:]))
             if len(checkpoints) != len(final) + 2:  # of another reset, or none
                 checkpoints = (None,) * (len(final) + 2)
             given = (recorded, final, checkpoints, overwritten)
@@ -284,6 +278,8 @@ class RecurrentTorch(ClosedLoop):
             first_step, neurons, spk_dtype, given, *others,
         )  # fmt: skip
         spk, *own = cell.to_own(state)
+        if out_spk is not None and out_spk.ndim == 0:
+            out_spk[...] = spk
         return arrays, (spk if out_spk is None else out_spk, *own), steps, kept
 
     def _call(
