@@ -44,7 +44,7 @@ def closed_loops(draw, neuron, n):
 
 
 @st.composite
-def runs(draw, dims=DIMS, steps=st.integers(0, 20), kinds=KINDS, loops=True):
+def runs(draw, dims=DIMS, steps=st.integers(0, 20), kinds=KINDS, loops=False):
     """A neuron, its input (T, ...) and its start states, some of which broadcast.
 
     With `loops` it may be in a closed loop.
@@ -74,7 +74,7 @@ def assert_equal_records(a, b):
         assert_same(one, other)
 
 
-@given(runs(steps=st.integers(1, 20)))
+@given(runs(steps=st.integers(1, 20), loops=True))
 def test_run_equals_steps(case):
     neuron, x, states = case
     rec = neuron.run(x, *states, record=everything(neuron))
@@ -87,7 +87,7 @@ def test_run_equals_steps(case):
         assert_same(state, last)
 
 
-@given(runs(), st.data())
+@given(runs(loops=True), st.data())
 def test_run_in_two_parts(case, data):
     neuron, x, states = case
     cut = data.draw(st.integers(0, len(x)))
@@ -100,7 +100,7 @@ def test_run_in_two_parts(case, data):
         assert_same(state, last)
 
 
-@given(runs(dims=st.tuples(st.integers(1, 6), st.integers(1, 6)), loops=False), st.data())
+@given(runs(dims=st.tuples(st.integers(1, 6), st.integers(1, 6))), st.data())
 def test_neurons_are_independent(case, data):
     neuron, x, states = case
     states = [np.broadcast_to(state, x.shape[1:]) for state in states]
@@ -125,7 +125,7 @@ def relaid(draw, x):
     return y
 
 
-@given(runs(), st.data())
+@given(runs(loops=True), st.data())
 def test_layout_changes_nothing(case, data):
     neuron, x, states = case
     plain = neuron.run(x, *states, record=everything(neuron))
@@ -136,7 +136,7 @@ def test_layout_changes_nothing(case, data):
     assert_same(y, before)
 
 
-@given(runs(), st.data())
+@given(runs(loops=True), st.data())
 def test_time_axis(case, data):
     neuron, x, states = case
     axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
@@ -155,7 +155,7 @@ def test_time_axis(case, data):
         assert_same(one, other)
 
 
-@given(runs(), st.integers(0, 9))
+@given(runs(loops=True), st.integers(0, 9))
 def test_held_input_equals_a_repeated_one(case, num_steps):
     neuron, x, states = case
     if len(x) == 0:
@@ -168,7 +168,7 @@ def test_held_input_equals_a_repeated_one(case, num_steps):
     assert_equal_records(neuron.run(repeated, *states), neuron.run(view, *states))
 
 
-@given(runs(), st.data())
+@given(runs(loops=True), st.data())
 def test_what_is_recorded_changes_nothing(case, data):
     neuron, x, states = case
     names = everything(neuron)
@@ -189,7 +189,6 @@ def test_what_is_recorded_changes_nothing(case, data):
     runs(
         dims=st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)),
         kinds=[case for case in KINDS if case[0] in TORCH],
-        loops=False,
     ),
     st.data(),
 )
