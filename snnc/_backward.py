@@ -179,7 +179,7 @@ def constants_wanted(model: str, learned: Iterable[str]) -> set[str]:
 
 def of_parameters(
     neuron: Differentiable,
-    parameters: dict[str, Floats],
+    parameters: Mapping[str, Floats],
     learned: Iterable[str],
     grad_constants: Mapping[str, Floats | None],
     dtype: np.dtype[Any],

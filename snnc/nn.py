@@ -728,11 +728,11 @@ def _as_states(states: Any) -> tuple[Any, ...]:
     return tuple(float(s) if type(s) in (int, bool) else s for s in each)  # not a slip, by name
 
 
-def _parameters(layer: Any) -> dict[str, Floats]:
+def _parameters(layer: Any) -> Mapping[str, Floats]:
     if isinstance(layer, Linear):
         both = {"weight": layer.weight, "bias": layer.bias}
         return {name: value for name, value in both.items() if value is not None}
-    parameters: dict[str, Floats] = layer._parameters
+    parameters: Mapping[str, Floats] = layer._parameters
     return parameters
 
 

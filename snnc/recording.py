@@ -12,7 +12,7 @@ from snnc import _core
 from snnc._arguments import index, missing, real_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
@@ -51,7 +51,7 @@ class Tape(NamedTuple):
 
     model: str
     cell: Any
-    parameters: dict[str, NDArray[Any]]
+    parameters: Mapping[str, NDArray[Any]]
     x: Any
     constant_x: bool  # without a time axis
     num_steps: int

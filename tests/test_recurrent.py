@@ -14,6 +14,7 @@ from test_reference import constants
 
 import snnc
 from snnc import _core
+from snnc._product import Weights
 
 N, T = 7, 14
 SHAPES = [(N,), (3, N), (2, 3, N)]
@@ -696,3 +697,24 @@ def test_wrong_private_calls_keep_their_references():
             _core.recurrence(cell, None, (projection,), "past")
     del projection
     assert sys.getrefcount(capsule) == before
+
+
+def test_only_who_asks_for_sparse_weights_has_them_put_together(monkeypatch):
+    def refused(weights):
+        raise AssertionError
+
+    net = snnc.Recurrent(snnc.LIF(20.0, dt=1.0, v_threshold=1.0), csr(W), csr(2 * W))
+    data = np.ones(4)
+    with monkeypatch.context() as patched:
+        patched.setattr(Weights, "given", refused)
+        other = snnc.Recurrent(net.neuron, *net.projections, bias=0.5)
+        assert other.v_threshold == 1
+        assert other.bias == 0.5
+        net.v_threshold = 2.0
+        net.init_hidden = True
+        assert "weight1" in net._parameters
+        net.run(np.ones((3, 2)))
+        with pytest.raises(AssertionError):
+            net.weight0  # noqa: B018
+    assert_same(net.weight0, data)
+    assert_same(net._parameters["weight1"], 2 * data)

@@ -67,7 +67,7 @@ class Configuration(NamedTuple):
     thread assigns meanwhile.
     """
 
-    parameters: dict[str, Floats]
+    parameters: Mapping[str, Floats]
     options: dict[str, Any]
     cell: Any  # the core's view of them
     derived: Any  # what else a model asks of them at every run
@@ -188,7 +188,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
     # ---- configuration ----
 
     @property
-    def _parameters(self) -> dict[str, Floats]:
+    def _parameters(self) -> Mapping[str, Floats]:
         return self._configuration.parameters
 
     @property

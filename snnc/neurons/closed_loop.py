@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections import namedtuple
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,17 +15,16 @@ from snnc._arguments import frozen, missing
 from snnc.neurons.base import Configuration, SpikingNeuron
 from snnc.neurons.descriptors import Option, Parameter, StateDescriptor
 from snnc.neurons.lif import LIF, Undrawn, computing_dtype, operand
-from snnc.neurons.projection import same
+from snnc.neurons.projection import Projection, same
 from snnc.recording import Loop, Tape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
     from typing import ClassVar, Self
 
     from numpy.typing import ArrayLike, DTypeLike
 
     from snnc.neurons.base import Floats, Out
-    from snnc.neurons.projection import Projection
     from snnc.recording import Gradients, Recording
 
 
@@ -34,6 +34,34 @@ class _Derived(NamedTuple):
     inner: Configuration  # of the neuron itself, whose shapes include those of the weights
     cell: Any  # the core's view of the neuron
     model: str  # of which it is one
+
+
+class Parameters(Mapping[str, Any]):
+    """Parameters by name. A projection stands for its sparse weights.
+
+    Their `data`, in the order of rows, is put together each time that it is asked for: it is as
+    large as the matrix, which is kept once.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._values[name]
+        return value.weight.data if isinstance(value, Projection) else value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def after(self, others: Mapping[str, Any]) -> Parameters:
+        """Return others and these."""
+        return Parameters({**others, **self._values})
 
 
 @functools.lru_cache(64)
@@ -117,7 +145,7 @@ class ClosedLoop(SpikingNeuron):
             row = np.broadcast_to(0.0, tuple(known))
             with_row = inner._replace(parameters={**inner.parameters, "row": row})
         derived = _Derived(with_row, inner_cell, self._core_model(inner))
-        return Configuration({**inner.parameters, **own}, inner.options, cell, derived)
+        return Configuration(own.after(inner.parameters), inner.options, cell, derived)
 
     def _core_model(self, inner: Configuration) -> str:
         """Name the model that the core steps."""
@@ -129,7 +157,7 @@ class ClosedLoop(SpikingNeuron):
 
     def _own_parameters(
         self, projections: tuple[Projection, ...], bias: Floats | None
-    ) -> dict[str, Any]:
+    ) -> Parameters:
         """Name the parameters beside the neuron's."""
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from snnc.neurons.base import Configuration, SpikingNeuron
 from snnc.neurons.descriptors import Choice, Flag, Parameter, StateDescriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import ClassVar, Unpack
 
     from numpy.typing import ArrayLike, DTypeLike
@@ -274,7 +274,7 @@ class LIF(SpikingNeuron):
         return "zero", options["spike_test"] == "after", False
 
     @staticmethod
-    def _gain(p: dict[str, Floats], options: dict[str, Any]) -> Floats:
+    def _gain(p: Mapping[str, Floats], options: dict[str, Any]) -> Floats:
         """Of a step: dt/tau_m, or for the exact solution 1 - exp(-dt/tau_m)."""
         ratio = np.asarray(p["dt"] / p["tau_m"], np.float64)
         return ratio if options["method"] == "euler" else -np.expm1(-ratio)

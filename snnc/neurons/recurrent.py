@@ -9,7 +9,7 @@ import numpy as np
 from snnc import _core
 from snnc._arguments import shown
 from snnc.neurons.base import SpikingNeuron
-from snnc.neurons.closed_loop import ClosedLoop, state_type
+from snnc.neurons.closed_loop import ClosedLoop, Parameters, state_type
 from snnc.neurons.projection import Projection, numbers
 from snnc.neurons.sequences import columns
 
@@ -121,15 +121,15 @@ class Recurrent(ClosedLoop):
 
     def _own_parameters(
         self, projections: tuple[Projection, ...], bias: Floats | None
-    ) -> dict[str, Any]:
+    ) -> Parameters:
         own: dict[str, Any] = {}
         for k, projection in enumerate(projections):
-            weight = projection.weight
-            own[f"weight{k}"] = weight.data if projection._weights.is_sparse else weight
+            sparse = projection._weights.is_sparse
+            own[f"weight{k}"] = projection if sparse else projection.weight
             own[f"decay{k}"] = projection.decay
         if bias is not None:
             own["bias"] = bias
-        return own
+        return Parameters(own)
 
     def _learned_of_loop(self) -> tuple[str, ...]:
         own = self._own_parameters(*self._loop)

@@ -10,7 +10,7 @@ from snnc import _core
 from snnc._arguments import at_least_one, flag, frozen, missing, real_array, real_numbers
 from snnc._product import linear_start
 from snnc.neurons import synaptic
-from snnc.neurons.closed_loop import ClosedLoop, state_type
+from snnc.neurons.closed_loop import ClosedLoop, Parameters, state_type
 from snnc.neurons.leaky import Leaky
 from snnc.neurons.projection import Projection
 from snnc.neurons.sequences import columns
@@ -146,11 +146,11 @@ class RecurrentTorch(ClosedLoop):
 
     def _own_parameters(
         self, projections: tuple[Projection, ...], bias: Floats | None
-    ) -> dict[str, Any]:
+    ) -> Parameters:
         (projection,) = projections
         if bias is None:
-            return {"V": projection.weight}
-        return {"recurrent.weight": projection.weight, "recurrent.bias": bias}
+            return Parameters({"V": projection.weight})
+        return Parameters({"recurrent.weight": projection.weight, "recurrent.bias": bias})
 
     def _learned_of_loop(self) -> tuple[str, ...]:
         own = self._own_parameters(*self._loop)
