@@ -54,7 +54,7 @@ def frozen(array: Floats) -> Floats:
     return array.view()
 
 
-def cast(parameters: dict[str, Floats], dtype: DTypeLike) -> dict[str, Floats]:
+def cast(parameters: Mapping[str, Floats], dtype: DTypeLike) -> dict[str, Floats]:
     return {name: np.asarray(array, dtype) for name, array in parameters.items()}
 
 

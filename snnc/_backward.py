@@ -33,7 +33,10 @@ if TYPE_CHECKING:
         def _options(self) -> dict[str, Any]: ...
 
         def _parameter_gradients(
-            self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+            self,
+            names: Iterable[str],
+            parameters: Mapping[str, Floats],
+            gradients: dict[str, Floats],
         ) -> dict[str, Floats]: ...
 
 
@@ -95,6 +98,15 @@ class Run:
             f"{name} of shape {array.shape}; expected {self.timed}, or {self.shape} for the last "
             "step only"
         )
+
+    def upstream_of_steps(self, name: str, value: ArrayLike | None) -> Floats | None:
+        """Check it, and where it is for the last step only, put zeros before it."""
+        array, of_last = self.upstream(name, value)
+        if not of_last:
+            return array
+        whole = np.zeros((self.tape.num_steps, *self.shape), self.dtype)
+        whole[-1:] = array
+        return whole
 
     def new_output(self, *others: Floats | None) -> Floats:
         line: Floats = _core.empty(math.prod(self.timed), self.dtype, *others)
@@ -229,11 +241,7 @@ def backward(
     names = names_in(wrt, known)
     learned = [name for name in names if name in tape.parameters]
 
-    grad_spk, of_last = run.upstream("spk", spk)
-    if of_last:
-        whole = np.zeros((tape.num_steps, *run.shape), run.dtype)
-        whole[-1:] = grad_spk
-        grad_spk = whole
+    grad_spk = run.upstream_of_steps("spk", spk)
     grad_states: list[Floats | None] = []
     grad_start: list[Floats] = []
     for name in neuron.states:

@@ -180,15 +180,7 @@ def backward(
     own = neuron._own_parameters(loop.projections, loop.bias)
     learned = [name for name in names if name in tape.parameters and name not in own]
     dtype, shape, steps = run.dtype, run.shape, tape.num_steps
-
-    # Upstream gradients, time first. The last step's may be all there is.
-    def upstream(name: str, value: ArrayLike | None) -> Floats | None:
-        array, of_last = run.upstream(name, value)
-        if not of_last:
-            return array
-        whole = np.zeros((steps, *shape), dtype)
-        whole[-1:] = array
-        return whole
+    upstream = run.upstream_of_steps
 
     # Of each spike, and when its step is done of that step's input.
     given = upstream("spk", spk)

@@ -12,7 +12,7 @@ from snnc.neurons.descriptors import Flag, Parameter, StateDescriptor
 from snnc.neurons.torch_neuron import TorchNeuron
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Unpack
 
     from numpy.typing import ArrayLike, DTypeLike
@@ -122,7 +122,7 @@ class Alpha(TorchNeuron):
         return {**p, "alpha": alpha, "beta": beta, "tau": tau}
 
     def _parameter_gradients(
-        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: Mapping[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
         p = cast(parameters, np.float64)
         alpha, beta = np.clip(p["alpha"], 0, 1), np.clip(p["beta"], 0, 1)

@@ -145,7 +145,7 @@ class Lapicque(TorchNeuron):
         return {**p, "dt": p["time_step"], "q": 1 / rc, "keep": 1 - p["time_step"] / rc}
 
     def _parameter_gradients(
-        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: Mapping[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
         p, g = cast(parameters, np.float64), gradients
         R, C, dt, beta = p["R"], p["C"], p["time_step"], p["beta"]

@@ -165,7 +165,7 @@ graded_spikes_factor=float32 ())
         return _backward.backward(self, rec, spk, named, wrt, out, num_threads)
 
     def _parameter_gradients(
-        self, names: Iterable[str], parameters: dict[str, Floats], gradients: dict[str, Floats]
+        self, names: Iterable[str], parameters: Mapping[str, Floats], gradients: dict[str, Floats]
     ) -> dict[str, Floats]:
         """Get the gradients of parameters from those of the constants, float64.
 
