@@ -747,22 +747,29 @@ snnc_row_fn *snnc_describe_row(const snnc_isa *isa, const snnc_call *call, size_
     return row_fn(isa, call);
 }
 
-int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                      size_t num_steps, size_t n0, size_t n)
+void snnc_keep_states(const snnc_call *call, const snnc_row *row, size_t n0)
 {
     const ptrdiff_t size = (ptrdiff_t)snnc_size_of(call->type);
+
+    for (int k = 0; k < models[call->model].num_states && row->recorded; k++)
+        if (row->state_step[k])
+            memcpy((char *)call->state_out[k] + (ptrdiff_t)n0 * size,
+                   (char *)row->state_out[k] +
+                       (ptrdiff_t)(row->num_steps - 1) * row->state_step[k] * size,
+                   row->n * (size_t)size);
+}
+
+/* Returns 0, and does nothing, where that can't be done. */
+static int run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
+                        size_t num_steps, size_t n0, size_t n)
+{
     snnc_row row;
     snnc_row_fn *const run = snnc_describe_row(isa, call, t0, num_steps, n0, n, &row);
 
     if (!run)
         return 0;
     run(&row);
-    for (int k = 0; k < models[call->model].num_states && row.recorded; k++)
-        if (row.state_step[k])
-            memcpy((char *)call->state_out[k] + (ptrdiff_t)n0 * size,
-                   (char *)row.state_out[k] +
-                       (ptrdiff_t)(num_steps - 1) * row.state_step[k] * size,
-                   n * (size_t)size);
+    snnc_keep_states(call, &row, n0);
     return 1;
 }
 
@@ -817,7 +824,7 @@ snnc_status snnc_run(const snnc_isa *isa, const snnc_call *call, size_t t0, size
         return status;
     if (t0 == t1 && t0 == 0)
         copy_states(call, n0, n1 - n0);
-    else if (t0 < t1 && !snnc_run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
+    else if (t0 < t1 && !run_directly(isa, call, t0, t1 - t0, n0, n1 - n0))
         run_tiles(isa, call, t0, t1, n0, n1);
     return SNNC_OK;
 }

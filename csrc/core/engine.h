@@ -63,6 +63,12 @@ static inline size_t snnc_mul_saturating(size_t a, size_t b)
     return (a | b) >= half && b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
 }
 
+/* The address of value i of that size; of NULL: NULL. */
+static inline void *snnc_value_at(const void *p, size_t i, size_t size)
+{
+    return p ? (char *)p + i * size : NULL;
+}
+
 /* Checks what a run and its backward pass have in common: all but states and outputs.
  */
 snnc_status snnc_check(const snnc_isa *isa, const snnc_call *call, size_t t0, size_t t1,
@@ -93,9 +99,8 @@ void snnc_advance(const snnc_plan *p, char *scratch, size_t t, size_t num_steps,
 snnc_row_fn *snnc_describe_row(const snnc_isa *isa, const snnc_call *call, size_t t0,
                                size_t num_steps, size_t n0, size_t n, snnc_row *row);
 
-/* Runs it. Returns 0, and does nothing, where that can't be done. */
-int snnc_run_directly(const snnc_isa *isa, const snnc_call *call, size_t t0,
-                      size_t num_steps, size_t n0, size_t n);
+/* After its last step: states that were recorded are final ones too. */
+void snnc_keep_states(const snnc_call *call, const snnc_row *row, size_t n0);
 
 void snnc_make_sequence(snnc_plan *p, snnc_sequence *s, const void *data,
                         ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);

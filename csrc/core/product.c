@@ -197,49 +197,16 @@ void snnc_unlist_spikes(snnc_type type, const snnc_spike_list *list, void *spk,
         unlist_f64(list, spk);
 }
 
-/* The address j values of that size further on; of NULL: NULL. */
-static void *further(const void *p, size_t j, size_t size)
-{
-    return p ? (char *)p + j * size : NULL;
-}
-
-/* The outputs [j0, j1) of a row. */
-static snnc_sum_row cut_row(const snnc_sum_row *row, size_t j0, size_t j1, size_t size)
+void snnc_sum_dense(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,
+                    const snnc_spike_list *list, size_t j, const snnc_sum_row *row)
 {
     snnc_sum_row own = *row;
-    own.n = j1 - j0;
-    own.start = further(row->start, j0, size);
-    own.sum = further(row->sum, j0, size);
-    own.input = further(row->input, j0, size);
-    own.decay = further(row->decay, row->per_neuron ? j0 : 0, size);
-    own.total = further(row->total, j0, size);
-    return own;
-}
-
-void snnc_sum_dense(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,
-                    const snnc_spike_list *list, const snnc_sum_row *row, size_t j0,
-                    size_t j1)
-{
-    const size_t size = snnc_size_of(type);
-    snnc_sum_row own = cut_row(row, j0, j1, size);
 
     own.count = list->count;
     own.index = list->index;
     own.value = list->graded ? list->value : NULL;
-    own.weight = further(weights->data, j0, size);
+    own.weight = snnc_value_at(weights->data, j, snnc_size_of(type));
     own.step = weights->step ? weights->step : (ptrdiff_t)weights->num_outputs;
-    isa->sums[type]->sum(&own);
-}
-
-void snnc_finish_sums(const snnc_isa *isa, snnc_type type, const snnc_sum_row *row,
-                      size_t j0, size_t j1)
-{
-    snnc_sum_row own = cut_row(row, j0, j1, snnc_size_of(type));
-
-    own.count = 0;
-    own.index = NULL;
-    own.value = own.weight = NULL;
-    own.step = 0;
     isa->sums[type]->sum(&own);
 }
 
@@ -335,10 +302,13 @@ snnc_status snnc_product(const snnc_isa *isa, const snnc_product_call *call, siz
         for (size_t j = 0; j < outputs; j += width)
             for (size_t i = 0; i < rows; i++) {
                 char *const sum = (char *)call->sum + (r + i) * outputs * size;
-                const snnc_sum_row row = {.start = call->bias, .sum = sum};
+                const snnc_sum_row row = {
+                    .n = snnc_min_size(width, outputs - j),
+                    .start = snnc_value_at(call->bias, j, size),
+                    .sum = sum + j * size,
+                };
                 if (is_dense)
-                    snnc_sum_dense(isa, call->type, &call->weights, &list[i], &row, j,
-                                   snnc_min_size(j + width, outputs));
+                    snnc_sum_dense(isa, call->type, &call->weights, &list[i], j, &row);
                 else
                     snnc_sum_others(call->type, &call->weights, &list[i], call->bias,
                                     sum);

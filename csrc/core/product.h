@@ -32,18 +32,13 @@ void snnc_weigh_spikes(snnc_type type, snnc_spike_list *list, const void *weight
 void snnc_unlist_spikes(snnc_type type, const snnc_spike_list *list, void *spk,
                         size_t n);
 
-/* Dense sums of the outputs [j0, j1). `row` says what becomes of them, with pointers to
- * the first output. */
+/* Dense sums of row->n outputs, of which the first is output j. `row` says what becomes
+ * of them. */
 void snnc_sum_dense(const snnc_isa *isa, snnc_type type, const snnc_weights *weights,
-                    const snnc_spike_list *list, const snnc_sum_row *row, size_t j0,
-                    size_t j1);
+                    const snnc_spike_list *list, size_t j, const snnc_sum_row *row);
 
 /* The sums of all outputs, of weights that aren't dense, from `start` on (NULL: 0). */
 void snnc_sum_others(snnc_type type, const snnc_weights *weights,
                      const snnc_spike_list *list, const void *start, void *sum);
-
-/* What becomes of sums that are there (row->start) for the outputs [j0, j1). */
-void snnc_finish_sums(const snnc_isa *isa, snnc_type type, const snnc_sum_row *row,
-                      size_t j0, size_t j1);
 
 #endif

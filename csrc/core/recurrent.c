@@ -7,7 +7,10 @@
 
 enum {
     ALIGNMENT = 64,
-    STRIP_BYTES = 4096, /* of the input, which is read soon after it was summed */
+    /* Of the input, which is summed soon before it is read: parts of a long row, of
+     * which memory is read in long runs, or several short rows. */
+    STRIP_BYTES = 32 * 1024,
+    GROUP_BYTES = 4096,
     INHIBITED_VALUES = SNNC_MAX_STATES + 3 /* of a neuron, as snnc_workspace_size */
 };
 
@@ -192,28 +195,27 @@ static void sum_sparse(const snnc_recurrent_call *r, const state *s, size_t t,
     }
 }
 
-/* The input of neurons [j0, j1) of a row at step t: that from outside, and the
- * currents. */
+/* Sets `total` to the input of neurons [j0, j1) of a row at step t: that from outside,
+ * and the currents. */
 static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
-                      const snnc_plan *plan, const snnc_sequence *x, size_t t,
-                      size_t row, size_t j0, size_t j1)
+                      const snnc_plan *plan, const snnc_sequence *x, char *total,
+                      size_t t, size_t row, size_t j0, size_t j1)
 {
     const snnc_call *call = &r->call;
-    const size_t at = row * r->row_size, size = snnc_size_of(call->type);
-    const size_t x_step = call->x.constant ? 0 : t;
-    char *const total = total_at(r, s, t) + at * size;
-    snnc_sum_row sums = {.total = total};
+    const size_t at = row * r->row_size + j0, size = snnc_size_of(call->type);
+    const size_t x_step = call->x.constant ? 0 : t, n = j1 - j0;
+    const snnc_sum_fns *const fns = isa->sums[call->type];
+    snnc_sum_row sums = {.n = n, .total = total};
 
     if (x->tiled) {
-        snnc_move_tile(plan, x, SNNC_LOAD, total + j0 * size, j1 - j0, x_step, 1,
-                       at + j0, j1 - j0);
+        snnc_move_tile(plan, x, SNNC_LOAD, total, n, x_step, 1, at, n);
         sums.input = total;
     }
     else
         sums.input = snnc_address_of(plan, x, x_step, at);
     if (r->bias) {
-        sums.start = r->bias;
-        snnc_finish_sums(isa, call->type, &sums, j0, j1);
+        sums.start = snnc_value_at(r->bias, j0, size);
+        fns->sum(&sums);
         sums.start = NULL;
         sums.input = total;
     }
@@ -221,21 +223,20 @@ static void sum_input(const snnc_isa *isa, const snnc_recurrent_call *r, const s
         const snnc_projection *const p = &r->projections[k];
         const int kept = p->decay || p->record.data || t + 1 == call->num_steps;
         sums.sum = kept ? (char *)p->current_out + at * size : NULL;
-        sums.decay = p->decay;
+        sums.decay = snnc_value_at(p->decay, p->per_neuron ? j0 : 0, size);
         sums.per_neuron = p->per_neuron;
         if (p->weights.kind == SNNC_DENSE)
             snnc_sum_dense(isa, call->type, &p->weights,
-                           list_at(s, t + s->delays - delay_of(p), row), &sums, j0, j1);
+                           list_at(s, t + s->delays - delay_of(p), row), j0, &sums);
         else {
             sums.start = sparse_sum(r, s, k) + at * size;
-            snnc_finish_sums(isa, call->type, &sums, j0, j1);
+            fns->sum(&sums);
             sums.start = NULL;
         }
         sums.input = total;
     }
     if (sums.input != total)
-        memcpy(total + j0 * size, (const char *)sums.input + j0 * size,
-               (j1 - j0) * size);
+        memcpy(total, sums.input, n * size);
 }
 
 /* What is recorded of the currents of step t, and of spikes up to it. */
@@ -302,43 +303,56 @@ static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
     }
 }
 
-/* How neurons were stepped last: to describe that costs as much as to step a hundred.
- */
+/* The neurons that were stepped last. To describe a row costs as much as to step a
+ * hundred of them, so one description is moved on. */
 typedef struct {
-    snnc_row_fn *run; /* NULL: it can't be done again */
+    snnc_row_fn *run; /* NULL: they are stepped by the plan */
     snnc_row row;
     size_t t, n0;
 } last_step;
 
-/* Makes it the same neurons' step t, whose states go on from where they are. */
-static void go_on(last_step *last, const snnc_plan *plan, size_t t)
+/* Makes it step t, not the first one of the call, of the neurons [n0, n0 + n). */
+static void move_on(last_step *last, const snnc_plan *plan, size_t t, size_t n0,
+                    size_t n)
 {
+    const size_t period = plan->call->period;
     const ptrdiff_t steps = (ptrdiff_t)(t - last->t), size = (ptrdiff_t)plan->size;
+    const ptrdiff_t further = (ptrdiff_t)n0 - (ptrdiff_t)last->n0;
     const ptrdiff_t spk_size = (ptrdiff_t)snnc_size_of(plan->call->spk_type);
     snnc_row *const row = &last->row;
 
-    row->x = (const char *)row->x + steps * row->x_step * size;
-    row->spk = (char *)row->spk + steps * row->spk_step * spk_size;
-    for (int k = 0; k < plan->num_states; k++)
-        row->state_in[k] = row->state_out[k];
+    row->n = n;
+    row->spk = (char *)row->spk + (steps * row->spk_step + further) * spk_size;
+    for (int k = 0; k < plan->num_states; k++) {
+        row->state_out[k] =
+            (char *)row->state_out[k] + (steps * row->state_step[k] + further) * size;
+        row->state_in[k] = (char *)row->state_out[k] - row->state_step[k] * size;
+    }
+    for (int k = 0; k < plan->num_params && row->per_neuron; k++)
+        row->params[k] =
+            (const char *)row->params[k] +
+            ((ptrdiff_t)(n0 % period) - (ptrdiff_t)(last->n0 % period)) * size;
 }
 
-/* Steps the neurons [n0, n1), whose input is there. */
+/* Steps the neurons [n0, n1), whose input is `total`. */
 static void step_neurons(const snnc_isa *isa, const snnc_plan *plan, last_step *last,
-                         char *scratch, size_t t, size_t n0, size_t n1)
+                         const char *total, char *scratch, size_t t, size_t n0,
+                         size_t n1)
 {
-    const size_t n = n1 - n0;
-
-    if (last->run && last->n0 == n0 && last->row.n == n)
-        go_on(last, plan, t);
-    else if (!plan->fired && !plan->recording)
-        last->run = snnc_describe_row(isa, plan->call, t, 1, n0, n, &last->row);
+    if (!last->run) {
+        snnc_advance(plan, scratch, t, 1, n0, n1);
+        return;
+    }
+    if (t == plan->t0)
+        snnc_describe_row(isa, plan->call, t, 1, n0, n1 - n0, &last->row);
+    else
+        move_on(last, plan, t, n0, n1 - n0);
     last->t = t;
     last->n0 = n0;
-    if (last->run)
-        last->run(&last->row);
-    else if (plan->fired || !snnc_run_directly(isa, plan->call, t, 1, n0, n))
-        snnc_advance(plan, scratch, t, 1, n0, n1);
+    last->row.x = total;
+    last->run(&last->row);
+    if (t + 1 == plan->t1)
+        snnc_keep_states(plan->call, &last->row, n0);
 }
 
 /* Step t of the rows [r0, r1): several short rows at once, or parts of a long one, so
@@ -347,24 +361,32 @@ static void step_rows(const snnc_isa *isa, const snnc_recurrent_call *r, const s
                       const snnc_plan *plan, const snnc_sequence *x, last_step *last,
                       char *scratch, size_t t, size_t r0, size_t r1)
 {
-    const size_t n = r->row_size, strip = STRIP_BYTES / plan->size;
-    const size_t most = strip > n ? strip / n : 1, rivals = plan->call->rivals;
+    const snnc_call *call = plan->call;
+    const size_t n = r->row_size, size = plan->size, strip = STRIP_BYTES / size;
+    const size_t group = GROUP_BYTES / size;
+    const int has_rows = call->period > 1 && call->period < call->num_neurons;
+    const size_t most = group > n && !has_rows ? group / n : 1;
+    char *const first = total_at(r, s, t) + r0 * n * size;
+    /* Nobody else reads the input: one strip's memory does for all. */
+    const int is_kept = r->total || !last->run;
 
     for (size_t row = r0, rows; row < r1; row += rows) {
         rows = snnc_min_size(most, r1 - row);
         for (size_t i = 0; i < rows; i++)
             sum_sparse(r, s, t, row + i);
         for (size_t j0 = 0, j1; j0 < n; j0 = j1) {
+            const size_t at = row * n + j0;
+            char *const total = is_kept ? first + (at - r0 * n) * size : first;
             j1 = snnc_min_size(j0 + strip, n);
             for (size_t i = 0; i < rows; i++)
-                sum_input(isa, r, s, plan, x, t, row + i, j0, j1);
-            if (!rivals)
-                step_neurons(isa, plan, last, scratch, t, row * n + j0,
+                sum_input(isa, r, s, plan, x, total + i * n * size, t, row + i, j0, j1);
+            if (!call->rivals)
+                step_neurons(isa, plan, last, total, scratch, t, at,
                              (row + rows - 1) * n + j1);
         }
     }
-    if (rivals)
-        step_neurons(isa, plan, last, scratch, t, r0 * n, r1 * n);
+    if (call->rivals)
+        step_neurons(isa, plan, last, first, scratch, t, r0 * n, r1 * n);
 }
 
 snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, size_t t0,
@@ -389,6 +411,9 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
         call.x_type = call.type;
         snnc_make_plan(&plan, isa, &call, t0, t1, are_spikes_plain(r) ? NULL : s.fired);
         plan.streamed = 0; /* spikes are read at once */
+        if (!plan.fired)
+            last.run = snnc_describe_row(isa, &call, t0, 1, n0,
+                                         snnc_min_size(r->row_size, 1), &last.row);
         snnc_describe_sequence(&plan, &x, r->call.x.data, r->call.x.step,
                                r->call.x.strides, r->call.x_type);
     }

@@ -45,7 +45,7 @@ SNNC_INLINE void T(sum_vectors)(const snnc_sum_row *row, size_t j, size_t n, int
 {
     T(vec) sum[SUM_MOST];
     const scalar *const start = row->start, *const value = row->value;
-    const scalar *const weight = (const scalar *)row->weight + j;
+    const scalar *const weight = row->weight ? (const scalar *)row->weight + j : NULL;
     const uint32_t *const index = row->index;
     const ptrdiff_t step = row->step;
     const size_t spikes = row->count;
