@@ -176,14 +176,14 @@ def run(net: snnc.Recurrent, x: Array, out: snnc.Recording) -> Array:
 def loops(
     threads: int, sizes: Mapping[int, int] = LOOPS, budget: Budget = FULL
 ) -> Iterator[dict[str, Any]]:
-    """Run one network for a while; spikes of 0.1 to 0.2 % of the neurons in a step."""
+    """Run one network for a while; 0.1 % of the neurons spike in a step."""
     if threads > 1:  # a network by itself runs on one thread
         return
     numba = peer("numba_networks")
     lif = snnc.LIF(TAU, dt=DT, v_threshold=THRESHOLD, t_ref=T_REF * DT)
     for n, num_steps in sizes.items():
         rng = np.random.default_rng(0)
-        strong = rng.random(n) < 0.12
+        strong = rng.random(n) < 0.4
         x = np.where(strong, rng.uniform(15.5, 30, n), rng.uniform(0, 12, n))
         x = x + rng.normal(0, 3, (num_steps, n))
         weight = exact(rng.normal(0, 0.1, (n, n))) * (rng.random((n, n)) < 0.2)
