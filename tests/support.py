@@ -17,6 +17,8 @@ from snnc import _core
 from snnc.neurons.sequences import columns
 
 CLASSES = {name: getattr(snnc, name) for name in _core.models}
+LOOPS = {cls.__name__: cls for cls in (snnc.Recurrent, snnc.RLeaky, snnc.RSynaptic)}
+ALL = CLASSES | LOOPS
 TORCH = sorted(name for name in CLASSES if name != "LIF")  # snnTorch's models
 ROOT = Path(__file__).parent.parent
 
@@ -34,13 +36,17 @@ def make(model, **arguments):
         "Leaky": {"beta": 0.9},
         "Synaptic": {"alpha": 0.8, "beta": 0.9},
         "Alpha": {"alpha": 0.9, "beta": 0.8, "threshold": 0.2},
+        "RLeaky": {"beta": 0.9, "V": 0.25, "all_to_all": False},
+        "RSynaptic": {"alpha": 0.8, "beta": 0.9, "V": 0.25, "all_to_all": False},
         "LIF": {"tau_m": 5.0, "dt": 1.0, "v_threshold": 0.5, "v_rest": -0.25, "t_ref": 2.0},
     }
+    if model == "Recurrent":
+        return snnc.Recurrent(make("Synaptic", **arguments), 0.25, snnc.Projection(-0.25, delay=2))
     if model == "LIF":
         if "threshold" in arguments:
             arguments["v_threshold"] = arguments.pop("threshold")
         return RecordedLIF(**{**usual[model], **arguments})
-    return CLASSES[model](**{**usual[model], **arguments})
+    return ALL[model](**{**usual[model], **arguments})
 
 
 def csr(matrix):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import CLASSES, TORCH, assert_same, interrupted, make
+from support import ALL, CLASSES, TORCH, assert_same, interrupted, make
 
 import snnc
 from snnc import nn, optim
 
-MODELS = pytest.mark.parametrize("model", sorted(CLASSES))
+MODELS = pytest.mark.parametrize("model", sorted(ALL))
 
 
 # ---- an error changes nothing ----

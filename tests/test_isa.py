@@ -49,6 +49,13 @@ for dtype in (np.float32, np.float64):
         x = rng.normal(0.3, 0.8, (20, 3, n)).astype(dtype)
         for array in net.run(x, record=("spk", *net.states)):
             digest.update(array.tobytes())
+        for layer in (snnc.RLeaky(0.9, linear_features=n, rng=1, threshold=0.5),
+                      snnc.RSynaptic(0.8, 0.9, V=rng.normal(size=n), all_to_all=False,
+                                     reset_delay=False, reset_mechanism="zero")):
+            rec = layer.run(x, grad=True)
+            gradients = layer.backward(rec, rng.normal(size=x.shape))
+            for array in (*rec, *gradients._arrays.values()):
+                digest.update(array.tobytes())
 print(digest.hexdigest(), _core.isa)
 """
 
@@ -56,7 +63,8 @@ print(digest.hexdigest(), _core.isa)
 @pytest.mark.parametrize("isa", _core.isas)
 def test_goldens(isa):
     arguments = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    tests = (str(ROOT / "tests" / f"test_{name}.py") for name in ("golden", "backward"))
+    names = ("golden", "backward", "recurrent", "recurrent_backward")
+    tests = (str(ROOT / "tests" / f"test_{name}.py") for name in names)
     result = run_isa(isa, *arguments, "-k", "snntorch or public or constants", *tests)
     assert result.returncode == 0, result.stdout[-3000:]
     assert " passed" in result.stdout

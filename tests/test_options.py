@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from support import CLASSES, assert_same, interrupted, make
-from test_properties import DIMS, assert_equal_records, relaid, runs
+from support import ALL, assert_same, interrupted, make
+from test_properties import assert_equal_records, everything, relaid, runs
 
 import snnc
 from snnc import _core
@@ -55,9 +55,14 @@ def options(draw, n):
     return every, neurons, chosen, names, draw(SPK_DTYPES)
 
 
+def states_of(neuron, neurons):
+    """The states that can be recorded of some neurons: not the spikes under way."""
+    return [name for name in neuron.states if neurons is None or name != "past"]
+
+
 def check(rec, plain, neuron, every, chosen, names, spk_dtype):
     """A recording with options says what the plain one does."""
-    for name in neuron.states:
+    for name in states_of(neuron, chosen):
         whole = getattr(plain, name)[every - 1 :: every]
         if chosen is not None:
             n = int(np.prod(whole.shape[1:]))
@@ -82,20 +87,20 @@ def check(rec, plain, neuron, every, chosen, names, spk_dtype):
         assert_same(rec.spike_times(), expected_events(spk)[0])
 
 
-@given(runs(steps=st.integers(0, 30)), st.data())
+@given(runs(steps=st.integers(0, 30), loops=True), st.data())
 def test_options_change_no_spike(case, data):
     neuron, x, states = case
-    plain = neuron.run(x, *states)
+    plain = neuron.run(x, *states, record=everything(neuron))
     n = int(np.prod(x.shape[1:]))
     every, neurons, chosen, names, spk_dtype = data.draw(options(n))
+    record = [*names, *states_of(neuron, neurons)]
     rec = neuron.run(
         data.draw(relaid(x)), *states, every=every, neurons=neurons, spk_dtype=spk_dtype,
-        record=[*names, *neuron.states],
+        record=record,
     )  # fmt: skip
     check(rec, plain, neuron, every, chosen, names, spk_dtype)
     again = neuron.run(
-        x, *states, every=every, neurons=neurons, spk_dtype=spk_dtype,
-        record=[*names, *neuron.states], out=rec,
+        x, *states, every=every, neurons=neurons, spk_dtype=spk_dtype, record=record, out=rec,
     )  # fmt: skip
     check(again, plain, neuron, every, chosen, names, spk_dtype)
     if x.shape[1:]:
@@ -104,18 +109,20 @@ def test_options_change_no_spike(case, data):
                 assert getattr(again, name) is getattr(rec, name)
 
 
-@given(runs(steps=st.integers(0, 30)), st.data())
+@given(runs(steps=st.integers(0, 30), loops=True), st.data())
 def test_every_with_a_time_axis(case, data):
     neuron, x, states = case
     axis = data.draw(st.integers(0, x.ndim - 1))
     every = data.draw(st.integers(1, 7))
-    plain = neuron.run(x, *states)
+    plain = neuron.run(x, *states, record=everything(neuron))
     rec = neuron.run(
-        np.moveaxis(x, 0, axis), *states, every=every, time_axis=axis, spk_dtype=np.uint8
-    )
+        np.moveaxis(x, 0, axis), *states, every=every, time_axis=axis, spk_dtype=np.uint8,
+        record=everything(neuron),
+    )  # fmt: skip
     assert_same(np.moveaxis(rec.spk, axis, 0), plain.spk.astype(np.uint8))
     for name in neuron.states:
-        moved = np.moveaxis(getattr(rec, name), axis, 0)
+        at = 0 if name == "past" else axis  # whose first axes are time and delays
+        moved = np.moveaxis(getattr(rec, name), at, 0)
         assert_same(moved, getattr(plain, name)[every - 1 :: every])
     packed = neuron.run(np.moveaxis(x, 0, axis), *states, time_axis=axis, spk_dtype="packed")
     assert_same(snnc.unpack_spikes(packed.spk, x.shape[1:]), plain.spk.astype(np.uint8))
@@ -123,38 +130,41 @@ def test_every_with_a_time_axis(case, data):
         assert_same(one, other)
 
 
-@pytest.mark.parametrize("model", CLASSES)
+@pytest.mark.parametrize("model", ALL)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bits_begin_with_whole_bytes(model, dtype):
     """However many steps and recordings leave so many neurons for a tile of scratch memory."""
     neuron = make(model)
     for steps in range(1, 18):
         x = np.random.default_rng(steps).uniform(0, 2, (200, steps)).astype(dtype)
-        for record in ("spk", ("spk", *neuron.states)):
+        for record in ("spk", list(dict.fromkeys(("spk", *neuron.states)))):
             spk = neuron.run(x.T.copy(), record=record, spk_dtype=np.uint8).spk
             packed = neuron.run(x, time_axis=1, record=record, spk_dtype="packed").spk
             assert_same(packed, np.packbits(spk, axis=1, bitorder="little"))
 
 
-@given(runs(steps=st.integers(0, 30)), st.data(), st.booleans())
+@given(runs(steps=st.integers(0, 30), loops=True), st.data(), st.booleans())
 def test_chunks_equal_the_whole(case, data, hidden):
     neuron, x, states = case
     every, neurons, _, _, spk_dtype = data.draw(options(int(np.prod(x.shape[1:]))))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(x)), max_size=5)))
     chunks = np.split(x, cuts)
-    record = ("spk", "count", "first_spike", "events", *neuron.states)
+    recorded = ("spk", *states_of(neuron, neurons))
+    record = ("count", "first_spike", "events", *recorded)
     arguments = {"every": every, "neurons": neurons, "spk_dtype": spk_dtype, "record": record}
     whole = neuron.run(x, *states, **arguments)
     if hidden:
         neuron.init_hidden = True
         for name, state in zip(neuron.states, states, strict=True):
-            setattr(neuron, name, np.broadcast_to(state, x.shape[1:]))
+            delays = max((p.delay for p in neuron.projections), default=1) if name == "past" else 0
+            shape = (delays, *x.shape[1:]) if delays else x.shape[1:]
+            setattr(neuron, name, np.broadcast_to(state, shape))
         if x.dtype == np.float32 or x.shape[1:]:
             states = ()
         else:
             return  # a held scalar is a Python number's weak float there
     parts = list(neuron.run_chunks(iter(chunks), *states, **arguments))
-    for name in ("spk", *neuron.states):
+    for name in recorded:
         assert_same(np.concatenate([getattr(p, name) for p in parts]), getattr(whole, name))
     assert_same(np.concatenate([p.steps for p in parts]), whole.steps)
     for i in range(2):
@@ -220,7 +230,7 @@ def test_chunks_refuse_wrong_states_at_once():
 
 
 @given(
-    runs(),
+    runs(loops=True),
     st.sampled_from([np.float16, np.uint8, np.bool_, np.int8, np.int64, np.uint16]),
     st.data(),
 )
@@ -569,7 +579,7 @@ def test_without_threads_a_run_is_done_here():
     assert result.returncode == 0, result.stderr
 
 
-@given(runs(dims=DIMS), st.integers(1, 5))
+@given(runs(loops=True), st.integers(1, 5))
 def test_threads_of_short_runs(case, num_threads):
     neuron, x, states = case
     assert_equal_records(neuron.run(x, *states), neuron.run(x, *states, num_threads=num_threads))

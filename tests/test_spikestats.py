@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from support import CLASSES, assert_same, make
+from support import ALL, assert_same, make
 
 import snnc
 from snnc import spikestats
 
-MODELS = pytest.mark.parametrize("model", sorted(CLASSES))
+MODELS = pytest.mark.parametrize("model", sorted(ALL))
 FORMS = [
     {"record": "spk"},
     {"record": "spk", "spk_dtype": np.uint8},

@@ -2,6 +2,8 @@
 #define NO_IMPORT_ARRAY
 #include "recurrence.h"
 
+#include <string.h>
+
 static const char recurrence_name[] = "snnc.recurrence";
 
 static void release(recurrence *r)
@@ -107,6 +109,7 @@ PyObject *recurrence_new(PyObject *const args[4])
         goto fail;
     Py_INCREF(args[3]);
     r->past = args[3];
+    r->hides_past = strcmp(r->past_name, "spk") == 0;
     if (!PyTuple_Check(args[2]) || PyTuple_Size(args[2]) > MAX_PROJECTIONS) {
         PyErr_Format(PyExc_TypeError, "projections=%R", args[2]);
         goto fail;

@@ -24,6 +24,7 @@ typedef struct {
     PyArrayObject *bias[2]; /* by type, of one or row_size numbers; NULL: none */
     PyObject *past;         /* what the spikes under way are called: a str */
     const char *past_name;  /* in it */
+    int hides_past;         /* which has one step: users give it without its axis */
 } recurrence;
 
 /* recurrence(cell, bias, projections, past), a capsule: the bias is None or an array of

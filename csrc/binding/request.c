@@ -205,12 +205,14 @@ static int find_state(run_job *j, int k)
     const char *const name = request_state_name(j, k);
     int ndim = PyArray_NDIM(state);
     const npy_intp *dims = PyArray_DIMS(state);
+    const int hidden = is_past(j, k) && j->loop->hides_past && ndim > 0;
 
     if (j->request->own_states) {
         if (neurons->ndim < NPY_MAXDIMS) {
             const shape whole = state_shape(j, k);
             if (!array_has_shape(state, whole.ndim, whole.dims)) {
-                shape_error(not_held, name, ndim, dims, &whole);
+                shape_error(not_held, name, ndim - hidden, dims + hidden,
+                            hidden ? neurons : &whole);
                 return -1;
             }
         }
@@ -230,7 +232,8 @@ static int find_state(run_job *j, int k)
     }
     if (shape_broadcast(neurons, ndim, dims) < 0) {
         shape_error("%s of shape %R does not broadcast with the neuron shape %R", name,
-                    PyArray_NDIM(state), PyArray_DIMS(state), neurons);
+                    PyArray_NDIM(state) - hidden, PyArray_DIMS(state) + hidden,
+                    neurons);
         return -1;
     }
     return 0;
