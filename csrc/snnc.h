@@ -391,7 +391,8 @@ snnc_status snnc_product(const snnc_isa *isa, const snnc_product_call *product,
  *   current[k] = decay current[k] + the product of the weights and the spikes of step
  *                t - delay
  *
- * (0 for decay current, where decay is 0). */
+ * (0 for decay current, where decay is 0). A neuron that doesn't fire adds nothing,
+ * whatever its weights and its graded_spikes_factor. */
 typedef struct {
     snnc_weights weights; /* from and to the neurons of a row, by which the core sees
                              that they are as many */

@@ -60,9 +60,9 @@ def states_of(neuron, neurons):
     return [name for name in neuron.states if neurons is None or name != "past"]
 
 
-def check(rec, plain, neuron, every, chosen, names, spk_dtype):
+def check(rec, plain, recorded, every, chosen, names, spk_dtype):
     """A recording with options says what the plain one does."""
-    for name in states_of(neuron, chosen):
+    for name in recorded:
         whole = getattr(plain, name)[every - 1 :: every]
         if chosen is not None:
             n = int(np.prod(whole.shape[1:]))
@@ -93,18 +93,27 @@ def test_options_change_no_spike(case, data):
     plain = neuron.run(x, *states, record=everything(neuron))
     n = int(np.prod(x.shape[1:]))
     every, neurons, chosen, names, spk_dtype = data.draw(options(n))
-    record = [*names, *states_of(neuron, neurons)]
-    rec = neuron.run(
-        data.draw(relaid(x)), *states, every=every, neurons=neurons, spk_dtype=spk_dtype,
-        record=record,
-    )  # fmt: skip
-    check(rec, plain, neuron, every, chosen, names, spk_dtype)
-    again = neuron.run(
-        x, *states, every=every, neurons=neurons, spk_dtype=spk_dtype, record=record, out=rec,
-    )  # fmt: skip
-    check(again, plain, neuron, every, chosen, names, spk_dtype)
+    recorded = states_of(neuron, neurons)
+    recorded = recorded[data.draw(st.integers(0, len(recorded))) :]
+    has_gradients = hasattr(getattr(neuron, "neuron", neuron), "learned")
+    options_of_run = {
+        "every": every,
+        "neurons": neurons,
+        "spk_dtype": spk_dtype,
+        "record": [*names, *recorded],
+        "grad": has_gradients and data.draw(st.booleans()),
+    }
+    rec = neuron.run(data.draw(relaid(x)), *states, **options_of_run)
+    check(rec, plain, recorded, every, chosen, names, spk_dtype)
+    if options_of_run["grad"]:
+        whole = neuron.run(x, *states, grad=True)
+        gradients = [neuron.backward(one, np.ones_like(x)) for one in (rec, whole)]
+        for name, gradient in gradients[1]._arrays.items():
+            assert_same(gradients[0]._arrays[name], gradient)
+    again = neuron.run(x, *states, **options_of_run, out=rec)
+    check(again, plain, recorded, every, chosen, names, spk_dtype)
     if x.shape[1:]:
-        for name in ("count", "first_spike", *neuron.states):
+        for name in ("count", "first_spike", *recorded):
             if name in rec._arrays:
                 assert getattr(again, name) is getattr(rec, name)
 
@@ -267,7 +276,7 @@ def test_sizes_beyond_a_strip(n, dtype):
         x, record=("spk", "count", "first_spike", "events", "mem"), spk_dtype="packed", every=5,
         neurons=slice(None, None, -3),
     )  # fmt: skip
-    check(rec, plain, lif, 5, np.arange(n)[::-3], ("spk", "count", "first_spike", "events"),
+    check(rec, plain, ["mem"], 5, np.arange(n)[::-3], ("spk", "count", "first_spike", "events"),
           "packed")  # fmt: skip
     for one, other in zip(
         lif.run(x, record="spk", spk_dtype="packed").events(), rec.events(), strict=True

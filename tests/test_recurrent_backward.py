@@ -226,3 +226,32 @@ def test_no_neurons_or_steps(shape):
     assert grads.x.shape == shape
     assert grads.weight0.shape == (n, n)
     assert not grads.bias.any()
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("spk_dtype", [None, np.float64, np.uint8, np.bool_, "packed"])
+def test_what_is_recorded_beside_changes_nothing(spk_dtype, every):
+    """Spikes and gradients of a run with grad=True, whatever else it records, and of which."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(0.2, 0.8, (30, 3, 9)).astype(np.float32)
+    weight = rng.normal(size=(9, 9))
+    upstream = rng.normal(size=x.shape)
+    for net in (
+        snnc.Recurrent(snnc.Synaptic(0.8, 0.9), weight, snnc.Projection(0.25, delay=3)),
+        snnc.RLeaky(0.9, linear_features=9, rng=0),
+        snnc.RSynaptic(0.8, 0.9, V=0.3, all_to_all=False),
+    ):
+        plain = net.run(x, record=tuple(dict.fromkeys(("spk", *net.states))), grad=True)
+        expected = net.backward(plain, upstream)._arrays
+        spk = plain.spk.astype(spk_dtype) if spk_dtype not in (None, "packed") else plain.spk
+        for names in ((), net.states[:1], net.states[-1:], net.states[1:3], net.states):
+            record = list(dict.fromkeys(("spk", *names)))
+            rec = net.run(x, record=record, spk_dtype=spk_dtype, every=every, grad=True)
+            found = rec.spk
+            if spk_dtype == "packed":
+                found = snnc.unpack_spikes(found, x.shape[1:]).astype(x.dtype)
+            assert_same(found, spk)
+            for name in set(names) - {"spk"}:
+                assert_same(getattr(rec, name), getattr(plain, name)[every - 1 :: every])
+            for name, gradient in net.backward(rec, upstream)._arrays.items():
+                assert_same(gradient, expected[name])

@@ -304,9 +304,7 @@ static void choose_spikes(snnc_plan *p)
     const snnc_call *call = p->call;
     const int graded = models[call->model].graded;
     const int bytes = p->spk.type == SNNC_U8;
-    const int in_place = p->spk.data && bytes && !p->spk.strides; /* of p->fired */
-    const int gathered =
-        call->count || call->first_spike || p->inhibited || (p->fired && !in_place);
+    const int gathered = call->count || call->first_spike || p->inhibited || p->fired;
     int tiled = 0;
 
     p->weight = NULL;
@@ -471,11 +469,17 @@ static void take_steps(const snnc_plan *p, snnc_row *row, size_t num_steps,
     }
 }
 
+/* How many of the call's steps before step t are sampled, one of `every`. */
+static size_t sampled_before(const snnc_call *call, size_t every, size_t t)
+{
+    const size_t before = call->first_step;
+    return every == 1 ? t : (before + t) / every - before / every;
+}
+
 /* How many rows of recorded states there are before step t of the call. */
 static size_t recorded_before(const snnc_plan *p, size_t t)
 {
-    const size_t before = p->call->first_step;
-    return p->every == 1 ? t : (before + t) / p->every - before / p->every;
+    return sampled_before(p->call, p->every, t);
 }
 
 /* Steps from t on until one has been taken whose states are sampled. */
@@ -672,10 +676,12 @@ static void advance(const snnc_plan *p, char *scratch, size_t t, size_t num_step
     }
 }
 
-int snnc_is_recorded(const snnc_plan *p, size_t t, size_t *row)
+int snnc_is_recorded(const snnc_call *call, size_t t, size_t *row)
 {
-    *row = recorded_before(p, t);
-    return until_sampled(p, t) == 1;
+    const size_t every = call->every ? call->every : 1;
+
+    *row = sampled_before(call, every, t);
+    return sampled_before(call, every, t + 1) > *row;
 }
 
 void snnc_record(const snnc_plan *p, const snnc_sequence *record, const char *states,

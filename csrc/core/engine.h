@@ -110,7 +110,7 @@ void snnc_describe_sequence(const snnc_plan *p, snnc_sequence *s, const void *da
                             ptrdiff_t step, const ptrdiff_t *strides, snnc_type type);
 
 /* Whether the states after step t are recorded, and in which row. */
-int snnc_is_recorded(const snnc_plan *p, size_t t, size_t *row);
+int snnc_is_recorded(const snnc_call *call, size_t t, size_t *row);
 
 /* Records states of the neurons [i, i + n) in a row. */
 void snnc_record(const snnc_plan *p, const snnc_sequence *record, const char *states,

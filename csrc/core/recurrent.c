@@ -248,7 +248,7 @@ static void record_step(const snnc_recurrent_call *r, const state *s,
     const size_t n0 = r0 * r->row_size, n1 = r1 * r->row_size;
     size_t row;
 
-    if (!snnc_is_recorded(plan, t, &row))
+    if (!snnc_is_recorded(call, t, &row))
         return;
     for (size_t back = 0; r->past_record && back < s->delays; back++)
         put_spikes(r, s, t + s->delays - back, r->past_record, row * s->delays + back,
@@ -267,12 +267,20 @@ static void record_step(const snnc_recurrent_call *r, const state *s,
     }
 }
 
-/* Whether spikes can be read where they are recorded, and needn't be bytes too. */
+/* Which parameter spikes are weighted by, or 0. */
+static int graded_by(const snnc_call *call)
+{
+    return call->graded && !call->rivals ? snnc_model_at((int)call->model)->graded : 0;
+}
+
+/* Whether spikes can be read where they are recorded, and needn't be bytes too. Not
+ * graded ones: bytes don't hold them, and reals are NaN where 0 was multiplied by inf.
+ */
 static int are_spikes_plain(const snnc_recurrent_call *r)
 {
     const snnc_call *call = &r->call;
-    return !r->fired && call->spk.data && !call->spk.strides &&
-           (call->spk_type == SNNC_U8 || call->spk_type == call->type);
+    return !r->fired && call->spk.data && !call->spk.strides && !graded_by(call) &&
+           (call->spk_type == call->type || call->spk_type == SNNC_U8);
 }
 
 /* Lists the spikes of step t, from bytes or from where they are recorded. */
@@ -281,23 +289,23 @@ static void list_fired(const snnc_isa *isa, const snnc_recurrent_call *r,
                        size_t r1)
 {
     const snnc_call *call = &r->call;
-    const size_t n = r->row_size, size = snnc_size_of(call->spk_type);
+    const size_t n = r->row_size;
     const ptrdiff_t step =
         call->spk.step ? call->spk.step : (ptrdiff_t)call->num_neurons;
-    const int graded = snnc_model_at((int)call->model)->graded;
-    const int weighted = graded && call->graded && !call->rivals;
+    const int graded = graded_by(call);
 
     for (size_t row = r0; row < r1; row++) {
         snnc_spike_list *const list = list_at(s, t + s->delays, row);
         if (!fired) {
             const ptrdiff_t at = (ptrdiff_t)t * step + (ptrdiff_t)(row * n);
+            const size_t size = snnc_size_of(call->spk_type);
             snnc_list_spikes(isa, call->type, list,
                              (const char *)call->spk.data + at * (ptrdiff_t)size,
                              call->spk_type == SNNC_U8 ? SNNC_BOOL : call->type, 0, n);
             continue;
         }
         snnc_list_spikes(isa, call->type, list, fired + row * n, SNNC_BOOL, 0, n);
-        if (weighted)
+        if (graded)
             snnc_weigh_spikes(call->type, list, call->params[graded], row * n,
                               call->period);
     }
@@ -355,6 +363,12 @@ static void step_neurons(const snnc_isa *isa, const snnc_plan *plan, last_step *
         snnc_keep_states(plan->call, &last->row, n0);
 }
 
+/* Whether parameters repeat: then one row of them is described at a time. */
+static int has_period(const snnc_call *call)
+{
+    return call->period > 1 && call->period < call->num_neurons;
+}
+
 /* Step t of the rows [r0, r1): several short rows at once, or parts of a long one, so
  * that the input is still in cache when the neurons read it. */
 static void step_rows(const snnc_isa *isa, const snnc_recurrent_call *r, const state *s,
@@ -364,8 +378,7 @@ static void step_rows(const snnc_isa *isa, const snnc_recurrent_call *r, const s
     const snnc_call *call = plan->call;
     const size_t n = r->row_size, size = plan->size, strip = STRIP_BYTES / size;
     const size_t group = GROUP_BYTES / size;
-    const int has_rows = call->period > 1 && call->period < call->num_neurons;
-    const size_t most = group > n && !has_rows ? group / n : 1;
+    const size_t most = group > n && !has_period(call) ? group / n : 1;
     char *const first = total_at(r, s, t) + r0 * n * size;
     /* Nobody else reads the input: one strip's memory does for all. */
     const int is_kept = r->total || !last->run;
@@ -411,11 +424,12 @@ snnc_status snnc_recurrent(const snnc_isa *isa, const snnc_recurrent_call *r, si
         call.x_type = call.type;
         snnc_make_plan(&plan, isa, &call, t0, t1, are_spikes_plain(r) ? NULL : s.fired);
         plan.streamed = 0; /* spikes are read at once */
-        if (!plan.fired)
-            last.run = snnc_describe_row(isa, &call, t0, 1, n0,
-                                         snnc_min_size(r->row_size, 1), &last.row);
+        if (!plan.fired && !(has_period(&call) && call.period % r->row_size))
+            last.run = snnc_describe_row(isa, &call, t0, 1, n0, 1, &last.row);
         snnc_describe_sequence(&plan, &x, r->call.x.data, r->call.x.step,
                                r->call.x.strides, r->call.x_type);
+        if (x.strides && call.shape[call.ndim - 1] % r->row_size)
+            x.tiled = 1; /* the neurons of a row don't lie in one run */
     }
     else if (t0 == 0)
         snnc_run(isa, &call, 0, 0, n0, n1); /* which copies the states */

@@ -20,7 +20,9 @@ enum {
     MAX_SELECTED = 200,
     MAX_RIVALS = 40,
     MAX_TABLES = 8,
-    MAX_ARRAYS = 50
+    MAX_LOOPS = 3,
+    MAX_DELAY = 5,
+    MAX_ARRAYS = 80
 };
 
 /* ---- the fuzzer's bytes ---- */
@@ -237,6 +239,16 @@ static struct {
     array *grad_start[SNNC_MAX_STATES], *grad_param[SNNC_MAX_PARAMS], *derivative;
 } back;
 
+/* The run in a closed loop. */
+static struct {
+    snnc_recurrent_call call;
+    snnc_projection projections[MAX_LOOPS];
+    size_t delays; /* the largest */
+    array *bias, *past_in, *past_out, *past_record, *total, *fired;
+    array *decay[MAX_LOOPS], *current_in[MAX_LOOPS], *current_out[MAX_LOOPS];
+    sequence record[MAX_LOOPS];
+} loop;
+
 /* The same in contiguous arrays of the call's type, and what comes of it. Parameters
  * are one for each neuron, states those before each step and after the last. */
 static struct {
@@ -248,6 +260,7 @@ static struct {
     char grad_spk[MAX_REALS * 8], grad_state[SNNC_MAX_STATES][MAX_REALS * 8];
     char grad_x[MAX_REALS * 8], grad_start[SNNC_MAX_STATES][MAX_NEURONS * 8];
     double grad_param[SNNC_MAX_PARAMS][MAX_NEURONS];
+    char current[MAX_LOOPS][MAX_NEURONS * 8];
 } plain;
 
 static double plain_at(const char *reals, size_t i)
@@ -660,6 +673,113 @@ static void finish_step(size_t t)
     }
 }
 
+static double as_type(snnc_type type, double value)
+{
+    return type == SNNC_F32 ? (double)(float)value : value;
+}
+
+static void add(snnc_type type, void *sums, size_t j, double value, double weight)
+{
+    const double term = as_type(type, value * weight);
+    put_real(type, sums, j, as_type(type, real_at(type, sums, j) + term));
+}
+
+/* Adds a spike of input i to the sums of all outputs. */
+static void add_spike(const snnc_weights *w, snnc_type type, size_t i, double value,
+                      void *sums)
+{
+    const size_t step = w->step ? (size_t)w->step : w->num_outputs;
+
+    if (value == 0)
+        return;
+    if (w->kind == SNNC_ONE_TO_ONE)
+        add(type, sums, i, value, real_at(type, w->data, w->shared ? 0 : i));
+    for (size_t j = 0; w->kind == SNNC_DENSE && j < w->num_outputs; j++)
+        add(type, sums, j, value, real_at(type, w->data, i * step + j));
+    if (w->kind == SNNC_SPARSE)
+        for (int64_t j = w->indptr[i]; j < w->indptr[i + 1]; j++)
+            add(type, sums, (size_t)w->indices[j], value,
+                real_at(type, w->data, w->shared ? i : (size_t)j));
+}
+
+/* The spike of neuron i in a step that may be before the first: what it counts. */
+static double spike_at(ptrdiff_t t, size_t i)
+{
+    const snnc_call *c = &run.call;
+    const size_t n = c->num_neurons;
+    double spike = 0;
+
+    if (t >= 0) {
+        const int weighs = c->graded && run.graded >= 0 && !c->rivals;
+        if (plain.fired[(size_t)t * n + i])
+            spike = weighs ? plain_at(plain.param[run.graded], i) : 1;
+    }
+    else if (loop.past_in)
+        spike = plain_at(loop.past_in->before, (size_t)(-1 - t) * n + i);
+    return spike == 0 ? 0 : spike; /* not -0 */
+}
+
+/* In a closed loop: adds to the input of step t what the spikes before it cause. */
+static void add_currents(size_t t)
+{
+    const snnc_recurrent_call *r = &loop.call;
+    const size_t n = run.call.num_neurons, width = r->row_size;
+    static char sums[MAX_NEURONS * 8];
+
+    for (size_t i = 0; i < n && loop.bias; i++)
+        put_plain(plain.x, t * n + i,
+                  plain_at(plain.x, t * n + i) +
+                      plain_at(loop.bias->before, i % width));
+    for (size_t k = 0; k < r->num_projections; k++) {
+        const snnc_projection *p = &r->projections[k];
+        const ptrdiff_t then = (ptrdiff_t)t - (p->delay ? (ptrdiff_t)p->delay : 1);
+        char *const current = plain.current[k];
+        memset(sums, 0, sizeof sums);
+        for (size_t i = 0; i < n; i++)
+            add_spike(&p->weights, run.call.type, i % width, spike_at(then, i),
+                      sums + i / width * width * size_of(run.call.type));
+        for (size_t i = 0; i < n; i++) {
+            const double decay = p->decay ? plain_at(loop.decay[k]->before,
+                                                     p->per_neuron ? i % width : 0)
+                                          : 0;
+            const double left = decay > 0 ? rounded(decay * plain_at(current, i)) : 0;
+            put_plain(current, i, left + plain_at(sums, i));
+            put_plain(plain.x, t * n + i,
+                      plain_at(plain.x, t * n + i) + plain_at(current, i));
+        }
+    }
+}
+
+static void expect_past(array *past, size_t row, ptrdiff_t newest)
+{
+    const size_t n = run.call.num_neurons;
+
+    for (size_t age = 0; age < loop.delays; age++)
+        for (size_t i = run.range.n0; i < run.range.n1; i++)
+            put_plain(past->after, (row * loop.delays + age) * n + i,
+                      spike_at(newest - (ptrdiff_t)age, i));
+}
+
+static void expect_record(size_t t, const sequence *s, const char *values);
+
+/* What a closed loop writes in step t beside what its neurons do. */
+static void expect_loop(size_t t)
+{
+    const snnc_recurrent_call *r = &loop.call;
+    const size_t n = run.call.num_neurons, row = recorded_before(t);
+
+    for (size_t k = 0; k < r->num_projections; k++)
+        expect_record(t, &loop.record[k], plain.current[k]);
+    if (loop.past_record && recorded_before(t + 1) > row)
+        expect_past(loop.past_record, row, (ptrdiff_t)t);
+    for (size_t i = run.range.n0; i < run.range.n1; i++) {
+        if (loop.total)
+            put_plain(loop.total->after, t * n + i, plain_at(plain.x, t * n + i));
+        if (loop.fired)
+            loop.fired->after[t * n + i] = (char)plain.fired[t * n + i];
+    }
+}
+
 /* The call in the plain arrays, without its outputs. */
 static snnc_call plain_call(void)
 {
@@ -702,6 +822,7 @@ static void compute_run(void)
     for (size_t t = 0; t < c->num_steps; t++) {
         one.x.data = plain.x + t * row;
         one.spk.data = plain.fired + t * n;
+        add_currents(t);
         for (int k = 0; k < run.info->num_states; k++) {
             one.state_in[k] = plain.state[k] + t * row;
             one.state_out[k] = plain.state[k] + (t + 1) * row;
@@ -709,6 +830,7 @@ static void compute_run(void)
         expect_status(snnc_run(snnc_isa_find("baseline"), &one, 0, 1, 0, n), SNNC_OK);
         if (!run.info->hard)
             finish_step(t);
+        expect_loop(t);
     }
 }
 
@@ -736,23 +858,22 @@ static void expect_spike(size_t t, size_t i)
         ((int64_t *)run.first_spike->after)[i] = (int64_t)(c->first_step + t);
 }
 
-/* State k after step t. */
-static void expect_record(size_t t, int k)
+/* Values of all neurons, recorded after step t. */
+static void expect_record(size_t t, const sequence *s, const char *values)
 {
     const snnc_call *c = &run.call;
     const size_t row = recorded_before(t), all = c->num_neurons;
-    const sequence *s = &run.record[k];
     const size_t *select = c->select ? (const size_t *)run.select->before : NULL;
     const size_t *select_at =
         c->select_at ? (const size_t *)run.select_at->before : NULL;
 
-    if (!c->record[k].data || recorded_before(t + 1) == row)
+    if (!s->values || recorded_before(t + 1) == row)
         return;
     for (size_t j = 0; j < (select ? c->num_selected : all); j++) {
         const size_t i = select ? select[j] : j;
         if (i >= run.range.n0 && i < run.range.n1)
             put_plain(s->values->after, place(s, row, select_at ? select_at[j] : j),
-                      plain_at(plain.state[k], (t + 1) * all + i));
+                      plain_at(values, i));
     }
 }
 
@@ -779,7 +900,7 @@ static void expect_run(void)
             expect_spike(t, i);
     for (int k = 0; k < run.info->num_states; k++) {
         for (size_t t = 0; t < c->num_steps; t++)
-            expect_record(t, k);
+            expect_record(t, &run.record[k], plain.state[k] + (t + 1) * n * size);
         memcpy(run.state_out[k]->after + first * size,
                plain.state[k] + (c->num_steps * n + first) * size, own);
         if (c->interval)
@@ -1330,11 +1451,6 @@ static void attack_back_wrongly(void)
 
 /* ---- products and closed loops ---- */
 
-static double as_type(snnc_type type, double value)
-{
-    return type == SNNC_F32 ? (double)(float)value : value;
-}
-
 /* Workspaces are aligned, so that their last bytes are not checked. */
 static void *aligned(size_t bytes)
 {
@@ -1379,30 +1495,6 @@ static snnc_weights choose_weights(snnc_type type, size_t inputs, size_t outputs
     }
     w.data = new_array("weights", type, items)->data;
     return w;
-}
-
-static void add(snnc_type type, void *sums, size_t j, double value, double weight)
-{
-    const double term = as_type(type, value * weight);
-    put_real(type, sums, j, as_type(type, real_at(type, sums, j) + term));
-}
-
-/* Adds a spike of input i to the sums of all outputs. */
-static void add_spike(const snnc_weights *w, snnc_type type, size_t i, double value,
-                      void *sums)
-{
-    const size_t step = w->step ? (size_t)w->step : w->num_outputs;
-
-    if (value == 0)
-        return;
-    if (w->kind == SNNC_ONE_TO_ONE)
-        add(type, sums, i, value, real_at(type, w->data, w->shared ? 0 : i));
-    for (size_t j = 0; w->kind == SNNC_DENSE && j < w->num_outputs; j++)
-        add(type, sums, j, value, real_at(type, w->data, i * step + j));
-    if (w->kind == SNNC_SPARSE)
-        for (int64_t j = w->indptr[i]; j < w->indptr[i + 1]; j++)
-            add(type, sums, (size_t)w->indices[j], value,
-                real_at(type, w->data, w->shared ? i : (size_t)j));
 }
 
 /* Spikes of which some are 0. */
@@ -1506,6 +1598,169 @@ static void attack_product(void)
     free(p.workspace);
 }
 
+static array *perhaps(const char *name, int type, size_t items)
+{
+    return below(2) ? new_array(name, type, items) : NULL;
+}
+
+static char *data_of(array *a)
+{
+    return a ? a->data : NULL;
+}
+
+/* The run that was chosen, in a closed loop. */
+static void choose_loop(void)
+{
+    snnc_recurrent_call *const r = &loop.call;
+    snnc_call *const c = &run.call;
+    const size_t n = c->num_neurons, groups = n / run.row;
+    const size_t most = n * c->num_steps > 1 << 14 ? 8 : 150;
+
+    r->call = *c;
+    r->row_size =
+        n ? run.row * divisor(groups, 1 + below(most / run.row + 1)) : below(3);
+    const size_t width = r->row_size;
+    loop.delays = 1;
+    r->num_projections = n ? below(MAX_LOOPS + 1) : 0;
+    r->projections = loop.projections;
+    loop.bias = perhaps("bias", c->type, width);
+    r->bias = data_of(loop.bias);
+    for (size_t k = 0; k < r->num_projections; k++) {
+        snnc_projection *const p = &loop.projections[k];
+        p->weights = choose_weights(c->type, width, width);
+        p->delay = below(MAX_DELAY + 1);
+        if (p->delay > loop.delays)
+            loop.delays = p->delay;
+        p->per_neuron = (int)below(2);
+        loop.decay[k] = perhaps("decay", c->type, p->per_neuron ? width : 1);
+        p->decay = data_of(loop.decay[k]);
+        for (size_t j = 0; p->decay && j < loop.decay[k]->items; j++)
+            put_plain(loop.decay[k]->before, j, (double)below(5) / 4);
+        loop.current_in[k] = new_array("current", c->type, n);
+        loop.current_out[k] =
+            below(2) ? new_array("current", c->type, n) : loop.current_in[k];
+        p->current_in = loop.current_in[k]->data;
+        p->current_out = loop.current_out[k]->data;
+        if (below(2)) {
+            lay_out(&loop.record[k], "current record", c->type,
+                    recorded_before(c->num_steps), c->select ? c->num_selected : n,
+                    !c->select, 0);
+            p->record = as_output(&loop.record[k]);
+        }
+    }
+    const size_t past = loop.delays * n;
+    if (below(2)) {
+        loop.past_in = new_spikes((int)c->type, past);
+        r->past_in = loop.past_in->data;
+    }
+    loop.past_out = below(3) ? perhaps("past", c->type, past) : loop.past_in;
+    r->past_out = data_of(loop.past_out);
+    loop.past_record = perhaps("past", c->type, recorded_before(c->num_steps) * past);
+    r->past_record = data_of(loop.past_record);
+    loop.total = perhaps("total", c->type, c->num_steps * n);
+    r->total = data_of(loop.total);
+    loop.fired = perhaps("fired", SNNC_U8, c->num_steps * n);
+    r->fired = (uint8_t *)data_of(loop.fired);
+    r->workspace = aligned(snnc_recurrent_workspace_size(r));
+    run.range.n0 = 0;
+    run.range.n1 = n;
+}
+
+static void run_loop(const snnc_isa *isa, size_t steps, size_t rows)
+{
+    const snnc_recurrent_call *r = &loop.call;
+    const size_t all = r->row_size ? r->call.num_neurons / r->row_size : 0;
+    const size_t end = r->call.num_steps;
+    const size_t turn =
+        r->call.bits && r->call.bits_rows ? r->call.bits_rows : SIZE_MAX;
+
+    restore_arrays();
+    memset(r->workspace, 0xff, snnc_recurrent_workspace_size(r));
+    for (size_t t = 0, t1; t < end || t == 0; t = t1 + !end) {
+        t1 = t + least(least(steps, end - t), turn - t % turn);
+        for (size_t i = 0, m; i < all || i == 0; i += m + !all) {
+            m = least(rows, all - i);
+            expect_status(snnc_recurrent(isa, r, t, t1, i, i + m), SNNC_OK);
+        }
+    }
+    expect_arrays();
+}
+
+static snnc_status spoil_loop(snnc_recurrent_call *r, snnc_projection *p, size_t *r0,
+                              size_t *r1)
+{
+    const size_t k = r->num_projections ? below(r->num_projections) : 0;
+    const int is_used = r->call.num_neurons > 0;
+
+    r->projections = p;
+    switch (below(9)) {
+    case 0:
+        r->row_size = r->call.num_neurons + 1 + below(9);
+        return is_used ? SNNC_BAD_SHAPE : SNNC_OK;
+    case 1: *r1 += 1 + below(9); return SNNC_BAD_RANGE;
+    case 2: *r0 = *r1 + 1; return SNNC_BAD_RANGE;
+    case 3:
+        r->projections = NULL;
+        return r->num_projections ? SNNC_BAD_WEIGHTS : SNNC_OK;
+    case 4: p[k].weights.num_inputs++; break;
+    case 5: p[k].weights.kind = (snnc_weight_kind)unknown(SNNC_NUM_WEIGHT_KINDS); break;
+    case 6:
+        p[k].current_out = NULL;
+        return r->num_projections && is_used ? SNNC_BAD_STATE : SNNC_OK;
+    case 7:
+        p[k].delay = SIZE_MAX / 2;
+        return r->num_projections ? SNNC_TOO_LARGE : SNNC_OK;
+    default:
+        r->workspace = NULL;
+        return !is_used         ? SNNC_OK
+               : r->call.rivals ? SNNC_BAD_INHIBITION
+                                : SNNC_BAD_OUTPUT;
+    }
+    return r->num_projections ? SNNC_BAD_WEIGHTS : SNNC_OK;
+}
+
+static void attack_loop(void)
+{
+    const snnc_recurrent_call *r = &loop.call;
+    const size_t n = run.call.num_neurons, size = size_of(run.call.type);
+    const size_t rows = r->row_size ? n / r->row_size : 0;
+
+    expect_nothing();
+    restore_arrays();
+    if (r->call.interval > 1) {
+        expect_status(snnc_recurrent(tables[0], r, 0, 0, 0, rows), SNNC_BAD_CHECKPOINT);
+        return;
+    }
+    for (int turn = 0; turn < TURNS; turn++) {
+        snnc_recurrent_call wrong = *r;
+        snnc_projection projections[MAX_LOOPS];
+        size_t r0 = 0, r1 = rows;
+        memcpy(projections, loop.projections, sizeof projections);
+        const snnc_status status = spoil_loop(&wrong, projections, &r0, &r1);
+        if (status != SNNC_OK)
+            expect_status(
+                snnc_recurrent(tables[turn % num_tables], &wrong, 0, 0, r0, r1),
+                status);
+    }
+    expect_arrays();
+    for (size_t k = 0; k < r->num_projections; k++)
+        memcpy(plain.current[k], loop.current_in[k]->before, n * size);
+    compute_run();
+    expect_run();
+    for (size_t k = 0; k < r->num_projections; k++)
+        memcpy(loop.current_out[k]->after, plain.current[k], n * size);
+    if (loop.past_out)
+        expect_past(loop.past_out, 0, (ptrdiff_t)run.call.num_steps - 1);
+    size_t unit = 1; /* rows, so that bytes of bits are whole */
+    while (unit < rows && unit * r->row_size % run.unit != 0)
+        unit++;
+    const size_t steps = 1 + below(run.call.num_steps + 1);
+    for (int i = 0; i < num_tables; i++) {
+        run_loop(tables[i], SIZE_MAX, SIZE_MAX);
+        run_loop(tables[i], steps, unit * (1 + below(rows / unit + 1)));
+    }
+}
+
 /* ---- what has no call ---- */
 
 static void attack_surrogates(void)
@@ -1573,14 +1828,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input_left = size;
     memset(&run, 0, sizeof run);
     memset(&back, 0, sizeof back);
+    memset(&loop, 0, sizeof loop);
     seed = (uint32_t)below(65536);
     const size_t turn = below(16);
     if (turn == 15) {
         attack_surrogates();
         attack_names();
     }
-    else if (turn > 11)
+    else if (turn > 12)
         attack_product();
+    else if (turn > 8) {
+        choose_run(0);
+        choose_loop();
+        attack_loop();
+        free(run.call.workspace);
+        free(loop.call.workspace);
+    }
     else {
         const int goes_back = (int)below(2), is_wrong = below(3) == 2;
         choose_run(goes_back);

@@ -45,8 +45,51 @@ def projections(draw, n, dtype):
     return given, twins
 
 
+def check_torch(draw: Draw):
+    """RLeaky or RSynaptic: the same as their neuron in a loop of the same weights."""
+    dtype, n = draw.choice((np.float32, np.float64)), draw.choice(SIZES[:-2])
+    model = draw.choice(("Leaky", "Synaptic"))
+    decays = {"beta": 0.8} if model == "Leaky" else {"alpha": 0.7, "beta": 0.8}
+    options = {
+        "threshold": draw.choice((0.4, draw.numbers.random(n))),
+        "reset_mechanism": draw.choice(("subtract", "none")),
+        "reset_delay": draw.maybe(0.7),
+    }
+    weight = draw.values(draw.choice(((n, n), (n,), ())), draw.choice((np.float32, np.float64)))
+    dense = weight.ndim == 2
+    own = {"linear_features": n} if dense else {"all_to_all": False, "V": weight}
+    layer = getattr(snnc, f"R{model}")(**decays, **options, **own)
+    bias = None
+    if dense:
+        bias = layer.recurrent.bias = draw.numbers.normal(size=n)
+        layer.recurrent.weight = weight
+    net = snnc.Recurrent(getattr(snnc, model)(**decays, **options), weight, bias=bias)
+    shape, steps = (*draw.choice(((), (3,), (2, 3))), n), draw.choice((0, 1, 2, 9))
+    draw.note(f"{' '.join(repr(layer).split()):.300} of {dtype.__name__}, {steps} of {shape}")
+
+    x = draw.values((steps, *shape), dtype, special=0.1)
+    spk = (draw.numbers.random(shape) < 0.3).astype(dtype)
+    start = [draw.values(shape, dtype) for _ in net.neuron.states]
+    laid_out = [draw.laid_out(a) for a in (x, spk, *start)]
+    x, spk, *start = (np.array(array) for array in laid_out)  # some entries may be repeated
+    memory = Memory(laid_out)
+    rec = layer.run(*laid_out, num_threads=draw.choice((1, 2, 3)))
+    other = net.run(x, *start, spk[None], record=("spk", *net.neuron.states))
+    for name in ("spk", *net.neuron.states):
+        same(name, rec._arrays[name], other._arrays[name])
+    values = laid_out[1:]
+    for t in range(min(steps, 3)):
+        values = layer(x[t], *values)
+        for name, value in zip(layer.states, values, strict=True):
+            same(f"{name} of a step", value, rec._arrays[name][t])
+    memory.check()
+
+
 def check(draw: Draw):
     """One closed loop, run whole, in parts, and step by step."""
+    if draw.maybe(0.2):
+        check_torch(draw)
+        return
     dtype = draw.choice((np.float32, np.float64))
     n = draw.choice(SIZES)
     lead = draw.choice(((), (), (2,), (5,), (2, 3))) if n < 200 else ()
