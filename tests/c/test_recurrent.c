@@ -149,6 +149,44 @@ static void check_totals(const loop *l, const results *r)
     CHECK(ok);
 }
 
+/* Spikes as bytes are those that are fed back, weighted where they are. */
+static void test_bytes(const snnc_isa *isa, loop *l, const results *expected)
+{
+    static results other;
+    const size_t items = STEPS * l->call.call.num_neurons;
+
+    l->call.call.spk_type = SNNC_U8;
+    CHECK(snnc_recurrent(isa, &l->call, 0, STEPS, 0, ROWS) == SNNC_OK);
+    CHECK(memcmp(l->call.call.spk.data, expected->fired, items) == 0);
+    keep(&other, l);
+    memcpy(other.spk, expected->spk, sizeof other.spk);
+    CHECK(memcmp(&other, expected, sizeof other) == 0);
+}
+
+/* An input of which a row isn't in one place: steps are its inner axis but one. */
+static void test_strides(const snnc_isa *isa, loop *l, const results *expected)
+{
+    static results other;
+    static char x[BYTES];
+    snnc_call *const call = &l->call.call;
+    const size_t half = l->call.row_size / 2, bytes = half * size_of(call->type);
+    const size_t shape[] = {2 * ROWS, half};
+    const ptrdiff_t strides[] = {STEPS * (ptrdiff_t)half, 1};
+
+    if (l->call.row_size % 2)
+        return;
+    for (size_t t = 0; t < STEPS; t++)
+        for (size_t i = 0; i < 2 * ROWS; i++)
+            memcpy(x + (i * STEPS + t) * bytes,
+                   (const char *)call->x.data + (t * 2 * ROWS + i) * bytes, bytes);
+    call->x = (snnc_input){x, (ptrdiff_t)half, strides, 0};
+    call->shape = shape;
+    call->ndim = 2;
+    CHECK(snnc_recurrent(isa, &l->call, 0, STEPS, 0, ROWS) == SNNC_OK);
+    keep(&other, l);
+    CHECK(memcmp(&other, expected, sizeof other) == 0);
+}
+
 static void test_loop(const snnc_isa *isa, int model, snnc_type type, size_t n,
                       int graded, int at_end)
 {
@@ -180,6 +218,10 @@ static void test_loop(const snnc_isa *isa, int model, snnc_type type, size_t n,
     l.call.fired = first.fired;
     keep(&other, &l);
     CHECK(memcmp(&other, &whole, sizeof whole) == 0);
+    make_loop(&l, model, type, n, graded, at_end);
+    test_bytes(isa, &l, &whole);
+    make_loop(&l, model, type, n, graded, at_end);
+    test_strides(isa, &l, &whole);
 }
 
 static void test_wrong_arguments(const snnc_isa *isa)
