@@ -157,6 +157,7 @@ class _Weights:
         return product
 
 
+@np.errstate(all="ignore")
 def backward(
     neuron: Any,
     rec: Recording,
@@ -247,35 +248,34 @@ def backward(
 
     stride = min((projection.delay for projection in loop.projections), default=max(1, steps))
     t1 = steps
-    with np.errstate(all="ignore"):
-        while t1 > 0:
-            t0 = max(0, t1 - stride)
-            add_arrivals(grad_x[t0:t1], t0, t1)
-            through_neurons(t0, t1)
-            through_currents(t0, t1)
-            t1 = t0
-        delays = len(loop.past)
-        grad_past = np.zeros((delays, *shape), dtype)  # the oldest first
-        add_arrivals(grad_past, -delays, 0)
+    while t1 > 0:
+        t0 = max(0, t1 - stride)
+        add_arrivals(grad_x[t0:t1], t0, t1)
+        through_neurons(t0, t1)
+        through_currents(t0, t1)
+        t1 = t0
+    delays = len(loop.past)
+    grad_past = np.zeros((delays, *shape), dtype)  # the oldest first
+    add_arrivals(grad_past, -delays, 0)
 
-        arrays: dict[str, Any] = {
-            f"{name}0": array for name, array in zip(core_states, grad_start, strict=True)
-        }
-        arrays |= neuron._name_past(grad_past[::-1])
-        for k, (decay, own_sums) in enumerate(zip(decays, sums, strict=True)):
-            lasting = 0 if decay is None or not steps else decay * own_sums[0]
-            arrays[f"i{k}0"] = np.zeros(shape, dtype) + lasting
-        arrays["x"] = np.moveaxis(grad_x, 0, run.axis)
-        if out is not None:
-            out[...] = arrays["x"]
-            arrays["x"] = out
-        if learned:
-            inner = {name: tape.parameters[name] for name in tape.parameters if name not in own}
-            arrays |= of_parameters(neuron.neuron, inner, learned, grad_constants, dtype)
-        graded = tape.parameters.get("graded_spikes_factor", np.ones(()))
-        weighs = None if np.all(graded == 1) else graded.astype(dtype)
-        of_loop = LoopGradients(loop, weighs, threads, grad_x, sums)
-        arrays |= neuron._loop_gradients(of_loop, [name for name in names if name in own])
+    arrays: dict[str, Any] = {
+        f"{name}0": array for name, array in zip(core_states, grad_start, strict=True)
+    }
+    arrays |= neuron._name_past(grad_past[::-1])
+    for k, (decay, own_sums) in enumerate(zip(decays, sums, strict=True)):
+        lasting = 0 if decay is None or not steps else decay * own_sums[0]
+        arrays[f"i{k}0"] = np.zeros(shape, dtype) + lasting
+    arrays["x"] = np.moveaxis(grad_x, 0, run.axis)
+    if out is not None:
+        out[...] = arrays["x"]
+        arrays["x"] = out
+    if learned:
+        inner = {name: tape.parameters[name] for name in tape.parameters if name not in own}
+        arrays |= of_parameters(neuron.neuron, inner, learned, grad_constants, dtype)
+    graded = tape.parameters.get("graded_spikes_factor", np.ones(()))
+    weighs = None if np.all(graded == 1) else graded.astype(dtype)
+    of_loop = LoopGradients(loop, weighs, threads, grad_x, sums)
+    arrays |= neuron._loop_gradients(of_loop, [name for name in names if name in own])
     found: dict[str, Any] = {}
     for name in known:
         if name in names:

@@ -718,3 +718,29 @@ def test_only_who_asks_for_sparse_weights_has_them_put_together(monkeypatch):
             net.weight0  # noqa: B018
     assert_same(net.weight0, data)
     assert_same(net._parameters["weight1"], 2 * data)
+
+
+def test_numbers_too_large_for_float32_are_inf_without_a_warning():
+    """As those of an input are (pytest makes an error of a warning)."""
+    x, large = np.ones((3, 2), np.float32), np.full(2, 1e300)
+    weight = np.full((2, 2), 1e300)
+    one = snnc.Leaky(0.9)
+    spk, narrow = np.ones(2, np.float32), {"dtype": np.float32}
+    for mem in (
+        one.run(x, large, **narrow).mem,
+        one.run(x, np.float64(1e300), **narrow).mem,
+        one.run(x, large[:1], **narrow).mem,
+        snnc.Recurrent(one, 0.1, bias=large).run(x, record="mem").mem,
+        snnc.Recurrent(one, 0.1, bias=1e300).run(x, record="mem").mem,
+        snnc.Recurrent(one, 0.1).run(x, past=large[None], record="mem", **narrow).mem,
+        *(
+            snnc.Recurrent(one, each).run(x, past=spk[None], record="mem").mem
+            for each in (weight, csr(weight), large, 1e300)
+        ),
+        snnc.RLeaky(0.9, V=1e300, all_to_all=False).run(x, spk).mem,
+    ):
+        assert mem.dtype == np.float32
+        assert np.isinf(mem[0]).all()
+    net = snnc.Recurrent(one, weight)
+    gradients = net.backward(net.run(x, grad=True), np.ones_like(x))
+    assert gradients.x.dtype == np.float32

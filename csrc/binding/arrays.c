@@ -228,11 +228,35 @@ int array_is_regular(PyArrayObject *array)
     return regular;
 }
 
+/* Doubles as floats. NumPy's cast warns of those that are inf then, but for an input,
+ * which the core converts: a number is no error here. */
+static PyArrayObject *narrowed(PyArrayObject *array)
+{
+    PyArrayObject *const from = (PyArrayObject *)PyArray_FROMANY(
+        (PyObject *)array, NPY_DOUBLE, 0, 0, NPY_ARRAY_CARRAY_RO);
+    PyArrayObject *const to =
+        from ? (PyArrayObject *)PyArray_SimpleNew(PyArray_NDIM(from),
+                                                  PyArray_DIMS(from), NPY_FLOAT)
+             : NULL;
+
+    if (to) {
+        const double *const doubles = PyArray_DATA(from);
+        float *const floats = PyArray_DATA(to);
+        const npy_intp size = PyArray_SIZE(from);
+        for (npy_intp i = 0; i < size; i++)
+            floats[i] = (float)doubles[i];
+    }
+    array_xdecref(from);
+    return to;
+}
+
 PyArrayObject *array_as_type(PyArrayObject *array, int type, int copy)
 {
     const int regular = array_is_regular(array);
     if (PyArray_TYPE(array) == type && regular && !copy)
         return array_incref(array);
+    if (PyArray_TYPE(array) == NPY_DOUBLE && type == NPY_FLOAT)
+        return narrowed(array);
     PyArray_Descr *descr = PyArray_DescrFromType(type);
     return descr ? (PyArrayObject *)PyArray_FromArray(
                        array, descr,

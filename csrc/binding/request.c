@@ -616,11 +616,16 @@ int copy_overlapping_inputs(run_job *j)
  * front. */
 static int copy_start_state(const run_job *j, int k, PyArrayObject *to)
 {
-    PyArrayObject *const from = j->start[k];
+    PyArrayObject *const from = array_as_type(j->start[k], j->type, 0);
+    if (!from)
+        return -1;
     const int ndim = PyArray_NDIM(from), missing = PyArray_NDIM(to) - ndim;
 
-    if (!is_past(j, k) || ndim == 0 || missing == 0)
-        return PyArray_CopyInto(to, from);
+    if (!is_past(j, k) || ndim == 0 || missing == 0) {
+        const int failed = PyArray_CopyInto(to, from);
+        array_xdecref(from);
+        return failed;
+    }
     shape s = {.ndim = 0};
     s.dims[s.ndim++] = PyArray_DIM(from, 0);
     for (int d = 0; d < missing; d++)
@@ -632,6 +637,7 @@ static int copy_start_state(const run_job *j, int k, PyArrayObject *to)
         (PyArrayObject *)PyArray_Newshape(from, &dims, NPY_CORDER);
     const int failed = reshaped ? PyArray_CopyInto(to, reshaped) : -1;
     array_xdecref(reshaped);
+    array_xdecref(from);
     return failed;
 }
 

@@ -442,7 +442,9 @@ class ClosedLoop(SpikingNeuron):
         Returns
         -------
         Gradients
-            As for a neuron without a loop. Those of sparse weights are of their `data`.
+            As for a neuron without a loop. Those of sparse weights are of the `data` of the
+            projection's ``weight``, whose rows are sorted by column. A gradient of 0 times a
+            weight of inf is NaN, by BLAS, though a neuron that doesn't spike adds nothing.
 
         Raises
         ------
