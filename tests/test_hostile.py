@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import warnings
 
 import numpy as np
 import pytest
@@ -51,24 +50,6 @@ def test_input_that_is_reshaped_by_another_argument(model, argument, method, res
         assert rec.num_steps == rec.spk.shape[0]
         again = neuron.run(np.full(rec.spk.shape, 0.3, np.float32), record="spk")
         assert_same(rec.spk, again.spk.astype(rec.spk.dtype))
-
-
-@MODELS
-def test_input_that_is_reshaped_by_a_warning(model):
-    """A cast that overflows warns, which may run any code."""
-    neuron = make(model)
-    x = np.full((1000, 2), 0.3, np.float32)
-    start = np.full(2, 1e300)
-
-    def show(*args, **kwargs):
-        x.resize((2, 1000), refcheck=False)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
-        rec = neuron.run(x, start, *(0.0 for _ in neuron.states[1:]), dtype=np.float32)
-    assert rec.spk.shape == (1000, 2)
-    assert x.shape == (2, 1000)
 
 
 def test_masked_arrays_are_recognised_by_type():

@@ -677,7 +677,7 @@ def test_recurrent_neurons_read_as_snntorchs():
         (lambda: snnc.RLeaky(0.9, linear_features=2)(np.ones(2), 0.0, 0.0, out=(None,)),
          TypeError, r"out must be a tuple of 2, \(spk, mem\)"),
         (lambda: snnc.RLeaky(0.9, linear_features=2).run(np.ones((4, 2)), np.ones(3)), ValueError,
-         r"spk of shape \(1, 3\) does not broadcast"),
+         r"spk of shape \(3,\) does not broadcast"),
         (lambda: snnc.RLeaky(0.9, linear_features=2).run(np.ones((4, 2)), record="past"),
          ValueError, "record has 'past'"),
     ],
