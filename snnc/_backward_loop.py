@@ -1,7 +1,7 @@
 """The backward pass through a closed loop: that of the neurons, some steps at a time.
 
 As spikes arrive after a delay, the gradients of so many steps as the shortest delay has follow
-from those of later steps, by products with the weights, which BLAS does.
+from those of later steps, by products with the weights: BLAS's, of sparse ones the core's.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class LoopGradients(NamedTuple):
         late = spikes[early:]
         late[...] = self.loop.fired[: steps - early]
         if self.graded is not None:
-            late *= self.graded
+            np.multiply(late, self.graded, out=late, where=late != 0)  # 0 times inf isn't NaN
         return spikes
 
     def _dense(self, k: int) -> Floats:

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from support import CLASSES, TORCH, csr, make
+from support import CLASSES, TORCH, assert_same, csr, make
 
 import snnc
 from snnc import _backward, _backward_loop, _core, _product, nn, recording, surrogate
@@ -208,6 +208,28 @@ def test_products_and_closed_loops(failing):
             before = holds._held
             outcomes.append(failed)
         assert any(outcomes), number
+
+
+@pytest.mark.parametrize("model", ["Leaky", "RLeaky", "Recurrent"])
+def test_a_run_that_fails_leaves_no_wrong_tape(model, failing):
+    """An earlier recording that it was to overwrite gives its own gradients, or an error."""
+    neuron = make(model)
+    start = {name: 0.25 for name in neuron.states if name != "past"}
+    recs = [neuron.run(X, grad=True)]
+    expected = neuron.backward(recs[0], X)._arrays
+
+    def overwrite():
+        neuron.run(2 * X, **start, grad=True, out=recs[0], num_threads=2)
+
+    outcomes = []
+    for failed in each_failing(failing, overwrite):
+        outcomes.append(failed)
+        failing.nth = None
+        if failed and recs[0]._tape is not None:
+            for name, gradient in neuron.backward(recs[0], X)._arrays.items():
+                assert_same(gradient, expected[name])
+        recs[0] = neuron.run(X, grad=True)
+    assert any(outcomes)
 
 
 def test_networks(failing):

@@ -455,6 +455,29 @@ def test_zero_sizes_and_no_steps():
         assert np.all(value == expected)
 
 
+@pytest.mark.parametrize(
+    ("projections", "bias"),
+    [
+        ([np.zeros((0, 0))], None),
+        ([csr(np.zeros((0, 0)))], None),
+        ([np.zeros(0)], None),
+        ([0.5, snnc.Projection(0.25, decay=np.zeros(0))], None),
+        ([0.5], np.zeros(0)),
+        ([snnc.Projection(0.25, decay=np.zeros(5))], None),
+    ],
+)
+def test_a_row_of_no_neurons_is_a_row(projections, bias):
+    """And zeros as decays say how many neurons there are, as other decays do."""
+    net = snnc.Recurrent(snnc.Leaky(0.5), *projections, bias=bias)
+    if isinstance(projections[0], np.ndarray) and projections[0].ndim == 1:
+        net = snnc.RLeaky(0.5, V=projections[0], all_to_all=False)
+    for shape in ((4, 64), (4, 2, 64)):
+        with pytest.raises(ValueError, match=r"row of the recurrence of shape \((0|5),\)"):
+            net.run(np.ones(shape))
+        with pytest.raises(ValueError, match=r"row of the recurrence of shape \((0|5),\)"):
+            net(np.ones(shape), *net.reset_mem())
+
+
 def test_the_dtype_is_that_of_input_and_states():
     net = snnc.Recurrent(snnc.Leaky(0.5), np.ones((3, 3)))
     x = np.ones((4, 3), np.float32)

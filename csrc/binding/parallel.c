@@ -92,7 +92,7 @@ int parallel_run(parallel_job *job, int first)
         if (!first && PyErr_CheckSignals() < 0)
             return -1;
         first = 0;
-        if (!parallel_releases_gil(total))
+        if (!parallel_releases_gil(job->cost ? total * job->cost : total))
             threads_run(work, job, count);
         else {
             const clock_t start = measured ? clock() : 0;

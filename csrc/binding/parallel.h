@@ -32,6 +32,7 @@ typedef struct parallel_job {
     size_t t0, t1;               /* the chunk of steps that the threads are at */
     size_t slice, num_slices;    /* of each range, where even a step takes too long */
     size_t work;                 /* neuron-steps of a chunk */
+    size_t cost;                 /* of a neuron-step, or 0: one as neurons have */
     char *allocated, *workspace; /* the latter aligned within the former */
     size_t workspace_size;       /* of each range */
 } parallel_job;

@@ -32,12 +32,12 @@ recurrence *recurrence_in(PyObject *capsule)
                : NULL;
 }
 
-/* Takes note of a row's size, 1 of which may mean any: 0, or -1 with an exception. */
+/* Takes note of a row's size, if it isn't -1 (any): 0, or -1 with an exception. */
 static int agree(recurrence *r, npy_intp size, const char *name)
 {
-    if (!r->row_size)
+    if (r->row_size < 0)
         r->row_size = size;
-    if (!size || size == r->row_size)
+    if (size < 0 || size == r->row_size)
         return 0;
     PyErr_Format(PyExc_ValueError, "%s is of %zd neurons, what came before it of %zd",
                  name, (Py_ssize_t)size, (Py_ssize_t)r->row_size);
@@ -80,7 +80,7 @@ static int read_projection(recurrence *r, PyObject *tuple)
     p->delay = (size_t)delay;
     p->size = (npy_intp)w->shape.num_inputs;
     if (w->shape.kind == SNNC_ONE_TO_ONE && w->shape.shared)
-        p->size = 0;
+        p->size = -1;
     else if (w->shape.num_inputs != w->shape.num_outputs) {
         PyErr_SetString(PyExc_ValueError, "these weights aren't square");
         return -1;
@@ -100,6 +100,7 @@ PyObject *recurrence_new(PyObject *const args[4])
     if (!r)
         return PyErr_NoMemory();
     r->delays = 1;
+    r->row_size = -1;
     if (!cell_get(args[0]))
         goto fail;
     Py_INCREF(args[0]);

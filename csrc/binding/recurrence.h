@@ -19,7 +19,7 @@ typedef struct {
     PyObject *cell; /* a capsule */
     Py_ssize_t num_projections;
     projection projections[MAX_PROJECTIONS];
-    npy_intp row_size;      /* 0: any */
+    npy_intp row_size;      /* -1: any */
     size_t delays;          /* the largest */
     PyArrayObject *bias[2]; /* by type, of one or row_size numbers; NULL: none */
     PyObject *past;         /* what the spikes under way are called: a str */

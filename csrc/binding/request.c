@@ -242,9 +242,9 @@ static int find_state(run_job *j, int k)
 /* Broadcasts the neuron shape with a row of a closed loop. */
 static int find_row(run_job *j)
 {
-    const npy_intp size = j->loop ? j->loop->row_size : 0;
+    const npy_intp size = j->loop ? j->loop->row_size : -1;
 
-    if (!size || shape_broadcast(&j->neurons, 1, &size) == 0)
+    if (size < 0 || shape_broadcast(&j->neurons, 1, &size) == 0)
         return 0;
     shape_error("%s of shape %R does not broadcast with the input's neuron shape %R",
                 "a row of the recurrence", 1, &size, &j->neurons);
@@ -254,10 +254,10 @@ static int find_row(run_job *j)
 /* Rows are on the last axis, which nothing else may lengthen. */
 static int check_row(run_job *j)
 {
-    const npy_intp size = j->loop ? j->loop->row_size : 0;
+    const npy_intp size = j->loop ? j->loop->row_size : -1;
     const shape *neurons = &j->neurons;
 
-    if (!size || (neurons->ndim && neurons->dims[neurons->ndim - 1] == size))
+    if (size < 0 || (neurons->ndim && neurons->dims[neurons->ndim - 1] == size))
         return 0;
     shape_error("%s is of shape %R, but the neuron shape is %R: its last axis must be "
                 "the same",

@@ -146,7 +146,7 @@ static int describe_projection(run_job *j, Py_ssize_t k)
                                      &to->weights);
     if (!j->weights[k])
         return -1;
-    if (!from->size) /* one number for any row */
+    if (from->size < 0) /* one number for any row */
         to->weights.num_inputs = to->weights.num_outputs = j->recurrent.row_size;
     to->delay = from->delay;
     to->decay = decay ? PyArray_DATA(decay) : NULL;
@@ -174,6 +174,8 @@ static int describe_loop(run_job *j)
         return 0;
     r->call = j->call;
     r->row_size = neurons->ndim ? (size_t)neurons->dims[neurons->ndim - 1] : 1;
+    j->parallel.cost = 1 + r->row_size / 64; /* where some of the neurons spike */
+    j->parallel.work = PARALLEL_CHUNK / j->parallel.cost;
     r->num_projections = (size_t)j->loop->num_projections;
     j->projections = PyMem_Calloc(MAX_PROJECTIONS, sizeof *j->projections);
     if (!j->projections) {
@@ -194,13 +196,6 @@ static int describe_loop(run_job *j)
     if (j->out[RUN_TOTAL]) {
         r->total = PyArray_DATA(j->out[RUN_TOTAL]);
         r->fired = PyArray_DATA(j->out[RUN_FIRED]);
-        for (int k = past; k < j->num_states; k++) {
-            PyArrayObject *const kept = j->out[RUN_CHECKPOINT + k];
-            PyArrayObject *const start =
-                j->start[k] ? j->start[k] : j->out[RUN_STATE + k];
-            memcpy(PyArray_DATA(kept), PyArray_DATA(start),
-                   (size_t)PyArray_NBYTES(kept));
-        }
     }
     for (Py_ssize_t k = 0; k < j->loop->num_projections; k++)
         if (describe_projection(j, k) < 0)
@@ -235,7 +230,7 @@ static int partition(run_job *j)
         unit *= 2;
     return parallel_partition(&j->parallel, n, unit,
                               parallel_threads(j->request->num_threads, n, unit,
-                                               (size_t)j->num_steps, 1 + row / 64));
+                                               (size_t)j->num_steps, j->parallel.cost));
 }
 
 static snnc_status run_range(const parallel_job *c, size_t i)
@@ -347,6 +342,16 @@ int run_forget_tape(PyObject *recording)
                : 0;
 }
 
+/* Keeps the spikes under way and the currents before the run. */
+static void keep_start(run_job *j)
+{
+    for (int k = j->cell->info->num_states; k < j->num_states; k++) {
+        PyArrayObject *const kept = j->out[RUN_CHECKPOINT + k];
+        PyArrayObject *const start = j->start[k] ? j->start[k] : j->out[RUN_STATE + k];
+        memcpy(PyArray_DATA(kept), PyArray_DATA(start), (size_t)PyArray_NBYTES(kept));
+    }
+}
+
 /* The first writes to the caller's arrays: from here on only the run itself can fail.
  */
 static int clear_outputs(run_job *j)
@@ -358,6 +363,8 @@ static int clear_outputs(run_job *j)
         return -1;
     if (count)
         memset(PyArray_DATA(count), 0, (size_t)PyArray_NBYTES(count));
+    if (j->out[RUN_TOTAL])
+        keep_start(j);
     if (first_spike) /* -1 */
         memset(PyArray_DATA(first_spike), 0xff, (size_t)PyArray_NBYTES(first_spike));
     return 0;
@@ -423,6 +430,7 @@ int run_call(const snnc_isa *isa, const run_request *request, run_result *result
     memset(j, 0, offsetof(run_job, neurons));
     j->parallel.run = run_range;
     j->parallel.work = PARALLEL_CHUNK;
+    j->parallel.cost = 1;
     j->isa = isa;
     j->request = request;
     j->sequence = request->sequence;

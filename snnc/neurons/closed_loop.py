@@ -133,7 +133,7 @@ class ClosedLoop(SpikingNeuron):
             inner_cell,
             bias,
             tuple(
-                (p._weights.capsule, p.delay, p.decay if np.any(p.decay) else None)
+                (p._weights.capsule, p.delay, p.decay if p.decay.ndim or p.decay else None)
                 for p in projections
             ),
             self._past_name,
@@ -437,14 +437,15 @@ class ClosedLoop(SpikingNeuron):
         out : ndarray, optional
             As for a neuron without a loop.
         num_threads : int, optional
-            As for `run`. The products with weights are NumPy's: BLAS has threads of its own.
+            As for `run`. Products with dense weights are BLAS's, which has threads of its own.
 
         Returns
         -------
         Gradients
             As for a neuron without a loop. Those of sparse weights are of the `data` of the
-            projection's ``weight``, whose rows are sorted by column. A gradient of 0 times a
-            weight of inf is NaN, by BLAS, though a neuron that doesn't spike adds nothing.
+            projection's ``weight``, whose rows are sorted by column. Of weights that aren't
+            sparse, inf times a gradient of 0 is NaN, though a neuron that doesn't spike adds
+            nothing.
 
         Raises
         ------
