@@ -1,7 +1,7 @@
 /* Prints hashes of what the core computes, forward and back: a line for each model,
- * reset and type, the same for every instruction set, compiler and processor. Where a
- * table of this machine disagrees with the first, another line follows, with its name.
- * hashes.txt holds what must come. */
+ * reset and type, and for products and closed loops of each type, the same for every
+ * instruction set, compiler and processor. Where a table of this machine disagrees with
+ * the first, another line follows, with its name. hashes.txt holds what must come. */
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -12,6 +12,7 @@
 #include "snnc.h"
 
 enum { STEPS = 19, INTERVAL = 4, LONGEST = 257, MAX_VALUES = STEPS * LONGEST };
+enum { ROWS = 3, DELAYS = 4 }; /* of closed loops */
 
 typedef union {
     float f32[MAX_VALUES];
@@ -25,6 +26,7 @@ static values x, spk, state_in[SNNC_MAX_STATES], state_out[SNNC_MAX_STATES],
     record[SNNC_MAX_STATES], checkpoint[SNNC_MAX_STATES], params[SNNC_MAX_PARAMS];
 static values grad_spk, grad_state[SNNC_MAX_STATES], grad_start[SNNC_MAX_STATES],
     grad_x, grad_params[SNNC_MAX_PARAMS];
+static values weights[2], decay, bias, current[2], past, sum;
 static _Alignas(64) char workspace[1 << 20];
 
 /* ---- inputs: random integers, made real by exact operations ---- */
@@ -227,9 +229,84 @@ static void hash_runs(const snnc_isa *isa, const snnc_call *kind, uint64_t hash[
     }
 }
 
-static void print_hashes(const snnc_call *kind)
+/* Hashes of products of graded and of counted spikes, and of closed loops of Leaky. */
+static void hash_networks(const snnc_isa *isa, const snnc_call *kind, uint64_t hash[2])
 {
-    static const char *const resets[SNNC_NUM_RESETS] = {"subtract", "zero", "none"};
+    static const size_t sizes[] = {1, 7, 33, 69};
+    const snnc_type type = kind->type;
+
+    seed = 0;
+    hash[0] = hash[1] = 0xcbf29ce484222325;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const size_t n = sizes[i], all = ROWS * n;
+        snnc_projection projections[2] = {{.delay = 1}, {.delay = DELAYS}};
+        snnc_product_call product = SNNC_PRODUCT_INIT;
+        snnc_recurrent_call loop = SNNC_RECURRENT_INIT;
+
+        for (int k = 0; k < 2; k++) {
+            snnc_weights *const w = &projections[k].weights;
+            fill(&weights[k], type, k ? 1 : n, n);
+            fill(&current[k], type, 1, all);
+            w->kind = k ? SNNC_ONE_TO_ONE : SNNC_DENSE;
+            w->num_inputs = w->num_outputs = n;
+            w->data = &weights[k];
+            projections[k].current_in = projections[k].current_out = &current[k];
+        }
+        fill_params(&decay, type, n);
+        projections[1].decay = &decay;
+        projections[1].per_neuron = 1;
+        fill(&bias, type, 1, n);
+        fill(&past, type, DELAYS, all);
+
+        product.type = type;
+        product.weights = projections[0].weights;
+        product.num_rows = STEPS;
+        product.spk = &x;
+        product.bias = &bias;
+        product.sum = &sum;
+        product.workspace = workspace;
+        for (int counts = 0; counts < 2; counts++) {
+            product.spk_type = counts ? SNNC_U8 : type;
+            fill(&x, product.spk_type, STEPS, n);
+            must(snnc_product(isa, &product, 0, STEPS));
+            add(&hash[0], &sum, type, STEPS * n);
+        }
+
+        loop.call = *kind;
+        loop.call.num_steps = STEPS;
+        loop.call.num_neurons = all;
+        fill(&x, type, STEPS, all);
+        loop.call.x.data = &x;
+        loop.call.spk.data = &spk;
+        fill(&state_out[0], type, 1, all);
+        loop.call.state_in[0] = loop.call.state_out[0] = &state_out[0];
+        loop.call.record[0].data = &record[0];
+        for (int k = 0; k < snnc_model_at((int)kind->model)->num_params; k++) {
+            fill_params(&params[k], type, 1);
+            loop.call.params[k] = &params[k];
+        }
+        loop.row_size = n;
+        loop.bias = &bias;
+        loop.num_projections = 2;
+        loop.projections = projections;
+        loop.past_in = loop.past_out = &past;
+        loop.workspace = workspace;
+        if (snnc_recurrent_workspace_size(&loop) > sizeof workspace)
+            must(SNNC_TOO_LARGE);
+        must(snnc_recurrent(isa, &loop, 0, STEPS, 0, ROWS));
+        add(&hash[1], &spk, type, STEPS * all);
+        add(&hash[1], &record[0], type, STEPS * all);
+        add(&hash[1], &past, type, DELAYS * all);
+        for (int k = 0; k < 2; k++)
+            add(&hash[1], &current[k], type, all);
+    }
+}
+
+static void print_hashes(const char *what, const snnc_call *kind,
+                         void (*hash_of)(const snnc_isa *, const snnc_call *,
+                                         uint64_t *),
+                         int count)
+{
     uint64_t first[2], hash[2];
     const char *name;
 
@@ -237,14 +314,12 @@ static void print_hashes(const snnc_call *kind)
         const snnc_isa *isa = snnc_isa_find(name);
         if (!isa)
             continue;
-        hash_runs(isa, kind, hash);
+        hash_of(isa, kind, hash);
         if (i > 0 && memcmp(hash, first, sizeof hash) == 0)
             continue;
-        printf("%s %s %s %s %016" PRIx64, snnc_model_at((int)kind->model)->name,
-               resets[kind->reset], kind->undelayed ? "undelayed" : "delayed",
-               kind->type == SNNC_F32 ? "float" : "double", hash[0]);
-        if (!snnc_model_at((int)kind->model)->hard)
-            printf(" %016" PRIx64, hash[1]);
+        printf("%s %s", what, kind->type == SNNC_F32 ? "float" : "double");
+        for (int k = 0; k < count; k++)
+            printf(" %016" PRIx64, hash[k]);
         printf("%s%s\n", i > 0 ? " " : "", i > 0 ? name : "");
         if (i == 0)
             memcpy(first, hash, sizeof first);
@@ -253,8 +328,10 @@ static void print_hashes(const snnc_call *kind)
 
 int main(void)
 {
+    static const char *const resets[SNNC_NUM_RESETS] = {"subtract", "zero", "none"};
     const snnc_model_info *info;
     snnc_call kind = SNNC_CALL_INIT;
+    char what[64];
 
     for (int model = 0; (info = snnc_model_at(model)); model++)
         for (int reset = 0; reset < SNNC_NUM_RESETS; reset++)
@@ -266,7 +343,15 @@ int main(void)
                     kind.reset = (snnc_reset)reset;
                     kind.undelayed = undelayed;
                     kind.type = (snnc_type)type;
-                    print_hashes(&kind);
+                    snprintf(what, sizeof what, "%s %s %s", info->name, resets[reset],
+                             undelayed ? "undelayed" : "delayed");
+                    print_hashes(what, &kind, hash_runs, info->hard ? 1 : 2);
                 }
+    for (int type = SNNC_F32; type <= SNNC_F64; type++) {
+        kind = (snnc_call)SNNC_CALL_INIT;
+        kind.model = SNNC_Leaky;
+        kind.type = kind.x_type = kind.spk_type = (snnc_type)type;
+        print_hashes("product, closed loop", &kind, hash_networks, 2);
+    }
     return 0;
 }
