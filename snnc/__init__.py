@@ -93,6 +93,7 @@ _OF_SNNTORCH = {
     ),
     "quant": "states aren't quantised",
     "spikevision": "there are no data sets",
+    "torch": "import snnc.torch (which needs PyTorch)",
 }
 
 

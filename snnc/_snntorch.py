@@ -199,6 +199,15 @@ def _reset(module: Any) -> str:
     return done
 
 
+def surrogate_of(spike_grad: Any) -> Any:
+    """Return the surrogate that is snnc's, or snnTorch's, or the default one."""
+    if spike_grad is None:
+        return surrogate.atan()
+    if type(spike_grad).__module__ == surrogate.__name__:
+        return spike_grad
+    return _surrogate(spike_grad)
+
+
 def _surrogate(function: Any) -> Any:
     """Find what made one of snnTorch's surrogates, a closure over its arguments."""
     name = getattr(function, "__qualname__", "").partition(".")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from snnc._arguments import missing_names
@@ -22,13 +23,23 @@ __getattr__ = missing_names(
 )
 
 
-def _neurons(net: Any, place: str) -> Iterator[SpikingNeuron]:
+def _torch_modules(net: Any) -> list[Any]:
+    """List the neurons of snnc.torch in a torch module."""
+    loaded = sys.modules.get("snnc.torch")
+    if loaded is None or not hasattr(net, "modules"):
+        return []
+    return [module for module in net.modules() if isinstance(module, loaded.Neuron)]
+
+
+def _neurons(net: Any, place: str) -> Iterator[Any]:
     from snnc import nn
 
     if isinstance(net, SpikingNeuron):
         yield net
     elif isinstance(net, nn.Sequential):
         yield from net._neurons().values()
+    elif modules := _torch_modules(net):
+        yield from modules
     elif isinstance(net, (list, tuple)):
         for i, part in enumerate(net):
             yield from _neurons(part, f"{place}[{i}]")
@@ -38,7 +49,8 @@ def _neurons(net: Any, place: str) -> Iterator[SpikingNeuron]:
     else:
         raise TypeError(
             f"{place} is a {type(net).__name__}, which has no states to reset; expected a neuron, "
-            "an snnc.nn.Sequential, or lists, tuples and dicts of these"
+            "an snnc.nn.Sequential, a torch module with neurons of snnc.torch, or lists, tuples "
+            "and dicts of these"
         )
 
 
@@ -47,7 +59,8 @@ def reset(net: Any) -> None:
 
     Parameters
     ----------
-    net : neuron, Sequential, or any nesting of lists, tuples and dicts of these
+    net : neuron, Sequential, torch.nn.Module, or any nesting of lists, tuples and dicts of these
+        Of a torch module the neurons of `snnc.torch` that it contains.
         Only these neurons are reset: unlike snnTorch's, not every instance of their classes.
 
     Raises

@@ -11,7 +11,8 @@ from support import CLASSES, ROOT
 import snnc
 
 MODULES = ["snnc", *(m.name for m in pkgutil.walk_packages(snnc.__path__, "snnc."))]
-MODULES = [name for name in MODULES if not name.endswith(("_core", "__main__"))]
+OTHERS = ("_core", "__main__", "snnc.torch")  # the last one's: tests/torch
+MODULES = [name for name in MODULES if not name.endswith(OTHERS)]
 
 
 @pytest.fixture(autouse=True)
