@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,10 @@ import snnc
 from snnc._snntorch import surrogate_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import ClassVar, TypeAlias
+    from collections.abc import Mapping
+    from typing import ClassVar
 
     from torch import Tensor
-
-    Number: TypeAlias = "Tensor | float"
 
 __all__ = ["Alpha", "Lapicque", "Leaky", "RLeaky", "RSynaptic", "Synaptic"]
 
@@ -125,10 +124,24 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
     _flags: ClassVar[tuple[str, ...]] = ("reset_delay",)
     _made: tuple[dict[str, Any], dict[str, Any], Any] | None
 
-    def _setup(self, arguments: Mapping[str, Any]) -> None:
-        """Set everything from a constructor's arguments (`locals()`)."""
-        given = {n: v for n, v in arguments.items() if n not in ("self", "__class__")}
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "_makes"):  # whose constructor has snnTorch's arguments, in their order
+            own = inspect.signature(cls._makes)
+            kept = [p for name, p in own.parameters.items() if name != "rng"]
+            cls.__signature__ = own.replace(parameters=kept)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        given = self.__signature__.bind(*args, **kwargs)
+        given.apply_defaults()
         torch.nn.Module.__init__(self)
+        self._setup(given.arguments)
+        self._check()
+
+    def _setup(self, arguments: Mapping[str, Any]) -> None:
+        """Set everything from the constructor's arguments."""
+        given = {**arguments}
         if given.pop("state_quant") is not False:
             raise ValueError("state_quant is not supported, only False: snnc does not quantise")
         self.register_buffer("reset_mechanism_val", _reset(given.pop("reset_mechanism")))
@@ -255,6 +268,24 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
 
     # ---- calls ----
 
+    def forward(self, input_: Tensor, *states: Tensor, **named_states: Tensor) -> Any:
+        """Do a step: the spikes and the states, or with ``init_hidden`` the spikes."""
+        return self._compute(input_, self._given(states, named_states), sequence=False)
+
+    def run(self, x: Tensor, *states: Tensor, **named_states: Tensor) -> Any:
+        """Do the steps of x (T, ...): what a call returns of each, (T, ...)."""
+        return self._compute(x, self._given(states, named_states), sequence=True)
+
+    def _given(self, states: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        names = self._makes.states
+        given = dict(zip(names, states, strict=False))
+        if len(states) > len(names) or named.keys() - (set(names) - given.keys()):
+            raise TypeError(
+                f"a {type(self).__name__} takes the states {', '.join(names)}, each once; not "
+                f"{len(states)} by position and {', '.join(named) or 'none'} by name"
+            )
+        return tuple({**given, **named}.get(name) for name in names)
+
     def _compute(self, x: Any, given: tuple[Any, ...], sequence: bool) -> Any:
         x = _checked("x" if sequence else "input_", x)
         if sequence and x.ndim == 0:
@@ -352,34 +383,6 @@ class Leaky(Neuron):
     _makes = snnc.Leaky
     _named = ("beta", "threshold", "graded_spikes_factor")
 
-    def __init__(
-        self,
-        beta: Number,
-        threshold: Number = 1.0,
-        spike_grad: Callable[..., Any] | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: bool = False,
-        output: bool = False,
-        graded_spikes_factor: Number = 1.0,
-        learn_graded_spikes_factor: bool = False,
-        reset_delay: bool = True,
-    ) -> None:
-        self._setup(locals())
-        self._check()
-
-    def forward(self, input_: Tensor, mem: Tensor | None = None) -> Any:
-        """Do a step: spk and mem, or with ``init_hidden`` spk."""
-        return self._compute(input_, (mem,), sequence=False)
-
-    def run(self, x: Tensor, mem: Tensor | None = None) -> Any:
-        """Do the steps of x (T, ...): what `forward` returns of each, (T, ...)."""
-        return self._compute(x, (mem,), sequence=True)
-
     init_leaky = Neuron.reset_mem
 
 
@@ -400,34 +403,6 @@ class Synaptic(Neuron):
 
     _makes = snnc.Synaptic
     _named = ("alpha", "beta", "threshold")
-
-    def __init__(
-        self,
-        alpha: Number,
-        beta: Number,
-        threshold: Number = 1.0,
-        spike_grad: Callable[..., Any] | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_alpha: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: bool = False,
-        output: bool = False,
-        reset_delay: bool = True,
-    ) -> None:
-        self._setup(locals())
-        self._check()
-
-    def forward(self, input_: Tensor, syn: Tensor | None = None, mem: Tensor | None = None) -> Any:
-        """Do a step: spk, syn and mem, or with ``init_hidden`` spk."""
-        return self._compute(input_, (syn, mem), sequence=False)
-
-    def run(self, x: Tensor, syn: Tensor | None = None, mem: Tensor | None = None) -> Any:
-        """Do the steps of x (T, ...): what `forward` returns of each, (T, ...)."""
-        return self._compute(x, (syn, mem), sequence=True)
 
     init_synaptic = Neuron.reset_mem
 
@@ -451,45 +426,6 @@ class Alpha(Neuron):
     _named = ("alpha", "beta", "threshold")
     _flags = ()
 
-    def __init__(
-        self,
-        alpha: Number,
-        beta: Number,
-        threshold: Number = 1.0,
-        spike_grad: Callable[..., Any] | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_alpha: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "zero",
-        state_quant: bool = False,
-        output: bool = False,
-    ) -> None:
-        self._setup(locals())
-        self._check()
-
-    def forward(
-        self,
-        input_: Tensor,
-        syn_exc: Tensor | None = None,
-        syn_inh: Tensor | None = None,
-        mem: Tensor | None = None,
-    ) -> Any:
-        """Do a step: spk, syn_exc, syn_inh and mem, or with ``init_hidden`` spk."""
-        return self._compute(input_, (syn_exc, syn_inh, mem), sequence=False)
-
-    def run(
-        self,
-        x: Tensor,
-        syn_exc: Tensor | None = None,
-        syn_inh: Tensor | None = None,
-        mem: Tensor | None = None,
-    ) -> Any:
-        """Do the steps of x (T, ...): what `forward` returns of each, (T, ...)."""
-        return self._compute(x, (syn_exc, syn_inh, mem), sequence=True)
-
     init_alpha = Neuron.reset_mem
 
 
@@ -512,28 +448,15 @@ class Lapicque(Neuron):
     _makes = snnc.Lapicque
     _flags = ()
 
-    def __init__(
-        self,
-        beta: Number | bool = False,
-        R: Number | bool = False,
-        C: Number | bool = False,
-        time_step: Number = 1,
-        threshold: Number = 1.0,
-        spike_grad: Callable[..., Any] | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        reset_mechanism: str = "subtract",
-        state_quant: bool = False,
-        output: bool = False,
-    ) -> None:
-        given = {**locals()}
+    def _setup(self, arguments: Mapping[str, Any]) -> None:
+        given = {**arguments}
         known = [name for name in ("beta", "R", "C") if given[name] is not False]
         if known not in (["beta"], ["R", "C"], ["beta", "R"], ["beta", "C"]):
             raise ValueError("expected beta, or R and C, or beta and one of them")
-        self._setup({n: v for n, v in given.items() if n in known or n not in ("beta", "R", "C")})
+        for name in {"beta", "R", "C"}.difference(known):
+            del given[name]
+        learn_beta = given["learn_beta"]
+        super()._setup(given)
         if learn_beta and "beta" not in known:
             raise ValueError("learn_beta=True: beta follows from R and C; give beta")
         with torch.no_grad():
@@ -551,7 +474,6 @@ class Lapicque(Neuron):
         # Those that the others follow from, which is what snnTorch's dynamics use.
         circuit = ("beta", "C" if "C" in known else "R") if learn_beta else ("R", "C")
         self._named = (*circuit, "time_step", "threshold")  # type: ignore[misc]
-        self._check()
 
     def _neuron(self) -> Any:
         made = self._made
@@ -565,14 +487,6 @@ class Lapicque(Neuron):
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self._check()
         super()._save_to_state_dict(*args, **kwargs)
-
-    def forward(self, input_: Tensor, mem: Tensor | None = None) -> Any:
-        """Do a step: spk and mem, or with ``init_hidden`` spk."""
-        return self._compute(input_, (mem,), sequence=False)
-
-    def run(self, x: Tensor, mem: Tensor | None = None) -> Any:
-        """Do the steps of x (T, ...): what `forward` returns of each, (T, ...)."""
-        return self._compute(x, (mem,), sequence=True)
 
     init_lapicque = Neuron.reset_mem
 
@@ -588,7 +502,7 @@ class _OneToOne(torch.nn.Module):  # type: ignore[misc]
 class _Recurrent(Neuron):
     """What RLeaky and RSynaptic share."""
 
-    def _connect(self, arguments: Mapping[str, Any]) -> None:
+    def _setup(self, arguments: Mapping[str, Any]) -> None:
         given = {**arguments}
         own = ("V", "all_to_all", "linear_features", "conv2d_channels", "kernel_size")
         V, all_to_all, size, *convolution = (given.pop(name) for name in own)
@@ -599,7 +513,7 @@ class _Recurrent(Neuron):
                     f"{name}={value!r}: snnc's {type(self).__name__} has no convolutions; "
                     "expected None"
                 )
-        self._setup(given)
+        super()._setup(given)
         self.all_to_all, self.linear_features, self.learn_recurrent = all_to_all, size, learned
         if all_to_all:
             if size is None:
@@ -609,7 +523,6 @@ class _Recurrent(Neuron):
         else:
             self._set_tensor("V", V, learned)
             self.recurrent = _OneToOne(self.V)
-        self._check()
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = super()._tensors()
@@ -648,37 +561,6 @@ class RLeaky(_Recurrent):
     _makes = snnc.RLeaky
     _named = ("beta", "threshold")
 
-    def __init__(
-        self,
-        beta: Number,
-        V: Number = 1.0,
-        all_to_all: bool = True,
-        linear_features: int | None = None,
-        conv2d_channels: None = None,
-        kernel_size: None = None,
-        threshold: Number = 1.0,
-        spike_grad: Callable[..., Any] | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        learn_recurrent: bool = True,
-        reset_mechanism: str = "subtract",
-        state_quant: bool = False,
-        output: bool = False,
-        reset_delay: bool = True,
-    ) -> None:
-        self._connect(locals())
-
-    def forward(self, input_: Tensor, spk: Tensor | None = None, mem: Tensor | None = None) -> Any:
-        """Do a step: spk and mem, or with ``init_hidden`` spk."""
-        return self._compute(input_, (spk, mem), sequence=False)
-
-    def run(self, x: Tensor, spk: Tensor | None = None, mem: Tensor | None = None) -> Any:
-        """Do the steps of x (T, ...): what `forward` returns of each, (T, ...)."""
-        return self._compute(x, (spk, mem), sequence=True)
-
     init_rleaky = Neuron.reset_mem
 
 
@@ -699,50 +581,5 @@ class RSynaptic(_Recurrent):
 
     _makes = snnc.RSynaptic
     _named = ("alpha", "beta", "threshold")
-
-    def __init__(
-        self,
-        alpha: Number,
-        beta: Number,
-        V: Number = 1.0,
-        all_to_all: bool = True,
-        linear_features: int | None = None,
-        conv2d_channels: None = None,
-        kernel_size: None = None,
-        threshold: Number = 1.0,
-        spike_grad: Callable[..., Any] | None = None,
-        surrogate_disable: bool = False,
-        init_hidden: bool = False,
-        inhibition: bool = False,
-        learn_alpha: bool = False,
-        learn_beta: bool = False,
-        learn_threshold: bool = False,
-        learn_recurrent: bool = True,
-        reset_mechanism: str = "subtract",
-        state_quant: bool = False,
-        output: bool = False,
-        reset_delay: bool = True,
-    ) -> None:
-        self._connect(locals())
-
-    def forward(
-        self,
-        input_: Tensor,
-        spk: Tensor | None = None,
-        syn: Tensor | None = None,
-        mem: Tensor | None = None,
-    ) -> Any:
-        """Do a step: spk, syn and mem, or with ``init_hidden`` spk."""
-        return self._compute(input_, (spk, syn, mem), sequence=False)
-
-    def run(
-        self,
-        x: Tensor,
-        spk: Tensor | None = None,
-        syn: Tensor | None = None,
-        mem: Tensor | None = None,
-    ) -> Any:
-        """Do the steps of x (T, ...): what `forward` returns of each, (T, ...)."""
-        return self._compute(x, (spk, syn, mem), sequence=True)
 
     init_rsynaptic = Neuron.reset_mem

@@ -386,6 +386,10 @@ def test_bad_input_is_named_and_nothing_is_changed():
         (lambda: snn.Leaky(0.9, spike_grad=torch.sigmoid), ValueError, "spike_grad"),
         (lambda: snn.Leaky("wrong"), TypeError, "wrong|str"),
         (lambda: snn.RLeaky(0.9), TypeError, "linear_features"),
+        (lambda: snn.Synaptic(0.9), TypeError, "beta"),
+        (lambda: neuron(x, x, x), TypeError, "takes the states mem"),
+        (lambda: neuron(x, x, mem=x), TypeError, "takes the states mem"),
+        (lambda: neuron(x, syn=x), TypeError, "takes the states mem.* syn by name"),
         (lambda: snn.RLeaky(0.9, conv2d_channels=3, kernel_size=3), ValueError, "conv2d_channels"),
         (lambda: snn.Lapicque(), ValueError, "expected beta"),
         (lambda: setattr(neuron, "reset_mechanism", "wrong"), ValueError, "reset_mechanism"),
@@ -494,6 +498,8 @@ def test_modules_elsewhere_and_otherwise():
 
 def test_layouts_and_zero_sizes():
     neuron = snn.Leaky(0.9)
+    x, mem = torch.rand(5), torch.rand(5)
+    assert torch.equal(neuron(x, mem=mem)[1], neuron(x, mem)[1])
     for shape in ((0, 4), (3, 0), (5, 0, 2)):
         for output in neuron.run(torch.zeros(shape), torch.zeros(shape[1:])):
             assert output.shape == shape
