@@ -45,6 +45,11 @@ KINDS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
 def quiet(make, *args, **kwargs):
     """What is made, without snnTorch's warnings."""
     with warnings.catch_warnings():
