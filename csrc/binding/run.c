@@ -175,7 +175,7 @@ static int describe_loop(run_job *j)
     r->call = j->call;
     r->row_size = neurons->ndim ? (size_t)neurons->dims[neurons->ndim - 1] : 1;
     j->parallel.cost = 1 + r->row_size / 64; /* where some of the neurons spike */
-    j->parallel.work = PARALLEL_CHUNK / j->parallel.cost;
+    j->parallel.work = PARALLEL_CHUNK / j->parallel.cost + 1; /* never 0 */
     r->num_projections = (size_t)j->loop->num_projections;
     j->projections = PyMem_Calloc(MAX_PROJECTIONS, sizeof *j->projections);
     if (!j->projections) {
