@@ -19,6 +19,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 import snnc
+from snnc import _core
 from snnc._snntorch import surrogate_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Alpha", "Lapicque", "Leaky", "RLeaky", "RSynaptic", "Synaptic"]
 
-_RESETS = ("subtract", "zero", "none")  # by reset_mechanism_val
+_RESETS = _core.resets  # by reset_mechanism_val, in whose order the core has them
 
 
 class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
@@ -179,7 +180,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
     @property
     def reset_mechanism(self) -> str:
         """How a spike resets mem: "subtract", "zero" or "none"."""
-        return _RESETS[self._buffers["reset_mechanism_val"].item()]
+        return _RESETS[int(self._buffers["reset_mechanism_val"])]
 
     @reset_mechanism.setter
     def reset_mechanism(self, value: str) -> None:
@@ -208,7 +209,6 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         if "graded_spikes_factor" not in values and (self.graded_spikes_factor != 1).any():
             raise ValueError(f"graded_spikes_factor: a {type(self).__name__} has none")
         options = self._options()
-        changed = values
         if self._made is not None and self._made[1] == options:
             old, _, neuron = self._made
             changed = {n: v for n, v in values.items() if not _same(v, old[n])}
@@ -319,7 +319,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         return outputs if self.output or not self.init_hidden else outputs[0]
 
     def extra_repr(self) -> str:
-        """Return the parameters and the reset."""
+        """Return the parameters."""
         shown = {
             n: f"{t.item():.6g}" if t.numel() == 1 and t.device.type != "meta" else tuple(t.shape)
             for n, t in self._tensors().items()
