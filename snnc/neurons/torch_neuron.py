@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from snnc.neurons.sequences import NamedStates
-    from snnc.recording import Gradients, Recording
+    from snnc.recording import Gradients, Recording, Tape
 
     Floats = NDArray[Any]
 
@@ -163,6 +163,13 @@ graded_spikes_factor=float32 ())
         """
         named = self._name_states(states, named_states, "backward")
         return _backward.backward(self, rec, spk, named, wrt, out, num_threads)
+
+    def _step_tape(self, x: Floats, *states: Floats) -> Tape:
+        """Keep what `backward` needs of a call, whose states had the neuron shape."""
+        dtype = np.result_type(x, *states)
+        start = tuple(np.asarray(state, dtype, order="C")[None] for state in states)
+        configuration = self._configuration
+        return self._tape(configuration, x[None], False, 1, 0, start, 2)
 
     def _parameter_gradients(
         self, names: Iterable[str], parameters: Mapping[str, Floats], gradients: dict[str, Floats]

@@ -1,0 +1,413 @@
+"""snnc's neurons over PyTorch's tensors: with autograd, and as an operator for compilers.
+
+A step or a sequence of a neuron is a function of tensors: the input, the states before, and those
+that its parameters are read from. Called as usual it is a ``torch.autograd.Function``, whose calls
+take the least time. While ``torch.compile`` or ``torch.export`` trace, it is the custom operator
+``snnc::neuron``, at which they don't look inside.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import math
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+
+from snnc import _core, neurons, surrogate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from torch import Tensor
+
+RESETS = _core.resets  # by reset_mechanism_val, in whose order the core has them
+FLAGS = ("surrogate_disable", "inhibition", "reset_delay")
+OF_ALL = ("graded_spikes_factor", "reset_mechanism_val")
+"""Tensors that snnTorch's modules all have, beside those of a model."""
+
+_FLOATS = (torch.float32, torch.float64)
+_WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+def checked(name: str, value: Any) -> Tensor:
+    """Return a tensor that the core can read where it lies."""
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{name}={value!r}; expected a tensor")
+    if value.device.type != "cpu":
+        raise ValueError(
+            f"{name} is on {value.device}, but snnc computes on the CPU: pass {name}.cpu(), or "
+            "use snnTorch's neuron there"
+        )
+    if value.dtype in _FLOATS and value.layout == torch.strided:
+        return value.resolve_neg()
+    if value.dtype in _WHOLE:
+        return value.to(torch.float32)
+    raise TypeError(
+        f"{name} is a {value.layout} tensor of {value.dtype}; expected a strided one of float32, "
+        "float64, integers or bool"
+    )
+
+
+def array_of(tensor: Tensor) -> Any:
+    """Return a tensor's values, without a copy."""
+    return tensor.detach().numpy()
+
+
+def _as_tensors(arrays: Iterable[Any]) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(np.asarray(array)) for array in arrays)
+
+
+def shape_of(x: Tensor, tensors: Mapping[str, Tensor], sequence: bool) -> Any:
+    """Return the neuron shape, to which x and the parameters broadcast."""
+    shape = x.shape[1:] if sequence else x.shape
+    wide = [t.shape for n, t in tensors.items() if t.ndim and "." not in n]
+    return torch.broadcast_shapes(shape, *wide) if wide else shape
+
+
+def _spread(x: Tensor, shape: Any) -> Tensor:
+    """Return a sequence whose first axis is time also where the neuron shape has more others."""
+    return x.reshape(x.shape[0], *(1,) * (1 + len(shape) - x.ndim), *x.shape[1:])
+
+
+def _started(states: Mapping[str, Tensor], shape: Any, dtype: torch.dtype) -> list[Tensor]:
+    """Return states of the neuron shape; those at rest may have another."""
+    started = []
+    for name, state in states.items():
+        if state.shape != shape:
+            if state.requires_grad or state.any():
+                raise ValueError(
+                    f"{name} has shape {tuple(state.shape)}; expected {tuple(shape)}, that of "
+                    "the neurons"
+                )
+            state = torch.zeros(shape, dtype=dtype)
+        started.append(state)
+    return started
+
+
+# ---- snnc's neuron of a module ----
+
+
+class _Seen(NamedTuple):
+    """What a tensor was when it was read."""
+
+    memory: tuple[Any, ...]  # where it is, and how
+    view: Any
+    bits: bytes
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> _Seen:
+        view = array_of(tensor.resolve_neg())
+        return cls(() if tensor.is_neg() else _memory(tensor), view, view.tobytes())
+
+    def is_same(self, tensor: Tensor) -> bool:
+        """Whether it still has the same bits, whoever may have written there."""
+        return self.memory == _memory(tensor) and self.view.tobytes() == self.bits
+
+
+def _memory(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+
+
+class Counterpart:
+    """snnc's neuron with the parameters and options that a module has at the moment."""
+
+    def __init__(self, neuron: Any) -> None:
+        self._now: tuple[Any, dict[str, Any], dict[str, _Seen]] = neuron, {}, {}
+
+    @property
+    def latest(self) -> Any:
+        """The neuron with the parameters that the module had last."""
+        return self._now[0]
+
+    def neuron(self, tensors: Mapping[str, Tensor], options: dict[str, Any]) -> Any:
+        """Return it. Those returned before stay as they are: a backward pass may want them."""
+        neuron, old, seen = self._now
+        if old == options and all(seen[name].is_same(t) for name, t in tensors.items()):
+            return neuron
+        values = {name: array_of(checked(name, t)) for name, t in tensors.items()}
+        reset = RESETS[int(values.pop("reset_mechanism_val"))]
+        if not hasattr(neuron, "graded_spikes_factor"):
+            if np.any(values.pop("graded_spikes_factor") != 1):
+                raise ValueError(f"graded_spikes_factor: a {type(neuron).__name__} has none")
+        neuron = copy.copy(neuron)
+        holds = {"init_hidden": False, "output": False}  # which the module does itself
+        neuron._configure(values, {**options, **holds, "reset_mechanism": reset})
+        self._now = neuron, options, {name: _Seen.of(t) for name, t in tensors.items()}
+        return neuron
+
+    def __reduce__(self) -> Any:  # views of tensors aren't copied
+        return Counterpart, (self._now[0],)
+
+
+# ---- with autograd ----
+
+
+def compute(
+    neuron: Any,
+    sequence: bool,
+    x: Tensor,
+    states: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
+) -> tuple[Tensor, ...]:
+    """Do a step or a sequence: the spikes and the states."""
+    if getattr(torch.autograd.forward_ad, "_current_level", -1) >= 0:
+        raise RuntimeError("snnc's neurons have no forward-mode gradients")
+    shape = shape_of(x, tensors, sequence)
+    if sequence:
+        x = _spread(x, shape)
+    start = _started(states, shape, x.dtype)
+    arrays = [array_of(x), *map(array_of, start)]
+    if torch.is_grad_enabled():
+        learned = {name: t for name, t in tensors.items() if t.requires_grad}
+        if learned or x.requires_grad or any(t.requires_grad for t in start):
+            _refuse_inhibition(neuron)
+            names = ("x", *neuron._start_names, *learned)
+            return _Dynamics.apply(neuron, sequence, arrays, names, x, *start, *learned.values())
+    return _as_tensors((neuron.run if sequence else neuron)(*arrays))
+
+
+def _refuse_inhibition(neuron: Any) -> None:
+    if neuron.inhibition:
+        raise ValueError(
+            "inhibition=True: there is no gradient through it; call the neuron under "
+            "torch.no_grad()"
+        )
+
+
+class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(
+        ctx: Any,
+        neuron: Any,
+        sequence: bool,
+        arrays: list[Any],
+        names: tuple[str, ...],
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors)  # which are refused if they are changed meanwhile
+        if sequence:
+            outputs = neuron.run(*arrays, grad=True)
+            ctx.kept = neuron, names, outputs, False
+        else:
+            outputs = neuron(*arrays)
+            ctx.kept = neuron, names, arrays, True
+        return _as_tensors(outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "create_graph=True: the gradients of snnc's neurons can't be differentiated again"
+            )
+        neuron, names, kept, is_step = ctx.kept
+        named = dict(zip(names, ctx.saved_tensors, strict=True))
+        wanted = list(itertools.compress(names, ctx.needs_input_grad[4:]))
+        tape = neuron._step_tape(*kept) if is_step else kept
+        found = _gradients(neuron, tape, is_step, named, wanted, upstream)
+        return None, None, None, None, *map(found.get, names)
+
+
+def _gradients(
+    neuron: Any,
+    tape: Any,
+    is_step: bool,
+    named: Mapping[str, Tensor],
+    wanted: list[str],
+    upstream: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """Do the backward pass of a run, or of a step, which is a run of one."""
+    given = [None if g is None else array_of(g.resolve_neg()) for g in upstream]
+    if is_step:
+        given = [None if g is None else g[None] for g in given]
+    grads = neuron.backward(tape, *given, wrt=wanted)
+    found = {}
+    for name in wanted:
+        gradient = torch.from_numpy(np.asarray(getattr(grads, name)))
+        if is_step and name == "x":
+            gradient = gradient[0]
+        tensor = named[name]
+        if gradient.shape != tensor.shape:
+            gradient = gradient.sum_to_size(tensor.shape)
+        found[name] = gradient.to(tensor.dtype)
+    return found
+
+
+# ---- as an operator ----
+
+_functions: WeakValueDictionary[str, Any] = WeakValueDictionary()
+
+
+def text_of(spike_grad: Any) -> str:
+    """Write down a surrogate: what an exported program keeps of it."""
+    name = type(spike_grad).__name__
+    if surrogate.compiled(spike_grad) is None:  # of Python's: known in this process only
+        text = f"{name}@{id(spike_grad)}"
+        _functions[text] = spike_grad
+        return text
+    arguments = {n: float(v) for n, v in vars(spike_grad).items() if not n.startswith("_")}
+    return " ".join([name, *(f"{n}={v!r}" for n, v in arguments.items())])
+
+
+def _surrogate_in(text: str) -> Any:
+    name, _, is_function = text.partition("@")
+    if is_function:
+        return _functions.get(text) or surrogate.custom_surrogate(_unknown)
+    name, *arguments = text.split()
+    values = {n: float(v) for n, _, v in (each.partition("=") for each in arguments)}
+    return getattr(surrogate, name)(**values)
+
+
+def _unknown(x: Any) -> Any:
+    raise RuntimeError(
+        "spike_grad was a function of Python's in the process that exported this program, and "
+        "isn't known here"
+    )
+
+
+@functools.lru_cache(1024)
+def _counterpart(model: str, names: str, size: int | None, serial: str) -> Counterpart:
+    """Return the counterpart of a module that isn't at hand."""
+    arguments: dict[str, Any] = dict.fromkeys(names.split(), 0.5)
+    if "alpha" in arguments:
+        arguments["alpha"] = 0.75  # Alpha's must be above beta
+    own = {name: v for name, v in arguments.items() if "." not in name and name not in OF_ALL}
+    if model.startswith("R"):
+        own |= {"all_to_all": size is not None, "linear_features": size}
+    return Counterpart(getattr(neurons, model)(**own))
+
+
+def _read(tensors: list[Tensor], text: str, flags: list[bool]) -> tuple[Any, dict[str, Tensor]]:
+    """Return snnc's neuron, and what its parameters are read from."""
+    model, names, spike_grad, serial = text.split("|")
+    named = dict(zip(names.split(), tensors, strict=True))
+    size = len(named["recurrent.weight"]) if "recurrent.weight" in named else None
+    counterpart = _counterpart(model, names, size, serial)
+    options = {
+        name: flag
+        for name, flag in zip(FLAGS, flags, strict=True)
+        if hasattr(counterpart.latest, name)
+    }
+    return counterpart.neuron(named, {"spike_grad": _surrogate_in(spike_grad), **options}), named
+
+
+def call_operator(
+    model: str,
+    text: str,
+    sequence: bool,
+    x: Tensor,
+    states: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
+    flags: list[bool],
+) -> tuple[Tensor, ...]:
+    """Do what `compute` does, of a module that is known by its class and its text."""
+    text = f"{model}|{' '.join(tensors)}|{text}"
+    return tuple(_operator(x, [*states.values()], [*tensors.values()], text, flags, sequence))
+
+
+_ARGUMENTS = "Tensor x, Tensor[] states, Tensor[] tensors, str text, bool[] flags, bool sequence"
+
+
+@torch.library.custom_op("snnc::neuron", mutates_args=(), schema=f"({_ARGUMENTS}) -> Tensor[]")  # type: ignore[misc]
+def _operator(
+    x: Tensor,
+    states: list[Tensor],
+    tensors: list[Tensor],
+    text: str,
+    flags: list[bool],
+    sequence: bool,
+) -> list[Tensor]:
+    neuron, named = _read(tensors, text, flags)
+    with torch.no_grad():
+        start = dict(zip(neuron.states, states, strict=True))
+        return [*compute(neuron, sequence, x, start, named)]
+
+
+@_operator.register_fake  # type: ignore[misc]
+def _(
+    x: Tensor,
+    states: list[Tensor],
+    tensors: list[Tensor],
+    text: str,
+    flags: list[bool],
+    sequence: bool,
+) -> list[Tensor]:
+    model, names, *_ = text.split("|")
+    shape = shape_of(x, dict(zip(names.split(), tensors, strict=True)), sequence)
+    dtype = functools.reduce(torch.promote_types, (state.dtype for state in states), x.dtype)
+    whole = (*x.shape[:1], *shape) if sequence else shape
+    count = len(states) + ("spk" not in getattr(neurons, model).states)
+    return [x.new_empty(whole, dtype=dtype) for _ in range(count)]
+
+
+@torch.library.custom_op(  # type: ignore[misc]
+    "snnc::neuron_backward",
+    mutates_args=(),
+    schema=f"({_ARGUMENTS}, Tensor?[] upstream, bool[] wanted) -> Tensor[]",
+)
+def _backward_operator(
+    x: Tensor,
+    states: list[Tensor],
+    tensors: list[Tensor],
+    text: str,
+    flags: list[bool],
+    sequence: bool,
+    upstream: list[Tensor | None],
+    wanted: list[bool],
+) -> list[Tensor]:
+    neuron, named = _read(tensors, text, flags)
+    _refuse_inhibition(neuron)
+    with torch.no_grad():
+        shape = shape_of(x, named, sequence)
+        wide = _spread(x, shape) if sequence else x
+        start = _started(dict(zip(neuron.states, states, strict=True)), shape, x.dtype)
+        arrays = [array_of(t) for t in (wide, *start)]
+        if sequence:
+            tape = neuron.run(*arrays, grad=True, record=())
+        else:
+            tape = neuron._step_tape(*arrays)
+        of = {"x": wide, **dict(zip(neuron._start_names, start, strict=True)), **named}
+        names = list(itertools.compress(of, wanted))
+        found = _gradients(neuron, tape, not sequence, of, names, upstream)
+        if "x" in found:
+            found["x"] = found["x"].reshape(x.shape)
+        return [found[name].contiguous() for name in names]
+
+
+@_backward_operator.register_fake  # type: ignore[misc]
+def _(
+    x: Tensor,
+    states: list[Tensor],
+    tensors: list[Tensor],
+    text: str,
+    flags: list[bool],
+    sequence: bool,
+    upstream: list[Tensor | None],
+    wanted: list[bool],
+) -> list[Tensor]:
+    return [t.new_empty(t.shape) for t in itertools.compress((x, *states, *tensors), wanted)]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    x, states, tensors, *ctx.others = inputs
+    ctx.count = len(states)
+    ctx.save_for_backward(x, *states, *tensors)
+
+
+def _backward(ctx: Any, upstream: list[Tensor | None]) -> tuple[Any, ...]:
+    x, *tensors = ctx.saved_tensors
+    states, tensors = tensors[: ctx.count], tensors[ctx.count :]
+    of_x, of_states, of_tensors, *_ = ctx.needs_input_grad
+    wanted = [of_x, *of_states, *of_tensors]
+    computed = iter(_backward_operator(x, states, tensors, *ctx.others, upstream, wanted))
+    found = [next(computed) if needed else None for needed in wanted]
+    return found[0], found[1 : 1 + ctx.count], found[1 + ctx.count :], None, None, None
+
+
+_operator.register_autograd(_backward, setup_context=_setup_context)
