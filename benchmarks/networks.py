@@ -243,16 +243,31 @@ def training(threads: int, steps: int = STEPS, budget: Budget = FULL) -> Iterato
     yield compared(name, threads, ways, DIFFERING, budget)
 
 
+def modules(
+    threads: int,
+    width: int = 100,
+    steps: int = 25,
+    convolutional: tuple[int, int] = (32, 50),
+    budget: Budget = FULL,
+) -> Iterator[dict[str, Any]]:
+    """Train networks of PyTorch's, with neurons of snnc.torch and of snnTorch."""
+    if torch := peer("torch_training"):
+        for name, ways in torch.cases(threads, BATCH, width, steps, convolutional):
+            yield compared(name, threads, ways, DIFFERING, budget)
+
+
 GROUPS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
     "products": products,
     "loops": loops,
     "recurrent": training,
+    "modules": modules,
     "brunel": brunel.measured,
 }
 QUICK_ARGUMENTS: dict[str, dict[str, Any]] = {
     "products": {"shapes": SHAPES[:1], "densities": (0.1,), "budget": QUICK},
     "loops": {"sizes": {100: 1000, 1000: 300}, "budget": QUICK},
     "recurrent": {"budget": QUICK},
+    "modules": {"convolutional": (2, 5), "budget": QUICK},
     "brunel": {"repeats": 2},
 }
 

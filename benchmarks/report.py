@@ -31,6 +31,7 @@ NETWORKS = {
     "products": "Products of spikes and weights",
     "loops": "Closed loops",
     "recurrent": "Recurrent layers, forward and backward",
+    "modules": "Training in PyTorch",
     "brunel": "Brunel's network",
 }
 STEP_PAIRS = (

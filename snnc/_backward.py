@@ -9,15 +9,15 @@ import numpy as np
 
 from snnc import _core, _threads, surrogate
 from snnc._arguments import real_numbers
-from snnc.recording import Gradients, Tape
+from snnc.recording import Gradients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from typing import Any, ClassVar, Protocol
 
     from numpy.typing import ArrayLike, NDArray
 
-    from snnc.recording import Recording
+    from snnc.recording import Recording, Tape
 
     Floats = NDArray[Any]
 
@@ -180,13 +180,26 @@ def _is_read_later(target: Floats, x: Floats, upstream: tuple[Floats | None, ...
     return False
 
 
-def constants_wanted(model: str, learned: Iterable[str]) -> set[str]:
-    """Name the constants of whose gradients those of the parameters are made."""
-    of_spikes = {"threshold", "graded_spikes_factor"}  # alone these are faster
-    wanted = of_spikes.intersection(learned)
-    if not of_spikes.issuperset(learned):  # which may depend on all other constants
-        wanted |= set(_core.models[model][1]) - of_spikes
-    return wanted
+def index_of(neuron: Differentiable) -> tuple[int, tuple[float, float]] | None:
+    """Return the surrogate that the core computes, with its arguments; None: one of Python's."""
+    return (
+        DISABLED if neuron._options["surrogate_disable"] else surrogate.compiled(neuron.spike_grad)
+    )
+
+
+def new_constants(
+    model: str, learned: Collection[str], shape: tuple[int, ...]
+) -> dict[str, Floats | None]:
+    """Return arrays for the gradients of constants; None where those of `learned` need none."""
+    arrays: dict[str, Floats | None] = dict.fromkeys(_core.models[model][1])
+    if learned:
+        of_spikes = {"threshold", "graded_spikes_factor"}  # alone these are faster
+        wanted = of_spikes.intersection(learned)
+        if not of_spikes.issuperset(learned):  # which may depend on all other constants
+            wanted |= set(arrays) - of_spikes
+        for name in wanted:
+            arrays[name] = np.zeros(shape)
+    return arrays
 
 
 def of_parameters(
@@ -212,10 +225,8 @@ def of_parameters(
     return found
 
 
-def tape_of(rec: Recording | Tape) -> Tape:
+def tape_of(rec: Recording) -> Tape:
     """Return what a recording keeps for the backward pass."""
-    if isinstance(rec, Tape):
-        return rec
     tape: Tape | None = getattr(rec, "_tape", None)
     if tape is None:
         raise ValueError(
@@ -254,10 +265,7 @@ def backward(
         grad_states.append(None if of_last else array)
 
     x = run.x()
-    spike_grad = neuron.spike_grad
-    index = surrogate.compiled(spike_grad)
-    if neuron._options["surrogate_disable"]:
-        index = DISABLED
+    index = index_of(neuron)
     written = out  # by the core
     target: Floats | None = None  # the same, time first
     if out is not None:
@@ -268,10 +276,7 @@ def backward(
     if written is None and (out is not None or "x" in names):
         written = run.new_output(x, *tape.checkpoints, grad_spk, *grad_states)
         target = run.time_first(written)
-    grad_constants: dict[str, Floats | None] = dict.fromkeys(_core.models[tape.model][1])
-    if learned:
-        for name in constants_wanted(tape.model, learned):
-            grad_constants[name] = np.zeros(run.shape)
+    grad_constants = new_constants(tape.model, learned, run.shape)
 
     def call(function: Any, index: Any, derivative: Floats | None, t0: int, t1: int) -> None:
         function(
@@ -305,7 +310,7 @@ def backward(
             shifts = np.empty((t1 - t0, *run.shape), run.dtype)
             call(_core.mem_shift, DISABLED, shifts, t0, t1)
             for t in range(t1 - t0 - 1, -1, -1):  # so that random ones don't depend on the cut
-                shifts[t] = surrogate.evaluate(spike_grad, shifts[t, ...].copy())
+                shifts[t] = surrogate.evaluate(neuron.spike_grad, shifts[t, ...].copy())
             call(_core.backward, DISABLED, shifts, t0, t1)
             t1 = t0
 
@@ -321,3 +326,20 @@ def backward(
             array = arrays[name]
             found[name] = array if array.ndim else array[()]
     return Gradients(found, known)
+
+
+def step_by_run(
+    neuron: Any,
+    x: Floats,
+    states: tuple[Floats, ...],
+    upstream: tuple[Floats | None, ...],
+    wrt: tuple[str, ...],
+) -> dict[str, Any]:
+    """Backpropagate through a call, as through a run of one step."""
+    rec = neuron.run(x[None], *states, grad=True, record=())
+    timed = [None if grad is None else grad[None] for grad in upstream]
+    grads = neuron.backward(rec, *timed, wrt=wrt)
+    found = {name: np.asarray(getattr(grads, name)) for name in wrt}
+    if "x" in found:
+        found["x"] = found["x"][0]
+    return found

@@ -15,8 +15,9 @@ from snnc import _core, _threads, surrogate
 from snnc._backward import (
     DISABLED,
     Run,
-    constants_wanted,
+    index_of,
     names_in,
+    new_constants,
     of_parameters,
     sum_to,
     tape_of,
@@ -191,14 +192,8 @@ def backward(
     if out is not None:
         run.check_output(out)
     grad_start = tuple(np.zeros(shape, dtype) for _ in core_states)
-    grad_constants: dict[str, Floats | None] = dict.fromkeys(_core.models[tape.model][1])
-    if learned:
-        for name in constants_wanted(tape.model, learned):
-            grad_constants[name] = np.zeros(shape)
-    spike_grad = neuron.spike_grad
-    index = surrogate.compiled(spike_grad)
-    if neuron._options["surrogate_disable"]:
-        index = DISABLED
+    grad_constants = new_constants(tape.model, learned, shape)
+    index = index_of(neuron)
 
     def through_neurons(t0: int, t1: int) -> None:
         derivative = None
@@ -212,7 +207,7 @@ def backward(
             arguments[8] = derivative
             _core.mem_shift(*arguments)
             for t in range(t1 - t0 - 1, -1, -1):
-                derivative[t] = surrogate.evaluate(spike_grad, derivative[t, ...].copy())
+                derivative[t] = surrogate.evaluate(neuron.spike_grad, derivative[t, ...].copy())
         _core.backward(*arguments)
 
     weights = [_Weights(projection, dtype, threads) for projection in loop.projections]

@@ -11,8 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
-import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -22,11 +21,12 @@ from snnc import _core, neurons, surrogate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
 
     from torch import Tensor
 
 RESETS = _core.resets  # by reset_mechanism_val, in whose order the core has them
+_Seen = tuple[tuple[Any, ...], Any, bytes]  # where a tensor is and how, a view, and what it held
+
 FLAGS = ("surrogate_disable", "inhibition", "reset_delay")
 OF_ALL = ("graded_spikes_factor", "reset_mechanism_val")
 """Tensors that snnTorch's modules all have, beside those of a model."""
@@ -39,7 +39,7 @@ def checked(name: str, value: Any) -> Tensor:
     """Return a tensor that the core can read where it lies."""
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name}={value!r}; expected a tensor")
-    if value.device.type != "cpu":
+    if not value.is_cpu:
         raise ValueError(
             f"{name} is on {value.device}, but snnc computes on the CPU: pass {name}.cpu(), or "
             "use snnTorch's neuron there"
@@ -70,48 +70,24 @@ def shape_of(x: Tensor, tensors: Mapping[str, Tensor], sequence: bool) -> Any:
     return torch.broadcast_shapes(shape, *wide) if wide else shape
 
 
-def _spread(x: Tensor, shape: Any) -> Tensor:
+def spread(x: Tensor, shape: Any) -> Tensor:
     """Return a sequence whose first axis is time also where the neuron shape has more others."""
-    return x.reshape(x.shape[0], *(1,) * (1 + len(shape) - x.ndim), *x.shape[1:])
+    missing = 1 + len(shape) - x.ndim
+    return x.reshape(x.shape[0], *(1,) * missing, *x.shape[1:]) if missing else x
 
 
-def _started(states: Mapping[str, Tensor], shape: Any, dtype: torch.dtype) -> list[Tensor]:
-    """Return states of the neuron shape; those at rest may have another."""
-    started = []
-    for name, state in states.items():
-        if state.shape != shape:
-            if state.requires_grad or state.any():
-                raise ValueError(
-                    f"{name} has shape {tuple(state.shape)}; expected {tuple(shape)}, that of "
-                    "the neurons"
-                )
-            state = torch.zeros(shape, dtype=dtype)
-        started.append(state)
-    return started
+def started(name: str, state: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
+    """Return a state of the neuron shape; one that is at rest may have another."""
+    if state.shape == shape:
+        return state
+    if state.requires_grad or state.any():
+        raise ValueError(
+            f"{name} has shape {tuple(state.shape)}; expected {tuple(shape)}, that of the neurons"
+        )
+    return torch.zeros(shape, dtype=dtype)
 
 
 # ---- snnc's neuron of a module ----
-
-
-class _Seen(NamedTuple):
-    """What a tensor was when it was read."""
-
-    memory: tuple[Any, ...]  # where it is, and how
-    view: Any
-    bits: bytes
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> _Seen:
-        view = array_of(tensor.resolve_neg())
-        return cls(() if tensor.is_neg() else _memory(tensor), view, view.tobytes())
-
-    def is_same(self, tensor: Tensor) -> bool:
-        """Whether it still has the same bits, whoever may have written there."""
-        return self.memory == _memory(tensor) and self.view.tobytes() == self.bits
-
-
-def _memory(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 
 class Counterpart:
@@ -128,52 +104,62 @@ class Counterpart:
     def neuron(self, tensors: Mapping[str, Tensor], options: dict[str, Any]) -> Any:
         """Return it. Those returned before stay as they are: a backward pass may want them."""
         neuron, old, seen = self._now
-        if old == options and all(seen[name].is_same(t) for name, t in tensors.items()):
-            return neuron
+        if old == options:
+            for name, t in tensors.items():
+                memory, view, bits = seen[name]
+                # In the same place there may be other bits, whoever wrote them.
+                if _memory(t) != memory or view.tobytes() != bits:
+                    break
+            else:
+                return neuron
         values = {name: array_of(checked(name, t)) for name, t in tensors.items()}
         reset = RESETS[int(values.pop("reset_mechanism_val"))]
+        graded = values["graded_spikes_factor"]
         if not hasattr(neuron, "graded_spikes_factor"):
-            if np.any(values.pop("graded_spikes_factor") != 1):
+            del values["graded_spikes_factor"]
+            if np.any(graded != 1):
                 raise ValueError(f"graded_spikes_factor: a {type(neuron).__name__} has none")
-        neuron = copy.copy(neuron)
         holds = {"init_hidden": False, "output": False}  # which the module does itself
+        neuron = copy.copy(neuron)
         neuron._configure(values, {**options, **holds, "reset_mechanism": reset})
-        self._now = neuron, options, {name: _Seen.of(t) for name, t in tensors.items()}
+        self._now = neuron, options, {name: _seen(t) for name, t in tensors.items()}
         return neuron
 
     def __reduce__(self) -> Any:  # views of tensors aren't copied
         return Counterpart, (self._now[0],)
 
 
+def _memory(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+
+
+def _seen(tensor: Tensor) -> _Seen:
+    view = array_of(tensor.resolve_neg())
+    return () if tensor.is_neg() else _memory(tensor), view, view.tobytes()
+
+
 # ---- with autograd ----
 
 
 def compute(
-    neuron: Any,
-    sequence: bool,
-    x: Tensor,
-    states: Mapping[str, Tensor],
-    tensors: Mapping[str, Tensor],
+    neuron: Any, sequence: bool, inputs: Sequence[Tensor], tensors: Mapping[str, Tensor]
 ) -> tuple[Tensor, ...]:
-    """Do a step or a sequence: the spikes and the states."""
+    """Do a step or a sequence of x and start states: the spikes and the states."""
     if getattr(torch.autograd.forward_ad, "_current_level", -1) >= 0:
         raise RuntimeError("snnc's neurons have no forward-mode gradients")
-    shape = shape_of(x, tensors, sequence)
-    if sequence:
-        x = _spread(x, shape)
-    start = _started(states, shape, x.dtype)
-    arrays = [array_of(x), *map(array_of, start)]
     if torch.is_grad_enabled():
         learned = {name: t for name, t in tensors.items() if t.requires_grad}
-        if learned or x.requires_grad or any(t.requires_grad for t in start):
+        if learned or any([t.requires_grad for t in inputs]):  # noqa: C419  # a list is faster
             _refuse_inhibition(neuron)
-            names = ("x", *neuron._start_names, *learned)
-            return _Dynamics.apply(neuron, sequence, arrays, names, x, *start, *learned.values())
-    return _as_tensors((neuron.run if sequence else neuron)(*arrays))
+            outputs: tuple[Tensor, ...] = _Dynamics.apply(
+                neuron, sequence, (*learned,), *inputs, *learned.values()
+            )
+            return outputs
+    return _as_tensors((neuron.run if sequence else neuron)(*map(array_of, inputs)))
 
 
 def _refuse_inhibition(neuron: Any) -> None:
-    if neuron.inhibition:
+    if neuron._options["inhibition"]:
         raise ValueError(
             "inhibition=True: there is no gradient through it; call the neuron under "
             "torch.no_grad()"
@@ -181,23 +167,17 @@ def _refuse_inhibition(neuron: Any) -> None:
 
 
 class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
+    """A step or a sequence, of x, the start states and the learned parameters."""
+
     @staticmethod
     def forward(
-        ctx: Any,
-        neuron: Any,
-        sequence: bool,
-        arrays: list[Any],
-        names: tuple[str, ...],
-        *tensors: Tensor,
+        ctx: Any, neuron: Any, sequence: bool, learned: tuple[str, ...], *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors)  # which are refused if they are changed meanwhile
-        if sequence:
-            outputs = neuron.run(*arrays, grad=True)
-            ctx.kept = neuron, names, outputs, False
-        else:
-            outputs = neuron(*arrays)
-            ctx.kept = neuron, names, arrays, True
+        arrays = [array_of(t) for t in tensors[: 1 + len(neuron.states)]]
+        outputs = neuron.run(*arrays, grad=True) if sequence else neuron(*arrays)
+        ctx.kept = neuron, learned, outputs if sequence else None, arrays
         return _as_tensors(outputs)
 
     @staticmethod
@@ -206,37 +186,40 @@ class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
             raise RuntimeError(
                 "create_graph=True: the gradients of snnc's neurons can't be differentiated again"
             )
-        neuron, names, kept, is_step = ctx.kept
-        named = dict(zip(names, ctx.saved_tensors, strict=True))
-        wanted = list(itertools.compress(names, ctx.needs_input_grad[4:]))
-        tape = neuron._step_tape(*kept) if is_step else kept
-        found = _gradients(neuron, tape, is_step, named, wanted, upstream)
-        return None, None, None, None, *map(found.get, names)
+        neuron, learned, rec, arrays = ctx.kept
+        tensors = ctx.saved_tensors
+        names = ("x", *neuron._start_names, *learned)
+        wanted = tuple(itertools.compress(names, ctx.needs_input_grad[3:]))
+        found = _gradients(neuron, rec, arrays, upstream, wanted)
+        gradients = [
+            _as_gradient(found[name], tensor) if name in wanted else None
+            for name, tensor in zip(names, tensors, strict=True)
+        ]
+        return None, None, None, *gradients
 
 
 def _gradients(
     neuron: Any,
-    tape: Any,
-    is_step: bool,
-    named: Mapping[str, Tensor],
-    wanted: list[str],
+    rec: Any,
+    arrays: Sequence[Any],
     upstream: Sequence[Tensor | None],
-) -> dict[str, Tensor]:
-    """Do the backward pass of a run, or of a step, which is a run of one."""
-    given = [None if g is None else array_of(g.resolve_neg()) for g in upstream]
-    if is_step:
-        given = [None if g is None else g[None] for g in given]
-    grads = neuron.backward(tape, *given, wrt=wanted)
-    found = {}
-    for name in wanted:
-        gradient = torch.from_numpy(np.asarray(getattr(grads, name)))
-        if is_step and name == "x":
-            gradient = gradient[0]
-        tensor = named[name]
-        if gradient.shape != tensor.shape:
-            gradient = gradient.sum_to_size(tensor.shape)
-        found[name] = gradient.to(tensor.dtype)
-    return found
+    wanted: tuple[str, ...],
+) -> Mapping[str, Any]:
+    """Return the gradients of a run, or if there is none, of a step from the arrays."""
+    given = tuple([None if g is None else g.resolve_neg().numpy() for g in upstream])
+    if rec is None:
+        x, *states = arrays
+        found: dict[str, Any] = neuron._step_backward(x, tuple(states), given, wanted)
+        return found
+    grads = neuron.backward(rec, *given, wrt=wanted)
+    return {name: getattr(grads, name) for name in wanted}
+
+
+def _as_gradient(array: Any, tensor: Tensor) -> Tensor:
+    gradient = torch.from_numpy(np.asarray(array))
+    if gradient.shape != tensor.shape:
+        gradient = gradient.sum_to_size(tensor.shape)
+    return gradient if gradient.dtype is tensor.dtype else gradient.to(tensor.dtype)
 
 
 # ---- as an operator ----
@@ -264,7 +247,7 @@ def _surrogate_in(text: str) -> Any:
     return getattr(surrogate, name)(**values)
 
 
-def _unknown(x: Any) -> Any:
+def _unknown(*_: Any) -> Any:
     raise RuntimeError(
         "spike_grad was a function of Python's in the process that exported this program, and "
         "isn't known here"
@@ -302,19 +285,19 @@ def call_operator(
     text: str,
     sequence: bool,
     x: Tensor,
-    states: Mapping[str, Tensor],
+    states: list[Tensor],
     tensors: Mapping[str, Tensor],
     flags: list[bool],
 ) -> tuple[Tensor, ...]:
     """Do what `compute` does, of a module that is known by its class and its text."""
     text = f"{model}|{' '.join(tensors)}|{text}"
-    return tuple(_operator(x, [*states.values()], [*tensors.values()], text, flags, sequence))
+    return tuple(_operator(x, states, [*tensors.values()], text, flags, sequence))
 
 
 _ARGUMENTS = "Tensor x, Tensor[] states, Tensor[] tensors, str text, bool[] flags, bool sequence"
 
 
-@torch.library.custom_op("snnc::neuron", mutates_args=(), schema=f"({_ARGUMENTS}) -> Tensor[]")  # type: ignore[misc]
+@torch.library.custom_op("snnc::neuron", mutates_args=(), schema=f"({_ARGUMENTS}) -> Tensor[]")  # type: ignore[untyped-decorator]
 def _operator(
     x: Tensor,
     states: list[Tensor],
@@ -325,11 +308,19 @@ def _operator(
 ) -> list[Tensor]:
     neuron, named = _read(tensors, text, flags)
     with torch.no_grad():
-        start = dict(zip(neuron.states, states, strict=True))
-        return [*compute(neuron, sequence, x, start, named)]
+        return [*compute(neuron, sequence, _inputs(neuron, sequence, x, states, named), named)]
 
 
-@_operator.register_fake  # type: ignore[misc]
+def _inputs(
+    neuron: Any, sequence: bool, x: Tensor, states: list[Tensor], tensors: Mapping[str, Tensor]
+) -> list[Tensor]:
+    shape = shape_of(x, tensors, sequence)
+    named = zip(neuron.states, states, strict=True)
+    start = (started(name, state, shape, x.dtype) for name, state in named)
+    return [spread(x, shape) if sequence else x, *start]
+
+
+@_operator.register_fake  # type: ignore[untyped-decorator]
 def _(
     x: Tensor,
     states: list[Tensor],
@@ -346,7 +337,7 @@ def _(
     return [x.new_empty(whole, dtype=dtype) for _ in range(count)]
 
 
-@torch.library.custom_op(  # type: ignore[misc]
+@torch.library.custom_op(  # type: ignore[untyped-decorator]
     "snnc::neuron_backward",
     mutates_args=(),
     schema=f"({_ARGUMENTS}, Tensor?[] upstream, bool[] wanted) -> Tensor[]",
@@ -364,23 +355,19 @@ def _backward_operator(
     neuron, named = _read(tensors, text, flags)
     _refuse_inhibition(neuron)
     with torch.no_grad():
-        shape = shape_of(x, named, sequence)
-        wide = _spread(x, shape) if sequence else x
-        start = _started(dict(zip(neuron.states, states, strict=True)), shape, x.dtype)
-        arrays = [array_of(t) for t in (wide, *start)]
-        if sequence:
-            tape = neuron.run(*arrays, grad=True, record=())
-        else:
-            tape = neuron._step_tape(*arrays)
-        of = {"x": wide, **dict(zip(neuron._start_names, start, strict=True)), **named}
-        names = list(itertools.compress(of, wanted))
-        found = _gradients(neuron, tape, not sequence, of, names, upstream)
-        if "x" in found:
-            found["x"] = found["x"].reshape(x.shape)
-        return [found[name].contiguous() for name in names]
+        inputs = _inputs(neuron, sequence, x, states, named)
+        arrays = [array_of(t) for t in inputs]
+        rec = neuron.run(*arrays, grad=True, record=()) if sequence else None
+        of = dict(zip(("x", *neuron._start_names, *named), (*inputs, *tensors), strict=True))
+        names = tuple(itertools.compress(of, wanted))
+        found = _gradients(neuron, rec, arrays, upstream, names)
+        gradients = [_as_gradient(found[name], of[name]).contiguous() for name in names]
+        if wanted[0]:
+            gradients[0] = gradients[0].reshape(x.shape)
+        return gradients
 
 
-@_backward_operator.register_fake  # type: ignore[misc]
+@_backward_operator.register_fake  # type: ignore[untyped-decorator]
 def _(
     x: Tensor,
     states: list[Tensor],

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Alpha", "Lapicque", "Leaky", "RLeaky", "RSynaptic", "Synaptic"]
 
-# In the order of snnTorch's, by which optimizers know parameters.
-_TENSORS = ("threshold", "graded_spikes_factor", "beta", "alpha", "time_step", "R", "C")
+# In the order of snnTorch's, as in a state_dict; optimizers know parameters by theirs.
+_TENSORS = (
+    "threshold", "graded_spikes_factor", "reset_mechanism_val", "beta", "alpha", "time_step", "R",
+    "C",
+)  # fmt: skip
 
 _serials = itertools.count()  # by which compiled calls tell modules apart
 
@@ -84,11 +87,11 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         self._serial = next(_serials)
         self.spike_grad = given["spike_grad"] = surrogate_of(given["spike_grad"])
         self._counterpart = _torch.Counterpart(_made(self._makes, given))  # or says what is wrong
-        self.register_buffer("reset_mechanism_val", _reset(given["reset_mechanism"]))
         for name in ("init_hidden", "output", *self._flags):
             setattr(self, name, given[name])
         for name in self._makes.states:
             self.register_buffer(name, torch.zeros(0), persistent=False)
+        given["reset_mechanism_val"] = _reset(given["reset_mechanism"])
         self._set_tensors({"graded_spikes_factor": 1.0, **given})
 
     def _set_tensors(self, given: dict[str, Any]) -> None:
@@ -130,7 +133,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         learned, fixed = self._parameters, self._buffers  # faster than attributes
         return {
             n: learned[n] if n in learned else fixed[n] if n in fixed else getattr(self, n)
-            for n in (*self._named, *_torch.OF_ALL)
+            for n in self._named
         }
 
     def _neuron(self, tensors: Mapping[str, Tensor]) -> Any:
@@ -158,9 +161,9 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         else:
             setattr(self, name, state)
 
-    def _start(self, shape: Any, dtype: Any, given: tuple[Any, ...]) -> dict[str, Tensor]:
-        """Name the states to begin with."""
-        states = {}
+    def _start(self, shape: Any, dtype: Any, given: tuple[Any, ...]) -> list[Tensor]:
+        """Return the states to begin with."""
+        states = []
         for name, value in zip(self._makes.states, given, strict=True):
             if value is None:
                 value = getattr(self, name)
@@ -168,7 +171,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
                     value = torch.zeros(shape, dtype=dtype)
             elif self.init_hidden:
                 raise TypeError(f"{name} was passed, but the neuron holds it: init_hidden=True")
-            states[name] = _torch.checked(name, value)
+            states.append(_torch.checked(name, value))
         return states
 
     # ---- calls ----
@@ -198,15 +201,21 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         if sequence and x.ndim == 0:
             raise ValueError("x is 0-d; expected (T, ...), with time first")
         tensors = self._tensors()
-        states = self._start(_torch.shape_of(x, tensors, sequence), x.dtype, given)
+        shape = _torch.shape_of(x, tensors, sequence)
+        states = self._start(shape, x.dtype, given)
+        names = self._makes.states
         if torch.compiler.is_compiling():
             flags = [getattr(self, flag, False) for flag in _torch.FLAGS]
             outputs = _torch.call_operator(
                 self._makes.__name__, self._text, sequence, x, states, tensors, flags
             )
         else:
-            outputs = _torch.compute(self._neuron(tensors), sequence, x, states, tensors)
-        for name, state in zip(states, outputs[-len(states) :], strict=True):
+            for i, state in enumerate(states):
+                if state.shape != shape:
+                    states[i] = _torch.started(names[i], state, shape, x.dtype)
+            inputs = (_torch.spread(x, shape) if sequence else x, *states)
+            outputs = _torch.compute(self._neuron(tensors), sequence, inputs, tensors)
+        for name, state in zip(names, outputs[-len(names) :], strict=True):
             if not sequence or len(state):
                 self._keep(name, state[-1].clone() if sequence else state)
         return outputs if self.output or not self.init_hidden else outputs[0]
@@ -217,7 +226,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         shown = {
             n: f"{t.item():.6g}" if t.numel() == 1 and t.device.type != "meta" else tuple(t.shape)
             for n, t in tensors.items()
-            if n in self._named
+            if n not in _torch.OF_ALL
         }
         return ", ".join(f"{n}={value}" for n, value in shown.items())
 
@@ -271,7 +280,7 @@ class Leaky(Neuron):
     """
 
     _makes = snnc.Leaky
-    _named = ("beta", "threshold", "graded_spikes_factor")
+    _named = ("beta", "threshold", *_torch.OF_ALL)
 
     init_leaky = Neuron.reset_mem
 
@@ -292,7 +301,7 @@ class Synaptic(Neuron):
     """
 
     _makes = snnc.Synaptic
-    _named = ("alpha", "beta", "threshold")
+    _named = ("alpha", "beta", "threshold", *_torch.OF_ALL)
 
     init_synaptic = Neuron.reset_mem
 
@@ -313,7 +322,7 @@ class Alpha(Neuron):
     """
 
     _makes = snnc.Alpha
-    _named = ("alpha", "beta", "threshold")
+    _named = ("alpha", "beta", "threshold", *_torch.OF_ALL)
     _flags = _torch.FLAGS[:2]
 
     init_alpha = Neuron.reset_mem
@@ -359,7 +368,7 @@ class Lapicque(Neuron):
                 self.register_buffer("C", value)
         # Those that the others follow from, which is what snnTorch's dynamics use.
         circuit = ("beta", "C" if "C" in known else "R") if learn_beta else ("R", "C")
-        self._named = (*circuit, "time_step", "threshold")
+        self._named = (*circuit, "time_step", "threshold", *_torch.OF_ALL)
 
     def _neuron(self, tensors: Mapping[str, Tensor]) -> Any:
         neuron = super()._neuron(tensors)
@@ -425,7 +434,7 @@ class RLeaky(_Recurrent):
     """
 
     _makes = snnc.RLeaky
-    _named = ("beta", "threshold")
+    _named = ("beta", "threshold", *_torch.OF_ALL)
 
     init_rleaky = Neuron.reset_mem
 
@@ -446,6 +455,6 @@ class RSynaptic(_Recurrent):
     """
 
     _makes = snnc.RSynaptic
-    _named = ("alpha", "beta", "threshold")
+    _named = ("alpha", "beta", "threshold", *_torch.OF_ALL)
 
     init_rsynaptic = Neuron.reset_mem

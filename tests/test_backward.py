@@ -733,3 +733,57 @@ def test_a_neuron_that_holds_its_states():
         rec, other = lif.run(x, grad=True), free.run(x, *state, grad=True)
         assert_equal_gradients(lif.backward(rec, spk=x), free.backward(other, spk=x))
         state = other.state
+
+
+# ---- one step, as snnc.torch goes back through it ----
+
+
+def step_and_run(neuron, x, states, upstream, wrt):
+    """The gradients of a call, and of a run of one step."""
+    found = neuron._step_backward(x, states, upstream, wrt)
+    rec = neuron.run(x[None], *states, grad=True)
+    grads = neuron.backward(rec, *(None if g is None else g[None] for g in upstream), wrt=wrt)
+    expected = {name: np.asarray(getattr(grads, name)) for name in wrt}
+    expected |= {"x": expected["x"][0]} if "x" in wrt else {}
+    return found, expected
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "transposed", "broadcast", "0-d", "empty"])
+@pytest.mark.parametrize("k", SOFT, ids=str)
+def test_a_step_is_a_run_of_one(k, layout):
+    rng = np.random.default_rng(0)
+    neuron = make(k[0], **kind(*k))
+    shape = {"0-d": (), "empty": (3, 0)}.get(layout, (40, 7))
+    x, *states = (
+        rng.normal(0.5, 1, shape).astype(np.float32) for _ in range(1 + len(neuron.states))
+    )
+    upstream = [rng.normal(size=shape).astype(np.float32) for _ in (x, *states)]
+    if layout == "transposed":
+        x, *upstream = (np.array(a.T, order="C").T for a in (x, *upstream))
+    elif layout == "broadcast":
+        upstream = [np.broadcast_to(a[:1], shape) for a in upstream]
+    known = ("x", *neuron._start_names, *neuron._parameters)
+    for spike_grad in (surrogate.fast_sigmoid(10), lambda x: 1 / (1 + np.abs(x))):
+        neuron.spike_grad = spike_grad
+        for some in (upstream, [upstream[0], *[None] * len(states)], [None, *upstream[1:]]):
+            for wrt in (known, ("x",), known[1:2], known[-1:]):
+                found, expected = step_and_run(neuron, x, tuple(states), tuple(some), wrt)
+                for name in wrt:
+                    assert_same(np.asarray(found[name]), expected[name])
+
+
+def test_a_step_of_other_kinds_is_a_run_of_one_as_well():
+    """What the fast way doesn't take: other dtypes, strides, parameters of each neuron."""
+    rng = np.random.default_rng(0)
+    neuron = snnc.Leaky(rng.random(4), threshold=rng.random(4))
+    single, double = rng.random((3, 4)).astype(np.float32), rng.random((3, 4))
+    swapped = single.astype(">f4")
+    for x in (single, double, swapped, single[::-1], single.astype(np.float16)):
+        for mem in (single, double, swapped, single[::-1]):
+            for grad in (np.ones((3, 4), np.float32), double):
+                found, expected = step_and_run(neuron, x, (mem,), (grad, None), ("x", "beta"))
+                for name, value in expected.items():
+                    assert_same(np.asarray(found[name]), value)
+    neuron.surrogate_disable = True
+    found, _ = step_and_run(neuron, single, (single,), (single, None), ("x",))
+    assert not found["x"].any()

@@ -11,7 +11,7 @@ from support import CLASSES, ROOT
 import snnc
 
 MODULES = ["snnc", *(m.name for m in pkgutil.walk_packages(snnc.__path__, "snnc."))]
-OTHERS = ("_core", "__main__", "snnc.torch")  # the last one's: tests/torch
+OTHERS = ("_core", "__main__", "snnc.torch", "snnc._torch")  # the last two: tests/torch
 MODULES = [name for name in MODULES if not name.endswith(OTHERS)]
 
 

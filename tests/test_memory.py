@@ -259,6 +259,19 @@ WRONG_WAYS_BACK = (
 )  # fmt: skip
 
 
+WRONG_STEPS_BACK = (
+    None, GOOD, (None,), (99, (0.0, 0.0)), (None,), GOOD, (np.zeros(4, np.float32),) * 3, -1,
+)  # fmt: skip
+
+
+def step_back():
+    """Arguments of `_core.backward_step` that are as they should be."""
+    x = np.zeros((2, 4), np.float32)
+    params = tuple(np.zeros((2, 4)) for _ in range(3))
+    return [snnc.Synaptic(0.9, 0.8)._cell, x, (x, x), (0, (0.0, 0.0)), (x, None, x), True, params,
+            1]  # fmt: skip
+
+
 UNTRUE = np.zeros(2)  # its truth is a ValueError
 
 
@@ -302,6 +315,12 @@ def test_large_outputs_are_placed_apart_in_their_pages(model, offset):
 
 def test_private_functions_check_their_arguments():
     assert _core.backward(*backward_pass()) is None
+    assert [a.shape for a in _core.backward_step(*step_back())] == [(2, 4)] * 3
+    for i, other in ((1, [0.0]), (1, np.zeros((2, 4))), (2, (None, np.zeros((2, 4), np.float32))),
+                     (3, None), (4, (np.zeros(3), None, None))):  # fmt: skip
+        arguments = step_back()
+        arguments[i] = other
+        assert _core.backward_step(*arguments) is None
     lif = snnc.Synaptic(0.9, 0.8)
     constants = (np.ones(3),) * 3
     none = (None, None)
@@ -362,6 +381,10 @@ def test_private_functions_check_their_arguments():
         *(lambda i=i, bad=bad: _core.backward(*(bad if j == i else a
                                                  for j, a in enumerate(backward_pass())))
           for i in (3, 4, 5, 10, 11, 13, 14, 15, 16) for bad in (None, (), "3", -1)),
+        lambda: _core.backward_step(),
+        *(lambda i=i, bad=bad: _core.backward_step(*(bad if j == i else a
+                                                      for j, a in enumerate(step_back())))
+          for i, bad in enumerate(WRONG_STEPS_BACK) if bad is not GOOD),
         lambda: _core.surrogate("0", (0.0, 0.0), np.zeros(3)),
         lambda: _core.surrogate(),
         lambda: _core.surrogate(99, (0.0, 0.0), np.zeros(3)),

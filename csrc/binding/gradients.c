@@ -109,14 +109,16 @@ static int describe_back(gradients_job *j, const gradients_request *back)
         return -1;
     Py_INCREF(back->cell);
     j->capsule = back->cell;
-    if (!PyArray_Check(back->checkpoints[0]) || PyArray_NDIM(first) == 0) {
+    const int timed = !back->untimed;
+    if (!PyArray_Check(back->checkpoints[0]) || PyArray_NDIM(first) < timed) {
         PyErr_Format(PyExc_TypeError, "checkpoints: %R", back->checkpoints[0]);
         return -1;
     }
     const int type = PyArray_TYPE(first), num_states = c->info->num_states;
-    const npy_intp steps = back->num_steps, rows = PyArray_DIM(first, 0);
-    j->neurons.ndim = PyArray_NDIM(first) - 1;
-    memcpy(j->neurons.dims, PyArray_DIMS(first) + 1,
+    const npy_intp steps = back->num_steps, rows = timed ? PyArray_DIM(first, 0) : 1;
+    const npy_intp timed_steps = timed ? steps : -1, timed_rows = timed ? rows : -1;
+    j->neurons.ndim = PyArray_NDIM(first) - timed;
+    memcpy(j->neurons.dims, PyArray_DIMS(first) + timed,
            (size_t)j->neurons.ndim * sizeof *j->neurons.dims);
     const npy_intp n = shape_product(j->neurons.ndim, j->neurons.dims);
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || n < 0 || steps < 0 ||
@@ -136,7 +138,7 @@ static int describe_back(gradients_job *j, const gradients_request *back)
     b->round_to_float = has_scalar_threshold(c, type == NPY_DOUBLE);
     memset(j->strides, 0, sizeof j->strides);
 
-    call->x.data = back_array(j, back->x, "x", -1, back->constant_x ? -1 : steps,
+    call->x.data = back_array(j, back->x, "x", -1, back->constant_x ? -1 : timed_steps,
                               &call->x, j->strides[X]);
     if (!call->x.data)
         return -1;
@@ -146,25 +148,25 @@ static int describe_back(gradients_job *j, const gradients_request *back)
                                      back->t1 - back->t0, NULL, NULL)))
         return -1;
     if (is_given(back->grad_spk) &&
-        !(b->grad_spk.data = back_array(j, back->grad_spk, "grad_spk", type, steps,
-                                        &b->grad_spk, j->strides[SPK])))
+        !(b->grad_spk.data = back_array(j, back->grad_spk, "grad_spk", type,
+                                        timed_steps, &b->grad_spk, j->strides[SPK])))
         return -1;
     snnc_input grad_x = {0};
     if (is_given(back->grad_x) &&
-        !(b->grad_x.data = back_array(j, back->grad_x, "grad_x", type, steps, &grad_x,
-                                      j->strides[GRAD_X])))
+        !(b->grad_x.data = back_array(j, back->grad_x, "grad_x", type, timed_steps,
+                                      &grad_x, j->strides[GRAD_X])))
         return -1;
     b->grad_x.step = grad_x.step;
     for (int k = 0; k < num_states; k++) {
         PyObject *given = back->grad_states[k];
         call->checkpoint[k] = back_array(j, back->checkpoints[k], c->info->states[k],
-                                         type, rows, NULL, NULL);
+                                         type, timed_rows, NULL, NULL);
         b->grad_start[k] = back_array(j, back->grad_start[k], c->info->states[k], type,
                                       -1, NULL, NULL);
         if (!call->checkpoint[k] || !b->grad_start[k])
             return -1;
         if (is_given(given) && !(b->grad_state[k].data = back_array(
-                                     j, given, c->info->states[k], type, steps,
+                                     j, given, c->info->states[k], type, timed_steps,
                                      &b->grad_state[k], j->strides[STATE + k])))
             return -1;
     }
@@ -243,6 +245,81 @@ int gradients_run(const snnc_isa *isa, const gradients_request *back)
     const int failed = describe_back(j, back) < 0 || execute_back(j, back) < 0;
     release_back_job(j);
     return failed ? -1 : 0;
+}
+
+/* Whether it is an array of that type and of the shape of another. */
+static int is_like(PyObject *object, int type, PyArrayObject *other)
+{
+    PyArrayObject *const array = (PyArrayObject *)object;
+
+    return PyArray_CheckExact(object) && PyArray_TYPE(array) == type &&
+           array_is_regular(array) &&
+           array_has_shape(array, PyArray_NDIM(other), PyArray_DIMS(other));
+}
+
+PyObject *gradients_of_step(const snnc_isa *isa, gradients_request *back, int wants_x)
+{
+    cell *const c = cell_get(back->cell);
+    PyArrayObject *const x = (PyArrayObject *)back->x;
+    PyObject *made[1 + SNNC_MAX_STATES] = {NULL}, *const *states = back->checkpoints;
+    const void *others[3 + 2 * SNNC_MAX_STATES];
+    int num_others = 0, num_made = 0;
+
+    if (!c)
+        return NULL;
+    if (!PyArray_CheckExact(back->x))
+        Py_RETURN_NONE;
+    const int type = PyArray_TYPE(x), num_states = c->info->num_states;
+    if ((type != NPY_FLOAT && type != NPY_DOUBLE) || !is_like(back->x, type, x) ||
+        (is_given(back->grad_spk) && !is_like(back->grad_spk, type, x)) ||
+        !shape_broadcasts_to(&c->shape, PyArray_NDIM(x), PyArray_DIMS(x)))
+        Py_RETURN_NONE;
+    others[num_others++] = PyArray_DATA(x);
+    if (is_given(back->grad_spk))
+        others[num_others++] = PyArray_DATA((PyArrayObject *)back->grad_spk);
+    for (int k = 0; k < num_states; k++) {
+        PyObject *const given = back->grad_states[k];
+        if (!is_like(states[k], type, x) ||
+            !PyArray_IS_C_CONTIGUOUS((PyArrayObject *)states[k]) ||
+            (is_given(given) && !is_like(given, type, x)))
+            Py_RETURN_NONE;
+        others[num_others++] = PyArray_DATA((PyArrayObject *)states[k]);
+    }
+
+    for (int i = 0; i <= num_states; i++) { /* of x, then of the states */
+        if (i == 0 && !wants_x) {
+            Py_INCREF(Py_None);
+            made[num_made++] = Py_None;
+            continue;
+        }
+        PyObject *array =
+            array_new(PyArray_NDIM(x), PyArray_DIMS(x), type, others, num_others);
+        if (!array)
+            goto failed;
+        made[num_made++] = array;
+        others[num_others++] = PyArray_DATA((PyArrayObject *)array);
+        /* Gradients of the last states are where the backward pass starts. */
+        PyObject *const given = i ? back->grad_states[i - 1] : NULL;
+        if (i && !is_given(given))
+            memset(PyArray_DATA((PyArrayObject *)array), 0,
+                   (size_t)PyArray_NBYTES((PyArrayObject *)array));
+        else if (i &&
+                 PyArray_CopyInto((PyArrayObject *)array, (PyArrayObject *)given) < 0)
+            goto failed;
+    }
+    PyObject *const none[SNNC_MAX_STATES] = {NULL};
+    back->untimed = 1;
+    back->num_steps = back->t1 = 1;
+    back->interval = 2; /* one step from each checkpoint */
+    back->grad_x = made[0];
+    back->grad_start = made + 1;
+    back->grad_states = none;
+    if (gradients_run(isa, back) == 0)
+        return array_tuple(made, num_made);
+failed:
+    while (num_made > 0)
+        Py_DECREF(made[--num_made]);
+    return NULL;
 }
 
 PyObject *gradients_surrogate(const snnc_isa *isa, int surrogate, const double *args,

@@ -320,6 +320,42 @@ static PyObject *core_backward(PyObject *Py_UNUSED(module), PyObject *const *arg
     return run_gradients(args, nargs, 0);
 }
 
+static PyObject *core_backward_step(PyObject *Py_UNUSED(module), PyObject *const *args,
+                                    Py_ssize_t nargs)
+{
+    enum { BACKWARD_STEP_ARGUMENTS(INDEX) COUNT };
+    PyObject *states[SNNC_MAX_STATES], *upstream[SNNC_MAX_STATES],
+        *params[SNNC_MAX_PARAMS];
+    gradients_request back = {
+        .checkpoints = states, .grad_states = upstream, .grad_params = params};
+    const snnc_model_info *info;
+
+    if (argument_count("backward_step", nargs, COUNT) < 0 ||
+        !(info = cell_model(args[CELL])))
+        return NULL;
+    if (args[SURROGATE] == Py_None) /* one of Python's */
+        Py_RETURN_NONE;
+    if (!argument_is_tuple(args[STATES], info->num_states, "states") ||
+        !argument_is_tuple(args[UPSTREAM], 1 + info->num_states, "upstream") ||
+        !argument_is_tuple(args[GRAD_PARAMS], info->num_params, "grad_params") ||
+        !argument_is_tuple(args[SURROGATE], 2, "surrogate") ||
+        read_surrogate(PyTuple_GetItem(args[SURROGATE], 0),
+                       PyTuple_GetItem(args[SURROGATE], 1), &back.surrogate,
+                       back.surrogate_args) < 0 ||
+        (back.num_threads = argument_threads(args[NUM_THREADS])) < 0)
+        return NULL;
+    back.cell = args[CELL];
+    back.x = args[X];
+    back.grad_spk = PyTuple_GetItem(args[UPSTREAM], 0);
+    for (int k = 0; k < info->num_states; k++) {
+        states[k] = PyTuple_GetItem(args[STATES], k);
+        upstream[k] = PyTuple_GetItem(args[UPSTREAM], 1 + k);
+    }
+    for (int k = 0; k < info->num_params; k++)
+        params[k] = PyTuple_GetItem(args[GRAD_PARAMS], k);
+    return gradients_of_step(isa, &back, args[WANTS_X] == Py_True);
+}
+
 static PyObject *core_mem_shift(PyObject *Py_UNUSED(module), PyObject *const *args,
                                 Py_ssize_t nargs)
 {
@@ -448,6 +484,11 @@ static PyMethodDef methods[] = {
      PyDoc_STR("run(" RUN_ARGUMENTS(IN_SIGNATURE) "/)")},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL,
      PyDoc_STR("backward(" BACKWARD_ARGUMENTS(IN_SIGNATURE) "/)")},
+    {"backward_step", (PyCFunction)(void (*)(void))core_backward_step, METH_FASTCALL,
+     PyDoc_STR("backward_step(" BACKWARD_STEP_ARGUMENTS(
+         IN_SIGNATURE) "/): new arrays of "
+                       "the gradients of x and the states; None where it doesn't "
+                       "apply")},
     {"mem_shift", (PyCFunction)(void (*)(void))core_mem_shift, METH_FASTCALL,
      PyDoc_STR("As backward, but writes mem - threshold to `derivative` only.")},
     {"surrogate", (PyCFunction)(void (*)(void))core_surrogate, METH_FASTCALL,

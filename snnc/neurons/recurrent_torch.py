@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc import _core
 from snnc._arguments import at_least_one, flag, frozen, missing, real_array, real_numbers
-from snnc._backward import tape_of
+from snnc._backward import step_by_run
 from snnc._product import linear_start
 from snnc.neurons import synaptic
 from snnc.neurons.closed_loop import ClosedLoop, Parameters, state_type
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from snnc._backward_loop import LoopGradients
     from snnc.neurons.base import Configuration, Floats, Out, SpikingNeuron
     from snnc.neurons.torch_neuron import Reset
-    from snnc.recording import Tape
 
 __all__ = ["RLeaky", "RSynaptic"]
 
@@ -172,9 +171,7 @@ class RecurrentTorch(ClosedLoop):
     ) -> dict[str, Any]:
         return self._name_states((None, *states), named_states, "backward")
 
-    def _step_tape(self, x: Floats, *states: Floats) -> Tape:
-        """Keep what `backward` needs of a call."""
-        return tape_of(self.run(x[None], *states, grad=True, record=()))
+    _step_backward = step_by_run
 
     def _changed_loop(self, values: Mapping[str, Any]) -> Any:
         (projection,), bias = self._loop

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from snnc import _backward, _core
+from snnc import _backward, _core, _threads
 from snnc._arguments import at_least_one, flag, shown
 from snnc.neurons.base import Configuration, SpikingNeuron
 from snnc.neurons.descriptors import Choice, Flag, Parameter, SpikeGrad
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from snnc.neurons.sequences import NamedStates
-    from snnc.recording import Gradients, Recording, Tape
+    from snnc.recording import Gradients, Recording
 
     Floats = NDArray[Any]
 
@@ -164,12 +164,39 @@ graded_spikes_factor=float32 ())
         named = self._name_states(states, named_states, "backward")
         return _backward.backward(self, rec, spk, named, wrt, out, num_threads)
 
-    def _step_tape(self, x: Floats, *states: Floats) -> Tape:
-        """Keep what `backward` needs of a call, whose states had the neuron shape."""
-        dtype = np.result_type(x, *states)
-        start = tuple(np.asarray(state, dtype, order="C")[None] for state in states)
+    def _step_backward(
+        self,
+        x: Floats,
+        states: tuple[Floats, ...],
+        upstream: tuple[Floats | None, ...],
+        wrt: tuple[str, ...],
+    ) -> dict[str, Any]:
+        """Backpropagate through a call, all of whose arrays have the neuron shape.
+
+        As through a run of one step. `upstream` is of the spikes, then of the states.
+        """
         configuration = self._configuration
-        return self._tape(configuration, x[None], False, 1, 0, start, 2)
+        parameters = configuration.parameters
+        learned = [name for name in wrt if name in parameters]
+        grad_constants = _backward.new_constants(self._name, learned, x.shape)
+        arrays = _core.backward_step(
+            configuration.cell,
+            x,
+            states,
+            _backward.index_of(self),
+            upstream,
+            "x" in wrt,
+            tuple(grad_constants.values()),
+            _threads.num_threads,
+        )
+        if arrays is None:  # there is something that it doesn't do
+            return _backward.step_by_run(self, x, states, upstream, wrt)
+        found = dict(zip(("x", *self._start_names), arrays, strict=True))
+        if learned:
+            found |= _backward.of_parameters(
+                self, parameters, learned, grad_constants, arrays[-1].dtype
+            )
+        return found
 
     def _parameter_gradients(
         self, names: Iterable[str], parameters: Mapping[str, Floats], gradients: dict[str, Floats]

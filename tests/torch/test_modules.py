@@ -362,17 +362,6 @@ def test_held_states():
         utils.reset(nn.Linear(2, 2))
 
 
-@pytest.mark.filterwarnings("ignore")  # of torch's own
-def test_compiling_goes_around_a_neuron():
-    net = nn.Sequential(nn.Linear(4, 4), snn.Leaky(0.9))
-    x = torch.rand(3, 4) * 3
-    compiled = torch.compile(net, backend="eager")
-    spk, mem = compiled(x)
-    utils.reset(net)
-    for one, other in zip((spk, mem), net(x), strict=True):
-        assert torch.equal(one, other)
-
-
 def test_bad_input_is_named_and_nothing_is_changed():
     neuron = snn.Leaky(0.9)
     x = torch.rand(3, 4)
