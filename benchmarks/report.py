@@ -425,15 +425,17 @@ def encoders(results: dict[str, Any]) -> str:
 def networks(rows: list[dict[str, Any]]) -> str:
     """Show what each way takes in each case, and how many times as fast snnc is."""
     ways = [*dict.fromkeys(way for row in rows for way in row["ways"])]
+    ours = ["snnc"] if "snnc" in ways else [way for way in ways if way.startswith("snnc")]
     others = [way for way in ways if not way.startswith("snnc")]
+    pairs = [(way, own) for way in others for own in ours]
     lines = []
     for row in rows:
         found = {way: row["ways"].get(way, {}) for way in ways}
         us = {way: each.get("us") for way, each in found.items()}
-        ratios = [mark(us[way] / us["snnc"]) if us[way] and us["snnc"] else "-" for way in others]
+        ratios = [mark(us[way] / us[own]) if us[way] and us[own] else "-" for way, own in pairs]
         shown = [each.get("note") or number(us[way]) for way, each in found.items()]
         lines.append([row["name"], str(row["threads"]), *shown, *ratios])
-    return table(["", "threads", *ways, *(f"{way} : snnc" for way in others)], lines)
+    return table(["", "threads", *ways, *(f"{way} : {own}" for way, own in pairs)], lines)
 
 
 def compile_times(rows: Sequence[Row]) -> str:

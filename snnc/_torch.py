@@ -2,8 +2,8 @@
 
 A step or a sequence of a neuron is a function of tensors: the input, the states before, and those
 that its parameters are read from. Called as usual it is a ``torch.autograd.Function``, whose calls
-take the least time. While ``torch.compile`` or ``torch.export`` trace, it is the custom operator
-``snnc::neuron``, at which they don't look inside.
+take the least time. While ``torch.compile``, ``torch.export`` and the like trace, it is the custom
+operator ``snnc::neuron``, which they don't look into.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import copy
 import functools
 import itertools
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -231,7 +232,7 @@ def text_of(spike_grad: Any) -> str:
     """Write down a surrogate: what an exported program keeps of it."""
     name = type(spike_grad).__name__
     if surrogate.compiled(spike_grad) is None:  # of Python's: known in this process only
-        text = f"{name}@{id(spike_grad)}"
+        text = f"{name}@{uuid4()}"
         _functions[text] = spike_grad
         return text
     arguments = {n: float(v) for n, v in vars(spike_grad).items() if not n.startswith("_")}
@@ -266,18 +267,25 @@ def _counterpart(model: str, names: str, size: int | None, serial: str) -> Count
     return Counterpart(getattr(neurons, model)(**own))
 
 
-def _read(tensors: list[Tensor], text: str, flags: list[bool]) -> tuple[Any, dict[str, Tensor]]:
+def _read(tensors: list[Tensor], text: str) -> tuple[Any, dict[str, Tensor]]:
     """Return snnc's neuron, and what its parameters are read from."""
-    model, names, spike_grad, serial = text.split("|")
+    model, names, flags, spike_grad, serial = text.split("|")
     named = dict(zip(names.split(), tensors, strict=True))
     size = len(named["recurrent.weight"]) if "recurrent.weight" in named else None
     counterpart = _counterpart(model, names, size, serial)
-    options = {
-        name: flag
-        for name, flag in zip(FLAGS, flags, strict=True)
-        if hasattr(counterpart.latest, name)
-    }
+    known = (name for name in FLAGS if hasattr(counterpart.latest, name))
+    options = {name: name in flags.split() for name in known}
     return counterpart.neuron(named, {"spike_grad": _surrogate_in(spike_grad), **options}), named
+
+
+def is_watched() -> bool:
+    """Whether something else than autograd looks on, and must see an operator."""
+    return bool(
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._len_torch_dispatch_stack() > 0  # make_fx, fake tensors
+        or torch._C._are_functorch_transforms_active()
+    )
 
 
 def call_operator(
@@ -287,14 +295,14 @@ def call_operator(
     x: Tensor,
     states: list[Tensor],
     tensors: Mapping[str, Tensor],
-    flags: list[bool],
+    flags: list[str],
 ) -> tuple[Tensor, ...]:
     """Do what `compute` does, of a module that is known by its class and its text."""
-    text = f"{model}|{' '.join(tensors)}|{text}"
-    return tuple(_operator(x, states, [*tensors.values()], text, flags, sequence))
+    text = f"{model}|{' '.join(tensors)}|{' '.join(flags)}|{text}"
+    return tuple(_operator(x, states, [*tensors.values()], text, sequence))
 
 
-_ARGUMENTS = "Tensor x, Tensor[] states, Tensor[] tensors, str text, bool[] flags, bool sequence"
+_ARGUMENTS = "Tensor x, Tensor[] states, Tensor[] tensors, str text, bool sequence"
 
 
 @torch.library.custom_op("snnc::neuron", mutates_args=(), schema=f"({_ARGUMENTS}) -> Tensor[]")  # type: ignore[untyped-decorator]
@@ -303,10 +311,9 @@ def _operator(
     states: list[Tensor],
     tensors: list[Tensor],
     text: str,
-    flags: list[bool],
     sequence: bool,
 ) -> list[Tensor]:
-    neuron, named = _read(tensors, text, flags)
+    neuron, named = _read(tensors, text)
     with torch.no_grad():
         return [*compute(neuron, sequence, _inputs(neuron, sequence, x, states, named), named)]
 
@@ -326,7 +333,6 @@ def _(
     states: list[Tensor],
     tensors: list[Tensor],
     text: str,
-    flags: list[bool],
     sequence: bool,
 ) -> list[Tensor]:
     model, names, *_ = text.split("|")
@@ -347,12 +353,11 @@ def _backward_operator(
     states: list[Tensor],
     tensors: list[Tensor],
     text: str,
-    flags: list[bool],
     sequence: bool,
     upstream: list[Tensor | None],
     wanted: list[bool],
 ) -> list[Tensor]:
-    neuron, named = _read(tensors, text, flags)
+    neuron, named = _read(tensors, text)
     _refuse_inhibition(neuron)
     with torch.no_grad():
         inputs = _inputs(neuron, sequence, x, states, named)
@@ -373,7 +378,6 @@ def _(
     states: list[Tensor],
     tensors: list[Tensor],
     text: str,
-    flags: list[bool],
     sequence: bool,
     upstream: list[Tensor | None],
     wanted: list[bool],
@@ -394,7 +398,7 @@ def _backward(ctx: Any, upstream: list[Tensor | None]) -> tuple[Any, ...]:
     wanted = [of_x, *of_states, *of_tensors]
     computed = iter(_backward_operator(x, states, tensors, *ctx.others, upstream, wanted))
     found = [next(computed) if needed else None for needed in wanted]
-    return found[0], found[1 : 1 + ctx.count], found[1 + ctx.count :], None, None, None
+    return found[0], found[1 : 1 + ctx.count], found[1 + ctx.count :], None, None
 
 
 _operator.register_autograd(_backward, setup_context=_setup_context)

@@ -94,6 +94,11 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         given["reset_mechanism_val"] = _reset(given["reset_mechanism"])
         self._set_tensors({"graded_spikes_factor": 1.0, **given})
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._serial = next(_serials)
+        self.spike_grad = self._spike_grad
+
     def _set_tensors(self, given: dict[str, Any]) -> None:
         """Set the parameters, which are known to be right."""
         for name in _TENSORS:
@@ -155,12 +160,6 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         for name in self._makes.states:
             setattr(self, name, getattr(self, name).detach())
 
-    def _keep(self, name: str, state: Tensor) -> None:
-        if name in self._buffers and not torch.compiler.is_compiling():  # faster than setattr
-            self._buffers[name] = state
-        else:
-            setattr(self, name, state)
-
     def _start(self, shape: Any, dtype: Any, given: tuple[Any, ...]) -> list[Tensor]:
         """Return the states to begin with."""
         states = []
@@ -204,8 +203,8 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         shape = _torch.shape_of(x, tensors, sequence)
         states = self._start(shape, x.dtype, given)
         names = self._makes.states
-        if torch.compiler.is_compiling():
-            flags = [getattr(self, flag, False) for flag in _torch.FLAGS]
+        if watched := _torch.is_watched():
+            flags = [name for name in self._flags if getattr(self, name)]
             outputs = _torch.call_operator(
                 self._makes.__name__, self._text, sequence, x, states, tensors, flags
             )
@@ -217,7 +216,11 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
             outputs = _torch.compute(self._neuron(tensors), sequence, inputs, tensors)
         for name, state in zip(names, outputs[-len(names) :], strict=True):
             if not sequence or len(state):
-                self._keep(name, state[-1].clone() if sequence else state)
+                kept = state[-1].clone() if sequence else state
+                if watched or name not in self._buffers:
+                    setattr(self, name, kept)
+                else:  # faster
+                    self._buffers[name] = kept
         return outputs if self.output or not self.init_hidden else outputs[0]
 
     def extra_repr(self) -> str:

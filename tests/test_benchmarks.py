@@ -328,6 +328,18 @@ def made_up_network(threads):
     return {"name": "a product", "threads": threads, "ways": ways}
 
 
+def test_networks_of_several_ways_of_ours():
+    ways = {"snnc.torch, run": {"us": 1.0}, "snnc.torch": {"us": 3.0}, "snnTorch": {"us": 6.0}}
+    rows = [{"name": name, "threads": 1, "ways": some} for name, some in (
+        ("a", ways), ("b", {k: v for k, v in ways.items() if "run" not in k}))]  # fmt: skip
+    head, _, *lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in report.networks(rows).splitlines()
+    ]
+    assert head[-2:] == ["snnTorch : snnc.torch, run", "snnTorch : snnc.torch"]
+    assert [line[-2:] for line in lines] == [["6.00 win", "2.00 win"], ["-", "2.00 win"]]
+
+
 def test_marks():
     assert [report.mark(r) for r in (0.5, 0.79, 0.8, 1, 1.25, 1.26, 40)] == [
         "0.50 LOSS", "0.79 LOSS", "0.80 tie", "1.00 tie", "1.25 tie", "1.26 win", "40 win",

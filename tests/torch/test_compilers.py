@@ -1,11 +1,14 @@
 """snnc.torch in torch.compile and torch.export, to which a neuron is one operator."""
 
+import copy
+import gc
 import io
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import snnc
 import snnc.torch as snn
@@ -145,9 +148,9 @@ def test_held_states_are_carried_over():
 
 def operator_arguments(neuron, x, states, sequence):
     tensors = neuron._tensors()
-    text = f"{neuron._makes.__name__}|{' '.join(tensors)}|{neuron._text}"
-    flags = [getattr(neuron, name, False) for name in snnc._torch.FLAGS]
-    return x, states, [*tensors.values()], text, flags, sequence
+    flags = [name for name in neuron._flags if getattr(neuron, name)]
+    text = "|".join((neuron._makes.__name__, " ".join(tensors), " ".join(flags), neuron._text))
+    return x, states, [*tensors.values()], text, sequence
 
 
 @pytest.mark.parametrize("sequence", [False, True], ids=["step", "run"])
@@ -157,6 +160,34 @@ def test_the_operator_is_what_torch_asks_of_one(model, sequence):
     x = torch.rand((6, 4, 5) if sequence else (4, 5), requires_grad=True)
     states = [torch.rand(4, 5).round().requires_grad_() for _ in neuron._makes.states]
     torch.library.opcheck(torch.ops.snnc.neuron, operator_arguments(neuron, x, states, sequence))
+
+
+def test_other_tracers_see_the_operator():
+    """A trace that looked into a neuron would keep one result as a constant."""
+    neuron, mem = snn.Leaky(0.9), torch.zeros(3)
+    x, other = torch.rand(3) * 3, torch.rand(3) * 3
+    for context in (torch.enable_grad(), torch.no_grad()):
+        with context:
+            traced = torch.jit.trace(neuron, (x, mem))
+            graph = make_fx(lambda x: neuron(x, mem))(x)
+            for found in (traced(other, mem), graph(other)):
+                for one, expected in zip(found, neuron(other, mem), strict=True):
+                    assert torch.equal(one, expected)
+    with pytest.raises(RuntimeError, match="snnc::neuron"):
+        torch.func.vmap(lambda x: neuron(x, mem)[1])(torch.rand(2, 3))
+
+
+def test_copies_have_their_own_surrogates():
+    neuron = snn.Leaky(0.9, spike_grad=lambda_surrogate())
+    copied = copy.deepcopy(neuron)
+    assert copied._text != neuron._text
+    x, mem = torch.rand(2, 3, requires_grad=True), torch.zeros(2, 3)
+    expected = torch.autograd.grad(neuron(x, mem)[0].sum(), x)
+    del neuron
+    gc.collect()
+    compiled = torch.compile(copied, backend="aot_eager", fullgraph=True)
+    found = torch.autograd.grad(compiled(x, mem)[0].sum(), x)
+    assert torch.equal(found[0], expected[0])
 
 
 def test_what_is_refused():
