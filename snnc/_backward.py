@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc import _core, _threads, surrogate
 from snnc._arguments import real_numbers
-from snnc.recording import Gradients
+from snnc.recording import Gradients, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from snnc.recording import Recording, Tape
+    from snnc.recording import Recording
 
     Floats = NDArray[Any]
 
@@ -225,8 +225,10 @@ def of_parameters(
     return found
 
 
-def tape_of(rec: Recording) -> Tape:
+def tape_of(rec: Recording | Tape) -> Tape:
     """Return what a recording keeps for the backward pass."""
+    if isinstance(rec, Tape):
+        return rec
     tape: Tape | None = getattr(rec, "_tape", None)
     if tape is None:
         raise ValueError(

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from snnc import _core, neurons, surrogate
+from snnc._backward import tape_of
+from snnc.recording import arrays_in, with_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 RESETS = _core.resets  # by reset_mechanism_val, in whose order the core has them
-_Seen = tuple[tuple[Any, ...], Any, bytes]  # where a tensor is and how, a view, and what it held
+_Seen = tuple[tuple[Any, ...], Any, Any]  # where a tensor is and how, a view, and what it held
+_SMALL = 256  # elements that are compared as bytes, which is faster
+_counterparts: WeakValueDictionary[str, Counterpart] = WeakValueDictionary()
 
 FLAGS = ("surrogate_disable", "inhibition", "reset_delay")
 OF_ALL = ("graded_spikes_factor", "reset_mechanism_val")
@@ -49,9 +53,10 @@ def checked(name: str, value: Any) -> Tensor:
         return value.resolve_neg()
     if value.dtype in _WHOLE:
         return value.to(torch.float32)
+    hint = f": pass {name}.float()" if value.is_floating_point() else ""
     raise TypeError(
         f"{name} is a {value.layout} tensor of {value.dtype}; expected a strided one of float32, "
-        "float64, integers or bool"
+        f"float64, integers or bool{hint}"
     )
 
 
@@ -62,6 +67,15 @@ def array_of(tensor: Tensor) -> Any:
 
 def _as_tensors(arrays: Iterable[Any]) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(np.asarray(array)) for array in arrays)
+
+
+def of_dtype(x: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
+    """Return x in the dtype to compute in, which parameters of each neuron may widen."""
+    if x.dtype is torch.float32:
+        for name, t in tensors.items():
+            if t.ndim and t.dtype is torch.float64 and "." not in name:
+                return x.to(torch.float64)
+    return x
 
 
 def shape_of(x: Tensor, tensors: Mapping[str, Tensor], sequence: bool) -> Any:
@@ -85,7 +99,7 @@ def started(name: str, state: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
         raise ValueError(
             f"{name} has shape {tuple(state.shape)}; expected {tuple(shape)}, that of the neurons"
         )
-    return torch.zeros(shape, dtype=dtype)
+    return torch.zeros(shape, dtype=dtype, device="cpu")
 
 
 # ---- snnc's neuron of a module ----
@@ -96,6 +110,8 @@ class Counterpart:
 
     def __init__(self, neuron: Any) -> None:
         self._now: tuple[Any, dict[str, Any], dict[str, _Seen]] = neuron, {}, {}
+        self.serial = uuid4().hex  # by which compiled calls find it
+        _counterparts[self.serial] = self
 
     @property
     def latest(self) -> Any:
@@ -109,12 +125,14 @@ class Counterpart:
             for name, t in tensors.items():
                 memory, view, bits = seen[name]
                 # In the same place there may be other bits, whoever wrote them.
-                if _memory(t) != memory or view.tobytes() != bits:
+                if _memory(t) != memory or not _holds(view, bits):
                     break
             else:
                 return neuron
         values = {name: array_of(checked(name, t)) for name, t in tensors.items()}
-        reset = RESETS[int(values.pop("reset_mechanism_val"))]
+        reset = int(values.pop("reset_mechanism_val"))
+        if not 0 <= reset < len(RESETS):
+            raise ValueError(f"reset_mechanism_val={reset}; expected 0 to {len(RESETS) - 1}")
         graded = values["graded_spikes_factor"]
         if not hasattr(neuron, "graded_spikes_factor"):
             del values["graded_spikes_factor"]
@@ -122,7 +140,7 @@ class Counterpart:
                 raise ValueError(f"graded_spikes_factor: a {type(neuron).__name__} has none")
         holds = {"init_hidden": False, "output": False}  # which the module does itself
         neuron = copy.copy(neuron)
-        neuron._configure(values, {**options, **holds, "reset_mechanism": reset})
+        neuron._configure(values, {**options, **holds, "reset_mechanism": RESETS[reset]})
         self._now = neuron, options, {name: _seen(t) for name, t in tensors.items()}
         return neuron
 
@@ -136,7 +154,13 @@ def _memory(tensor: Tensor) -> tuple[Any, ...]:
 
 def _seen(tensor: Tensor) -> _Seen:
     view = array_of(tensor.resolve_neg())
-    return () if tensor.is_neg() else _memory(tensor), view, view.tobytes()
+    bits = view.tobytes() if view.size <= _SMALL else np.array(view)
+    return () if tensor.is_neg() else _memory(tensor), view, bits
+
+
+def _holds(view: Any, bits: Any) -> bool:
+    """Whether an array has the same bits, or at least numbers that are equal and not NaN."""
+    return bool(view.tobytes() == bits if type(bits) is bytes else np.array_equal(view, bits))
 
 
 # ---- with autograd ----
@@ -175,10 +199,20 @@ class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
         ctx: Any, neuron: Any, sequence: bool, learned: tuple[str, ...], *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors)  # which are refused if they are changed meanwhile
-        arrays = [array_of(t) for t in tensors[: 1 + len(neuron.states)]]
-        outputs = neuron.run(*arrays, grad=True) if sequence else neuron(*arrays)
-        ctx.kept = neuron, learned, outputs if sequence else None, arrays
+        count = 1 + len(neuron.states)
+        arrays = [array_of(t) for t in tensors[:count]]
+        # All arrays are saved as tensors: autograd frees them, refuses those that were changed
+        # meanwhile, and lets hooks move them.
+        if sequence:
+            outputs = neuron.run(*arrays, grad=True)
+            tape = tape_of(outputs)
+            kept = _as_tensors(arrays_in(tape))
+            ctx.save_for_backward(tensors[0], *kept, *tensors[count:])
+            tape = with_arrays(tape, ())
+        else:
+            outputs, tape = neuron(*arrays), None
+            ctx.save_for_backward(*tensors)
+        ctx.kept = neuron, learned, tape, [(t.shape, t.dtype) for t in tensors]
         return _as_tensors(outputs)
 
     @staticmethod
@@ -187,40 +221,43 @@ class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
             raise RuntimeError(
                 "create_graph=True: the gradients of snnc's neurons can't be differentiated again"
             )
-        neuron, learned, rec, arrays = ctx.kept
-        tensors = ctx.saved_tensors
+        neuron, learned, tape, kinds = ctx.kept
+        saved = ctx.saved_tensors
+        arrays = [array_of(t) for t in saved[: len(saved) - len(learned)]]
+        if tape is not None:
+            tape = with_arrays(tape, arrays)
         names = ("x", *neuron._start_names, *learned)
         wanted = tuple(itertools.compress(names, ctx.needs_input_grad[3:]))
-        found = _gradients(neuron, rec, arrays, upstream, wanted)
+        found = _gradients(neuron, tape, arrays, upstream, wanted)
         gradients = [
-            _as_gradient(found[name], tensor) if name in wanted else None
-            for name, tensor in zip(names, tensors, strict=True)
+            _as_gradient(found[name], *kind) if name in wanted else None
+            for name, kind in zip(names, kinds, strict=True)
         ]
         return None, None, None, *gradients
 
 
 def _gradients(
     neuron: Any,
-    rec: Any,
+    tape: Any,
     arrays: Sequence[Any],
     upstream: Sequence[Tensor | None],
     wanted: tuple[str, ...],
 ) -> Mapping[str, Any]:
     """Return the gradients of a run, or if there is none, of a step from the arrays."""
     given = tuple([None if g is None else g.resolve_neg().numpy() for g in upstream])
-    if rec is None:
+    if tape is None:
         x, *states = arrays
         found: dict[str, Any] = neuron._step_backward(x, tuple(states), given, wanted)
         return found
-    grads = neuron.backward(rec, *given, wrt=wanted)
+    grads = neuron.backward(tape, *given, wrt=wanted)
     return {name: getattr(grads, name) for name in wanted}
 
 
-def _as_gradient(array: Any, tensor: Tensor) -> Tensor:
+def _as_gradient(array: Any, shape: Any, dtype: Any) -> Tensor:
     gradient = torch.from_numpy(np.asarray(array))
-    if gradient.shape != tensor.shape:
-        gradient = gradient.sum_to_size(tensor.shape)
-    return gradient if gradient.dtype is tensor.dtype else gradient.to(tensor.dtype)
+    if gradient.shape != shape:
+        gradient = gradient.sum_to_size(shape)
+    return gradient if gradient.dtype is dtype else gradient.to(dtype)
 
 
 # ---- as an operator ----
@@ -239,6 +276,24 @@ def text_of(spike_grad: Any) -> str:
     return " ".join([name, *(f"{n}={v!r}" for n, v in arguments.items())])
 
 
+class _OfTensors:
+    """A function of tensors as one of arrays."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def __call__(self, *arrays: Any) -> Any:
+        return self._function(*map(torch.from_numpy, arrays)).detach().numpy()
+
+
+def of_tensors(made: Any, spike_grad: Any) -> Any:
+    """Return a surrogate that calls the function of one of snnTorch's with tensors."""
+    own = isinstance(made, surrogate.custom_surrogate) and made is not spike_grad
+    if not own:
+        return made
+    return surrogate.custom_surrogate(_OfTensors(vars(made)["custom_surrogate_function"]))
+
+
 def _surrogate_in(text: str) -> Any:
     name, _, is_function = text.partition("@")
     if is_function:
@@ -255,9 +310,9 @@ def _unknown(*_: Any) -> Any:
     )
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(64)
 def _counterpart(model: str, names: str, size: int | None, serial: str) -> Counterpart:
-    """Return the counterpart of a module that isn't at hand."""
+    """Return the counterpart of a module that isn't here: of an exported program."""
     arguments: dict[str, Any] = dict.fromkeys(names.split(), 0.5)
     if "alpha" in arguments:
         arguments["alpha"] = 0.75  # Alpha's must be above beta
@@ -272,7 +327,7 @@ def _read(tensors: list[Tensor], text: str) -> tuple[Any, dict[str, Tensor]]:
     model, names, flags, spike_grad, serial = text.split("|")
     named = dict(zip(names.split(), tensors, strict=True))
     size = len(named["recurrent.weight"]) if "recurrent.weight" in named else None
-    counterpart = _counterpart(model, names, size, serial)
+    counterpart = _counterparts.get(serial) or _counterpart(model, names, size, serial)
     known = (name for name in FLAGS if hasattr(counterpart.latest, name))
     options = {name: name in flags.split() for name in known}
     return counterpart.neuron(named, {"spike_grad": _surrogate_in(spike_grad), **options}), named
@@ -362,11 +417,14 @@ def _backward_operator(
     with torch.no_grad():
         inputs = _inputs(neuron, sequence, x, states, named)
         arrays = [array_of(t) for t in inputs]
-        rec = neuron.run(*arrays, grad=True, record=()) if sequence else None
+        tape = tape_of(neuron.run(*arrays, grad=True, record=())) if sequence else None
         of = dict(zip(("x", *neuron._start_names, *named), (*inputs, *tensors), strict=True))
         names = tuple(itertools.compress(of, wanted))
-        found = _gradients(neuron, rec, arrays, upstream, names)
-        gradients = [_as_gradient(found[name], of[name]).contiguous() for name in names]
+        found = _gradients(neuron, tape, arrays, upstream, names)
+        gradients = [
+            _as_gradient(found[name], of[name].shape, of[name].dtype).contiguous()
+            for name in names
+        ]
         if wanted[0]:
             gradients[0] = gradients[0].reshape(x.shape)
         return gradients

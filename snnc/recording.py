@@ -12,7 +12,7 @@ from snnc import _core
 from snnc._arguments import index, missing, real_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
@@ -59,6 +59,28 @@ class Tape(NamedTuple):
     checkpoints: tuple[NDArray[Any], ...]  # of each state
     interval: int  # between them
     loop: Loop | None = None
+
+
+def arrays_in(tape: Tape) -> list[NDArray[Any]]:
+    """List the arrays of a tape that grow with the run, but for its input."""
+    arrays = [*tape.checkpoints]
+    if tape.loop is not None:
+        arrays += [tape.loop.past, *tape.loop.currents, tape.loop.total, tape.loop.fired]
+    return arrays
+
+
+def with_arrays(tape: Tape, arrays: Sequence[NDArray[Any]]) -> Tape:
+    """Return a tape with another input and other arrays, as they were listed; or with none."""
+    if not arrays:
+        none: Any = None
+        loop = tape.loop and tape.loop._replace(past=none, currents=(), total=none, fired=none)
+        return tape._replace(x=None, checkpoints=(), loop=loop)
+    loop, count = tape.loop, len(arrays) - 1
+    if loop is not None:
+        count = len(_core.models[tape.model][0])
+        past, *currents, total, fired = arrays[1 + count :]
+        loop = loop._replace(past=past, currents=tuple(currents), total=total, fired=fired)
+    return tape._replace(x=arrays[0], checkpoints=tuple(arrays[1 : 1 + count]), loop=loop)
 
 
 class Recording:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,8 @@ except ModuleNotFoundError as error:
     ) from None
 
 import snnc
-from snnc import _torch
+from snnc import _torch, utils
+from snnc._arguments import missing_names
 from snnc._snntorch import surrogate_of
 
 if TYPE_CHECKING:
@@ -28,15 +28,30 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Alpha", "Lapicque", "Leaky", "RLeaky", "RSynaptic", "Synaptic"]
+__all__ = ["Alpha", "Lapicque", "Leaky", "RLeaky", "RSynaptic", "Synaptic", "utils"]
+
+__getattr__ = missing_names(
+    "snnc.torch",
+    {
+        **dict.fromkeys(
+            (
+                "BatchNormTT1d", "BatchNormTT2d", "DeltaLeaky", "GradedSpikes", "LeakyParallel",
+                "LinearLeaky", "SConv2dLSTM", "SLSTM", "StateLeaky",
+            ),
+            "snntorch's works beside these neurons",
+        ),
+        **dict.fromkeys(
+            ("functional", "spikegen", "spikeplot", "surrogate"),
+            "import it from snntorch, or from snnc",
+        ),
+    },
+)  # fmt: skip
 
 # In the order of snnTorch's, as in a state_dict; optimizers know parameters by theirs.
 _TENSORS = (
     "threshold", "graded_spikes_factor", "reset_mechanism_val", "beta", "alpha", "time_step", "R",
     "C",
 )  # fmt: skip
-
-_serials = itertools.count()  # by which compiled calls tell modules apart
 
 
 def _reset(value: str) -> Tensor:
@@ -63,6 +78,23 @@ def _made(cls: Any, arguments: Mapping[str, Any]) -> Any:
         return cls(**values)
 
 
+class _OfOneNeuron:
+    """A method that snnTorch's classes have for all their neurons."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, neuron: Any, owner: type) -> Any:
+        if neuron is None:
+            name = self._function.__name__
+            raise TypeError(
+                f"{owner.__name__}.{name}() would be of all neurons of the class; write "
+                f"lif.{name}() of each, or snnc.utils.reset(net)"
+            )
+        return self._function.__get__(neuron)
+
+
 class Neuron(torch.nn.Module):  # type: ignore[misc]
     """What the modules share: parameters as snnTorch has them, and states that they keep."""
 
@@ -84,8 +116,8 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         bound.apply_defaults()
         given = dict(bound.arguments)
         torch.nn.Module.__init__(self)
-        self._serial = next(_serials)
-        self.spike_grad = given["spike_grad"] = surrogate_of(given["spike_grad"])
+        self.spike_grad = given["spike_grad"]
+        given["spike_grad"] = self.spike_grad
         self._counterpart = _torch.Counterpart(_made(self._makes, given))  # or says what is wrong
         for name in ("init_hidden", "output", *self._flags):
             setattr(self, name, given[name])
@@ -96,7 +128,6 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._serial = next(_serials)
         self.spike_grad = self._spike_grad
 
     def _set_tensors(self, given: dict[str, Any]) -> None:
@@ -119,8 +150,8 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
 
     @spike_grad.setter
     def spike_grad(self, value: Any) -> None:
-        self._spike_grad = surrogate_of(value)
-        self._text = f"{_torch.text_of(self._spike_grad)}|{self._serial}"  # for compilers
+        self._spike_grad = _torch.of_tensors(surrogate_of(value), value)
+        self._spike_grad_text = _torch.text_of(self._spike_grad)  # for compilers
 
     @property
     def reset_mechanism(self) -> str:
@@ -146,6 +177,9 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         options = {name: getattr(self, name) for name in self._flags}
         return self._counterpart.neuron(tensors, {"spike_grad": self._spike_grad, **options})
 
+    def _text(self) -> str:
+        return f"{self._spike_grad_text}|{self._counterpart.serial}"
+
     # ---- states ----
 
     def reset_mem(self) -> Any:
@@ -155,19 +189,29 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         states = tuple(getattr(self, name) for name in self._makes.states)
         return states if len(states) > 1 else states[0]
 
+    @_OfOneNeuron
+    def reset_hidden(self) -> None:
+        """Put the states that the neuron keeps back to rest."""
+        self.reset_mem()
+
+    @_OfOneNeuron
     def detach_hidden(self) -> None:
         """Detach the states that the neuron keeps from the graph of earlier steps."""
         for name in self._makes.states:
             setattr(self, name, getattr(self, name).detach())
 
-    def _start(self, shape: Any, dtype: Any, given: tuple[Any, ...]) -> list[Tensor]:
+    def _start(
+        self, shape: Any, dtype: Any, given: tuple[Any, ...], watched: bool
+    ) -> list[Tensor]:
         """Return the states to begin with."""
         states = []
         for name, value in zip(self._makes.states, given, strict=True):
             if value is None:
                 value = getattr(self, name)
                 if value.shape != shape:  # that of another batch, or of none yet
-                    value = torch.zeros(shape, dtype=dtype)
+                    value = torch.zeros(shape, dtype=dtype, device="cpu")
+                elif not watched and value.is_inference():
+                    value = value.clone()  # which autograd may save
             elif self.init_hidden:
                 raise TypeError(f"{name} was passed, but the neuron holds it: init_hidden=True")
             states.append(_torch.checked(name, value))
@@ -200,13 +244,15 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
         if sequence and x.ndim == 0:
             raise ValueError("x is 0-d; expected (T, ...), with time first")
         tensors = self._tensors()
+        x = _torch.of_dtype(x, tensors)
         shape = _torch.shape_of(x, tensors, sequence)
-        states = self._start(shape, x.dtype, given)
+        watched = _torch.is_watched()
+        states = self._start(shape, x.dtype, given, watched)
         names = self._makes.states
-        if watched := _torch.is_watched():
+        if watched:
             flags = [name for name in self._flags if getattr(self, name)]
             outputs = _torch.call_operator(
-                self._makes.__name__, self._text, sequence, x, states, tensors, flags
+                self._makes.__name__, self._text(), sequence, x, states, tensors, flags
             )
         else:
             for i, state in enumerate(states):
@@ -215,7 +261,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
             inputs = (_torch.spread(x, shape) if sequence else x, *states)
             outputs = _torch.compute(self._neuron(tensors), sequence, inputs, tensors)
         for name, state in zip(names, outputs[-len(names) :], strict=True):
-            if not sequence or len(state):
+            if not sequence or state.shape[0]:
                 kept = state[-1].clone() if sequence else state
                 if watched or name not in self._buffers:
                     setattr(self, name, kept)
@@ -396,6 +442,10 @@ class _OneToOne(torch.nn.Module):  # type: ignore[misc]
         super().__init__()
         self.V = V
 
+    def forward(self, spk: Tensor) -> Tensor:
+        """Return the recurrent current."""
+        return spk * self.V
+
 
 class _Recurrent(Neuron):
     """What RLeaky and RSynaptic share."""
@@ -412,9 +462,19 @@ class _Recurrent(Neuron):
             self.recurrent = _OneToOne(self.V)
 
     def _tensors(self) -> dict[str, Tensor]:
-        tensors = super()._tensors()
+        tensors, recurrent = super()._tensors(), self.recurrent
+        # It isn't called: what else it does is refused.
+        kind = torch.nn.Linear if self.all_to_all else _OneToOne
+        known = isinstance(recurrent, kind) and type(recurrent).forward is kind.forward
+        if not known or recurrent._forward_hooks or recurrent._forward_pre_hooks:
+            raise TypeError(
+                f"recurrent={recurrent!r}; expected what the constructor made, without hooks: "
+                "snnc reads its weights and doesn't call it"
+            )
         if not self.all_to_all:
-            return {**tensors, "V": self.recurrent.V}
+            return {**tensors, "V": recurrent.V}
+        if recurrent.bias is None:
+            raise TypeError("recurrent has no bias; expected one, of zeros if need be")
         weight, bias = self.recurrent.weight, self.recurrent.bias
         return {**tensors, "recurrent.weight": weight, "recurrent.bias": bias}
 

@@ -149,7 +149,7 @@ def test_held_states_are_carried_over():
 def operator_arguments(neuron, x, states, sequence):
     tensors = neuron._tensors()
     flags = [name for name in neuron._flags if getattr(neuron, name)]
-    text = "|".join((neuron._makes.__name__, " ".join(tensors), " ".join(flags), neuron._text))
+    text = "|".join((neuron._makes.__name__, " ".join(tensors), " ".join(flags), neuron._text()))
     return x, states, [*tensors.values()], text, sequence
 
 
@@ -180,7 +180,7 @@ def test_other_tracers_see_the_operator():
 def test_copies_have_their_own_surrogates():
     neuron = snn.Leaky(0.9, spike_grad=lambda_surrogate())
     copied = copy.deepcopy(neuron)
-    assert copied._text != neuron._text
+    assert copied._text() != neuron._text()
     x, mem = torch.rand(2, 3, requires_grad=True), torch.zeros(2, 3)
     expected = torch.autograd.grad(neuron(x, mem)[0].sum(), x)
     del neuron
@@ -216,3 +216,31 @@ def test_surrogates_are_found_again():
     unknown = snnc._torch._surrogate_in("custom_surrogate@1")
     with pytest.raises(RuntimeError, match="isn't known here"):
         unknown(0.5)
+
+
+def test_the_number_of_steps_of_an_exported_program_may_vary():
+    class Run(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lif = snn.Leaky(0.9, threshold=0.3)
+
+        def forward(self, x):
+            return self.lif.run(x, torch.zeros(4))[0]
+
+    net = Run()
+    steps = torch.export.Dim("steps", min=2, max=100)
+    exported = torch.export.export(net, (torch.rand(5, 4),), dynamic_shapes=({0: steps},))
+    x = torch.rand(9, 4)
+    assert torch.equal(exported.module()(x), net(x))
+
+
+def test_modules_that_are_gone_leave_nothing():
+    neuron = snn.RLeaky(0.9, linear_features=3)
+    compiled = torch.compile(neuron, backend="eager", fullgraph=True)
+    compiled(torch.ones(3))
+    serial = neuron._counterpart.serial
+    assert serial in snnc._torch._counterparts
+    del neuron, compiled
+    torch._dynamo.reset()
+    gc.collect()
+    assert serial not in snnc._torch._counterparts

@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import gc
 import io
 import pickle
 import subprocess
@@ -16,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # run by itself, with tor
 import snntorch
 import snntorch.surrogate
 import torch
+import torch.nn.utils.parametrizations
 import torch.nn.utils.parametrize
+import torch.nn.utils.prune
 from support import golden
 from torch import nn
 
@@ -506,3 +509,134 @@ def test_layouts_and_zero_sizes():
     assert neuron(torch.ones(3, dtype=torch.int64))[1].dtype == torch.float32
     assert neuron(torch.ones(3, dtype=torch.float64))[1].dtype == torch.float64
     assert snnc.Leaky is snn.Leaky._makes
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_storage_that_moves_after_the_forward_pass(model):
+    """Sharing a tensor gives it other memory, and the old is freed."""
+    for sequence in (False, True):
+        neuron = quiet(getattr(snn, model), **USUAL[model])
+        x, states = data(neuron)
+        leaves = [(x if sequence else x[0]).clone().requires_grad_(), *states]
+        outputs = (neuron.run if sequence else neuron)(*leaves)
+        expected = torch.autograd.grad(outputs[-1].sum(), leaves[0], retain_graph=True)[0]
+        for tensor in (leaves[0].data, *states, *(p.data for p in neuron.parameters())):
+            tensor.share_memory_()
+        found = torch.autograd.grad(outputs[-1].sum(), leaves[0])[0]
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_the_graph_is_freed_by_the_backward_pass(model):
+    """And what it saves passes through hooks, as those of checkpoints."""
+    neuron = quiet(getattr(snn, model), **USUAL[model])
+    x, states = data(neuron)
+    packed = []
+
+    def pack(tensor):
+        packed.append(tensor.numel())
+        return tensor.detach().clone()
+
+    for sequence in (False, True):
+        call = neuron.run if sequence else neuron
+        leaf = (x if sequence else x[0]).clone().requires_grad_()
+        plain = torch.autograd.grad(call(leaf, *states)[-1].sum(), leaf)[0]
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            outputs = call(leaf, *states)
+        assert sum(packed) >= leaf.numel()
+        kept = outputs[-1].grad_fn.kept  # by the graph itself
+        arrays = [a for a in gc.get_referents(*kept) if isinstance(a, np.ndarray)]
+        assert not arrays
+        assert torch.equal(torch.autograd.grad(outputs[-1].sum(), leaf)[0], plain)
+        with pytest.raises(RuntimeError, match="second time"):
+            outputs[-1].sum().backward()
+
+
+def test_a_recurrent_layer_that_does_more_is_refused():
+    x = torch.zeros(3)
+    for change in (
+        lambda lif: lif.recurrent.register_forward_hook(lambda *_: None),
+        lambda lif: lif.recurrent.register_forward_pre_hook(lambda *_: None),
+        lambda lif: setattr(lif, "recurrent", nn.Identity()),
+        lambda lif: setattr(lif, "recurrent", nn.Linear(3, 3, bias=False)),
+        lambda lif: nn.utils.prune.random_unstructured(lif.recurrent, "weight", 0.5),
+    ):
+        lif = snn.RLeaky(0.9, linear_features=3)
+        change(lif)
+        with pytest.raises(TypeError, match=r"^recurrent"):
+            lif(x)
+    ours, theirs = pair("RLeaky", linear_features=3)
+    for lif in (ours, theirs):  # this is computed before
+        nn.utils.parametrizations.orthogonal(lif.recurrent, "weight")
+    ours.load_state_dict(theirs.state_dict())
+    x, states = torch.rand(3), [torch.ones(3), torch.zeros(3)]
+    for one, other in zip(ours(x, *states), theirs(x, *states), strict=True):
+        close(one.detach(), other.detach())
+    ours(x, *states)[1].sum().backward()
+    assert ours.recurrent.parametrizations.weight.original.grad is not None
+
+
+def test_custom_surrogates_are_functions_of_tensors():
+    def own(input_, grad_input, spikes):
+        return grad_input * torch.exp(-torch.abs(input_)) * (1 + spikes)
+
+    made = snntorch.surrogate.custom_surrogate(own)
+    ours, theirs = (pair("Leaky", spike_grad=made)[i] for i in (0, 1))
+    x = torch.rand(3, 4).mul(2).requires_grad_()
+    grads = [
+        torch.autograd.grad(lif(x, torch.zeros(3, 4))[0].sum(), x)[0] for lif in (ours, theirs)
+    ]
+    close(*grads)
+
+
+def test_what_classes_and_the_module_have_not():
+    for name in ("reset_hidden", "detach_hidden"):
+        with pytest.raises(TypeError, match=rf"write lif.{name}\(\) of each"):
+            getattr(snn.Leaky, name)
+    lif = snn.Leaky(0.9, init_hidden=True)
+    lif(torch.ones(3))
+    lif.reset_hidden()
+    assert not lif.mem.any()
+    assert snn.utils.reset is utils.reset
+    with pytest.raises(AttributeError, match="SLSTM': snntorch's works beside"):
+        snn.SLSTM  # noqa: B018
+    with pytest.raises(AttributeError, match="surrogate': import it from snntorch"):
+        snn.surrogate  # noqa: B018
+
+
+def test_parameters_of_each_neuron_may_widen():
+    beta = torch.full((3,), 0.9, dtype=torch.float64)
+    ours, theirs = pair("Leaky", beta=beta)
+    x = torch.rand(4, 3)
+    for one, other in zip(loop(ours, x, [torch.zeros(3)]), loop(theirs, x, [torch.zeros(3)]),
+                          strict=True):  # fmt: skip
+        assert torch.equal(one, other.to(one.dtype))
+    assert ours(x[0], torch.zeros(3))[1].dtype == torch.float64
+    leaf = x.clone().requires_grad_()
+    ours.run(leaf, torch.zeros(3))[1].sum().backward()
+    assert leaf.grad.dtype == torch.float32
+
+
+def test_errors_name_what_they_are_about():
+    lif = snn.Leaky(0.9)
+    for value in (7, -1):
+        lif.load_state_dict(lif.state_dict() | {"reset_mechanism_val": torch.tensor(value)})
+        with pytest.raises(ValueError, match=f"reset_mechanism_val={value}; expected 0 to 2"):
+            lif(torch.ones(3))
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(TypeError, match="input_.float"):
+        snn.Leaky(0.9)(nn.Linear(3, 3)(torch.ones(3)))
+    with torch.device("meta"):
+        assert snn.Leaky(0.9).to_empty(device="cpu") is not None
+        assert snn.Synaptic(0.8, 0.9) is not None
+    lif = snn.Leaky(0.9)
+    with torch.device("meta"):
+        lif(torch.ones(3, device="cpu"))
+
+
+def test_states_of_inference_mode():
+    lif = snn.Leaky(0.9, init_hidden=True)
+    with torch.inference_mode():
+        lif(torch.ones(3))
+    x = torch.ones(3, requires_grad=True)
+    lif(x)
+    assert lif.mem.requires_grad
