@@ -11,6 +11,7 @@ import numpy as np
 
 from snnc import nn
 from snnc._arguments import missing_names, real_numbers
+from snnc.nn.sequential import keys_of, parameters_of, set_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,15 +55,15 @@ class _Optimizer(ABC):
         """
         if not hasattr(grads, "items"):
             raise TypeError(f"grads={grads!r}; expected a dict, as the network's backward returns")
-        places = self.net._first_places()
-        keys = nn._keys(self.net.layers)
+        places, leaves = self.net._first_places(), self.net._leaves()
+        keys = keys_of(leaves)
         new: dict[str, dict[str, Floats]] = {}
         state = dict(self._state)
         for key, grad in grads.items():
             if key not in keys:
                 raise ValueError(f"grads: {key!r} is no parameter of the network")
             name, parameter = keys[key]
-            value = nn._parameters(self.net.layers[name])[parameter]
+            value = parameters_of(leaves[name])[parameter]
             if places[name] != name:
                 raise ValueError(
                     f"grads: {key!r} is of layer {places[name]!r}, which is in two places: its "
@@ -73,7 +74,7 @@ class _Optimizer(ABC):
                 raise ValueError(f"grads: {key} has shape {given.shape}; expected {value.shape}")
             change, state[key] = self._change(np.array(given, value.dtype), state.get(key))
             new.setdefault(name, {})[parameter] = (value - change).astype(value.dtype)
-        nn._set_all(self.net.layers, new)
+        set_all(leaves, new)
         self._state = state
 
     def __repr__(self) -> str:

@@ -1,7 +1,4 @@
-"""Networks: linear layers and neurons in a row, run and trained over whole sequences.
-
-No more than training takes: `snnc.functional` has losses, `snnc.optim` optimizers.
-"""
+"""Layers and neurons in a row, run and trained over whole sequences."""
 
 from __future__ import annotations
 
@@ -10,33 +7,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from snnc._arguments import (
-    at_least_one,
-    in_layer,
-    index,
-    is_double,
-    missing,
-    missing_names,
-    real_numbers,
-)
-from snnc._backward import sum_to
-from snnc._product import linear_start
+from snnc._arguments import in_layer, index, missing, real_numbers
+from snnc._backward import names_in, sum_to
 from snnc.neurons.base import SpikingNeuron
 from snnc.neurons.recurrent_torch import RecurrentTorch
 from snnc.neurons.torch_neuron import TorchNeuron
+from snnc.nn.layers import Layer, Step, floats, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, TypeAlias
+    from typing import Any, Self, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
 
     from snnc.recording import Recording
 
     Floats = NDArray[Any]
-    Layer: TypeAlias = "Linear | SpikingNeuron"
+    Leaf: TypeAlias = "Layer | SpikingNeuron"
 
-__all__ = ["Linear", "Sequential", "batches"]
+__all__ = ["Sequential"]
 
 # What torch's modules have, and what to write here.
 _OF_MODULES = {
@@ -48,209 +37,55 @@ _OF_MODULES = {
     "named_children": "write net.layers.items()",
     "zero_grad": "backward returns gradients, none are kept",
     **dict.fromkeys(("to", "cpu", "cuda"), "its arrays are NumPy's, on the CPU"),
-    **dict.fromkeys(("train", "eval"), "it is the same in training and evaluation"),
     **dict.fromkeys(("append", "add_module"), "write net = nn.Sequential(*net, layer)"),
     "reset": "write snnc.utils.reset(net); a run starts at rest",
 }
-
-_OF_LINEAR = {
-    **{name: _OF_MODULES[name] for name in ("zero_grad", "to", "cpu", "cuda", "train", "eval")},
-    "in_features": "write weight.shape[1]",
-    "out_features": "write weight.shape[0]",
-    "forward": "call it: fc(x)",
-    "parameters": "they are weight and bias",
-    "state_dict": "they are weight and bias",
-    "reset_parameters": "make a new one, with rng=",
-}
-
-__getattr__ = missing_names(
-    "snnc.nn",
-    {
-        "Module": "write nn.Sequential(...); there is no base class of networks",
-        "Parameter": "parameters are arrays; learn_... says which of a neuron training changes",
-        **dict.fromkeys(
-            ("Conv1d", "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d"),
-            "the layers are Linear and neurons",
-        ),
-        **dict.fromkeys(
-            ("Flatten", "Dropout", "LayerNorm", "ReLU"), "the layers are Linear and neurons"
-        ),
-        "CrossEntropyLoss": "snnc.functional has losses, such as ce_rate_loss",
-        "MSELoss": "snnc.functional has losses, such as mse_count_loss",
-    },
-)
-
-
-class Linear:
-    """Weighted sums, y = x W^T + b, of each sample at each step.
-
-    Parameters
-    ----------
-    in_features, out_features : int
-        The sizes of the last axes of x and y.
-    bias : bool, default True
-        Whether there is a `bias`.
-    rng : numpy.random.Generator or int, optional
-        Where the start values come from; None is seeded by the system.
-
-    Attributes
-    ----------
-    weight : ndarray of float32, shape (out_features, in_features)
-    bias : ndarray of float32, shape (out_features,), or None
-        What is assigned is copied: float64 as it is, other real numbers as float32.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is not an integer of at least 1, or what is assigned to `weight` or `bias` is
-        not an array of real numbers of that shape.
-
-    Notes
-    -----
-    Start values are uniform within 1/sqrt(in_features), as PyTorch's.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import snnc
-    >>> fc = snnc.nn.Linear(3, 2, rng=0)
-    >>> fc(np.ones((25, 64, 3), np.float32)).shape  # one product for all steps
-    (25, 64, 2)
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        bias: bool = True,
-        *,
-        rng: np.random.Generator | int | None = None,
-    ) -> None:
-        shape = (
-            at_least_one("out_features", out_features),
-            at_least_one("in_features", in_features),
-        )
-        weight, start = linear_start(*shape, rng)
-        self._weight: Floats = weight
-        self._bias: Floats | None = start if bias else None
-
-    def __getattr__(self, name: str) -> Any:
-        raise missing("a Linear", name, _OF_LINEAR.get(name), self)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _refuse_unknown(self, Linear, name)
-        super().__setattr__(name, value)
-
-    @property
-    def weight(self) -> Floats:
-        """The weights, (out_features, in_features)."""
-        return self._weight
-
-    @weight.setter
-    def weight(self, value: ArrayLike) -> None:
-        self._weight = _owned("weight", value, self._weight.shape)
-
-    @property
-    def bias(self) -> Floats | None:
-        """What is added to the weighted sums, (out_features,), or None."""
-        return self._bias
-
-    @bias.setter
-    def bias(self, value: ArrayLike | None) -> None:
-        self._bias = None if value is None else _owned("bias", value, self._weight.shape[:1])
-
-    def __repr__(self) -> str:
-        n, m = self.weight.shape
-        return f"Linear({m}, {n}{'' if self.bias is not None else ', bias=False'})"
-
-    def __call__(self, x: ArrayLike) -> Floats:
-        """Apply the layer to x (..., in_features): float64 if x is, else float32."""
-        x = _features(x, self.weight.shape[1])
-        weight = self.weight.astype(x.dtype, copy=False)
-        y: Floats = _rows(x) @ weight.T
-        if self.bias is not None:
-            y += self.bias
-        return y.reshape(*x.shape[:-1], len(weight))
-
-    def backward(self, x: ArrayLike, grad: ArrayLike, *, wrt_x: bool = True) -> dict[str, Floats]:
-        """Return the gradients of a loss, given that of y.
-
-        Parameters
-        ----------
-        x : array_like, shape (..., in_features)
-            What the layer was called with.
-        grad : array_like, shape (..., out_features)
-            The gradient of the loss with respect to what it returned.
-        wrt_x : bool, default True
-            Whether that with respect to x is wanted.
-
-        Returns
-        -------
-        dict of ndarray
-            Under the keys ``"weight"``, ``"bias"`` (if there is one) and ``"x"``.
-        """
-        n, m = self.weight.shape
-        x, grad = _features(x, m), _features(grad, n, "grad")
-        if grad.shape[:-1] != x.shape[:-1]:
-            raise ValueError(f"grad of shape {grad.shape}; expected {(*x.shape[:-1], n)}")
-        rows = _rows(grad)
-        grads: dict[str, Floats] = {"weight": rows.T @ _rows(x).astype(grad.dtype, copy=False)}
-        if self.bias is not None:
-            grads["bias"] = rows.sum(axis=0)
-        if wrt_x:
-            weight = self.weight.astype(grad.dtype, copy=False)
-            grads["x"] = (rows @ weight).reshape(*grad.shape[:-1], m)
-        return grads
-
-
-def _refuse_unknown(layer: Any, cls: type, name: str) -> None:
-    """Refuse to set what has no effect; subclasses may have attributes of their own."""
-    if type(layer) is cls and not name.startswith("_") and not hasattr(cls, name):
-        raise missing(f"a {cls.__name__}", name, "it can't be set", layer)
-
-
-def _owned(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
-    """Copy an array of real numbers of that shape as floats."""
-    array = real_numbers(name, value)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; expected {shape}")
-    return array.astype(np.float64 if is_double(array) else np.float32)
-
-
-def _features(x: ArrayLike, size: int, name: str = "x") -> Floats:
-    array = real_numbers(name, x)
-    if array.ndim == 0 or array.shape[-1] != size:
-        raise ValueError(f"{name} of shape {array.shape}; expected {size} on its last axis")
-    return array.astype(np.float64 if is_double(array) else np.float32, copy=False)
-
-
-def _rows(array: Floats) -> Floats:
-    """Return it as a matrix: steps and samples make one long axis."""
-    return array.reshape(-1, array.shape[-1])
 
 
 class _Pass(NamedTuple):
     """What a run keeps of a layer for the backward pass: time is first."""
 
     layer: Any  # with the weights it had
-    x: Any  # of a linear layer
+    saved: Any  # by a layer without neurons
     shape: tuple[int, ...]  # of what it gave to the next one
     constant: bool  # that has no time axis
+
+
+class Keys(NamedTuple):
+    """The keys of a state_dict that were not there, and those that are of nothing here."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Recordings:
     """The recordings of a network's run: of its neurons, by name or place.
 
     ``recs["lif1"]`` is that of a layer, ``recs[-1]`` that of the last neurons, ``recs.state``
-    the final states of all, for ``run(..., states=)``.
+    the final states of all, for ``run(..., states=)``. Where the last layer has no neurons,
+    ``recs.y`` is what it gave, (T, ...).
     """
 
     def __init__(
-        self, layers: dict[str, Recording], tape: dict[str, _Pass], time_axis: int
+        self,
+        layers: dict[str, Recording],
+        tape: dict[str, _Pass],
+        given: _Pass,
+        time_axis: int,
+        y: Floats | None,
     ) -> None:
         self._layers = layers
         self._tape = tape  # of each layer, for the backward pass
+        self._given = given  # the network's input
         self._time_axis = time_axis
+        self._y = y
+
+    @property
+    def y(self) -> Floats:
+        """What the last layer gave, if it has no neurons."""
+        if self._y is None:
+            raise AttributeError("the last layer has neurons: recs[-1] is what they recorded")
+        return self._y
 
     def __getitem__(self, key: str | int) -> Recording:
         if isinstance(key, str):
@@ -276,22 +111,22 @@ class Recordings:
 
 
 class Sequential:
-    """Layers one after the other: linear ones and spiking neurons; the last must be a neuron.
+    """Layers and spiking neurons one after the other.
 
     Parameters
     ----------
-    *layers, **named_layers : Linear or neuron
-        In order; those given by position are named "0", "1", ... as in PyTorch. One layer may be
-        in several places: its parameters are shared, and its gradient is the sum of theirs,
-        under the key of the first.
+    *layers, **named_layers : layer of `snnc.nn`, neuron or Sequential
+        In order; those given by position are named "0", "1", ... as in PyTorch, and those of a
+        network in the network "block.fc1", ... One layer may be in several places: its parameters
+        are shared, and its gradient is the sum of theirs, under the key of the first.
 
     Raises
     ------
     TypeError
         If a layer is something else.
     ValueError
-        If there is none, the last is not a spiking neuron, or neurons that hold their states
-        (``init_hidden=True``) are in two places.
+        If there is none, or neurons that hold their states (``init_hidden=True``) are in two
+        places.
 
     Examples
     --------
@@ -310,16 +145,19 @@ class Sequential:
     ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
     """
 
-    def __init__(self, *layers: Layer, **named_layers: Layer) -> None:
-        self.layers: dict[str, Layer] = {str(i): layer for i, layer in enumerate(layers)}
+    def __init__(self, *layers: Leaf | Sequential, **named_layers: Leaf | Sequential) -> None:
+        self.layers: dict[str, Any] = {str(i): layer for i, layer in enumerate(layers)}
         if twice := self.layers.keys() & named_layers.keys():
             raise ValueError(f"layers: {', '.join(twice)} is given by position and by name")
         self.layers |= named_layers
         for name, layer in self.layers.items():
-            if not isinstance(layer, (Linear, SpikingNeuron)):
-                raise TypeError(f"layer {name!r} is {layer!r}; expected a Linear or a neuron")
-        if not self.layers or not isinstance(layer, SpikingNeuron):
-            raise ValueError("the last layer must be a spiking neuron")
+            if not isinstance(layer, (Layer, SpikingNeuron, Sequential)):
+                raise TypeError(
+                    f"layer {name!r} is {layer!r}; expected a layer of snnc.nn, a neuron or a "
+                    "Sequential"
+                )
+        if not self.layers:
+            raise ValueError("a Sequential has at least one layer")
         self._check_places()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -338,16 +176,16 @@ class Sequential:
         if name in self.__dict__.get("layers", ()):
             raise missing("a Sequential", name, f"write net.layers[{name!r}] = ...", self)
         if name != "layers":
-            _refuse_unknown(self, Sequential, name)
+            refuse_unknown(self, Sequential, name)
         super().__setattr__(name, value)
 
-    def __getitem__(self, key: str | int) -> Layer:
+    def __getitem__(self, key: str | int) -> Any:
         return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
 
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __iter__(self) -> Iterator[Layer]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.layers.values())
 
     def __repr__(self) -> str:
@@ -357,17 +195,43 @@ class Sequential:
         )
         return f"Sequential({named})"
 
+    def train(self, mode: bool = True) -> Self:
+        """Put all layers into training (or evaluation) mode, and return the network.
+
+        Which matters to `Dropout` and `BatchNorm1d` and `BatchNorm2d`; new layers are in training
+        mode, as PyTorch's.
+        """
+        for layer in self._leaves().values():
+            if isinstance(layer, Layer):
+                layer.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Put all layers into evaluation mode, and return the network."""
+        return self.train(False)
+
+    def _leaves(self) -> dict[str, Leaf]:
+        """Name the layers, those of networks in the network too."""
+        found: dict[str, Leaf] = {}
+        for name, layer in self.layers.items():
+            if isinstance(layer, Sequential):
+                found |= {f"{name}.{key}": leaf for key, leaf in layer._leaves().items()}
+            else:
+                found[name] = layer
+        return found
+
     def _neurons(self) -> dict[str, SpikingNeuron]:
-        return {n: layer for n, layer in self.layers.items() if isinstance(layer, SpikingNeuron)}
+        return {n: leaf for n, leaf in self._leaves().items() if isinstance(leaf, SpikingNeuron)}
 
     def _first_places(self) -> dict[str, str]:
         """Name, for each place, the first one of its layer."""
         first: dict[int, str] = {}
-        return {name: first.setdefault(id(layer), name) for name, layer in self.layers.items()}
+        return {name: first.setdefault(id(leaf), name) for name, leaf in self._leaves().items()}
 
     def _check_places(self) -> None:
+        leaves = self._leaves()
         for name, first in self._first_places().items():
-            layer = self.layers[name]
+            layer = leaves[name]
             if name != first and isinstance(layer, SpikingNeuron) and layer.init_hidden:
                 raise ValueError(
                     f"layers {first!r} and {name!r} are the same neurons, which hold their states "
@@ -395,15 +259,17 @@ class Sequential:
         x : array_like, shape (T, ..., features), or (..., features) with `num_steps`
             The input, time first.
         num_steps : int, optional
-            If given, `x` has no time axis: it is a constant input for that many steps, which the
-            first linear layer multiplies once, not at each step.
+            If given, `x` has no time axis: it is a constant input for that many steps, and layers
+            before the first neurons are computed once, not at each step (but `Dropout` in
+            training, which drops others at each).
         time_axis : int, optional
             Where time is in `x`, in recordings and in what `backward` is given; by default 0.
-            Where `x` could as well be the samples of one step (2-d, before a `Linear`), this or
-            `num_steps` must be given.
+            Where `x` could as well be the samples of one step (2-d before a `Linear`, 3-d before
+            a `Conv1d`, 4-d before a `Conv2d`), this or `num_steps` must be given.
         record : str, iterable of str or dict, optional
             What the last layer records, as a neuron's ``run``; or a dict of that by the names of
-            layers. By default the last one records spikes and states, the others nothing.
+            layers. By default the last one records spikes and states, the others nothing. What a
+            last layer without neurons gives is there as ``recs.y``.
         grad : bool, default False
             Whether to keep what `backward` needs.
         states : dict, optional
@@ -424,33 +290,31 @@ class Sequential:
         """
         self._check_places()
         axis = 0 if time_axis is None else index("time_axis", time_axis)
-        if isinstance(self[0], Linear):
+        leaves, neurons = self._leaves(), self._neurons()
+        first, last = next(iter(leaves.values())), list(leaves)[-1]
+        if isinstance(first, Layer):
             x = real_numbers("x", x)
             if num_steps is None:
-                _check_time(x, time_axis)
-        neurons = self._neurons()
-        last = list(neurons)[-1]
+                _check_time(x, time_axis, leaves.values())
+            else:
+                num_steps = index("num_steps", num_steps)
         wanted = _by_layer(record, last)
+        if record is None and last in neurons:
+            wanted = {last: None}
         states = {} if states is None else dict(states)
         for argument, names in (("record", wanted), ("states", states)):
-            if unknown := names.keys() - neurons.keys():
-                raise ValueError(
-                    f"{argument}: no neuron layer {', '.join(map(repr, unknown))}; available: "
-                    f"{', '.join(map(repr, neurons))}"
-                )
+            _check_names(argument, names, neurons)
         held_before = {name: neuron._held for name, neuron in neurons.items()}
         layers: dict[str, Recording] = {}
         tape: dict[str, _Pass] = {}
         current: Any = x
+        given = _described(x, num_steps is not None, axis)
         name = ""
         try:
-            for name, layer in self.layers.items():
-                kept = None
-                if isinstance(layer, Linear):
-                    kept = current if num_steps is not None else np.moveaxis(current, axis, 0)
-                    current = layer(kept)
-                    if num_steps is None:
-                        current = np.moveaxis(current, 0, axis)
+            for name, layer in leaves.items():
+                saved = None
+                if isinstance(layer, Layer):
+                    current, saved, num_steps = _through(layer, current, num_steps, axis)
                 else:
                     own = _recorded(wanted[name], layer) if name in wanted else ()
                     rec = layers[name] = layer.run(
@@ -469,10 +333,14 @@ class Sequential:
                     if "spk" not in own:
                         del rec._arrays["spk"]
                 if grad:
-                    constant = num_steps is not None
-                    shape = np.shape(current if constant else np.moveaxis(current, axis, 0))
-                    tape[name] = _Pass(copy.copy(layer), kept, shape, constant)
-            return Recordings(layers, tape, axis)
+                    made = _described(current, num_steps is not None, axis)
+                    tape[name] = made._replace(layer=copy.copy(layer), saved=saved)
+            y = None
+            if isinstance(leaves[last], Layer):
+                y = current
+                if num_steps is not None:  # there were no neurons
+                    y = np.moveaxis(np.broadcast_to(y, (num_steps, *y.shape)), 0, axis)
+            return Recordings(layers, tape, given, axis, y)
         except BaseException as error:
             for key, neuron in neurons.items():
                 neuron._held = held_before[key]
@@ -485,6 +353,8 @@ class Sequential:
         recs: Recordings,
         spk: ArrayLike | Mapping[str, ArrayLike] | None = None,
         *,
+        y: ArrayLike | None = None,
+        wrt: str | Iterable[str] | None = None,
         num_threads: int | None = None,
         **states: ArrayLike | Mapping[str, ArrayLike] | None,
     ) -> dict[str, Floats]:
@@ -497,6 +367,11 @@ class Sequential:
         spk, **states : array_like or dict of array_like, optional
             The upstream gradient of the last layer's spikes and states, as for a neuron's
             ``backward``; or a dict of that by the names of layers.
+        y : array_like, shape of ``recs.y``, optional
+            The upstream gradient of what a last layer without neurons gave.
+        wrt : str or iterable of str, optional
+            Of what to compute gradients: keys of `state_dict` that training changes, and ``"x"``,
+            the network's input; by default all of the former.
         num_threads : int, optional
             As for a neuron's ``run``.
 
@@ -505,7 +380,7 @@ class Sequential:
         dict of ndarray
             With those keys of `state_dict` that training changes: weights, biases, and
             parameters of neurons with ``learn_...=True``. A layer that is in several places has
-            the key of the first.
+            the key of the first. With ``"x"``, if it was asked for.
 
         Raises
         ------
@@ -515,66 +390,84 @@ class Sequential:
         """
         if not isinstance(recs, Recordings):
             raise TypeError(f"recs={recs!r}; expected what run returned")
-        neurons = self._neurons()
+        leaves, neurons = self._leaves(), self._neurons()
         if list(recs._layers) != list(neurons):
             raise ValueError(
                 f"recs is of {', '.join(recs._layers)}; expected layers {', '.join(neurons)}"
             )
-        last = list(neurons)[-1]
+        names, axis, first = list(leaves), recs._time_axis, self._first_places()
+        ends_with = leaves[names[-1]]
+        if isinstance(ends_with, Layer) and names[-1] not in recs._tape:
+            raise ValueError(
+                "recs keeps nothing for a backward pass; expected that of run(..., grad=True)"
+            )
         known = {state for neuron in neurons.values() for state in neuron.states}
         for name in states:
             if name not in known:
                 raise TypeError(
-                    f"backward got an unexpected keyword argument {name!r}; expected spk, "
+                    f"backward got an unexpected keyword argument {name!r}; expected spk, y, wrt, "
                     f"num_threads, or a state of the layers ({', '.join(sorted(known))}). It "
                     "returns the gradients of all that training changes"
                 )
-        axis, first = recs._time_axis, self._first_places()
         given: dict[str, dict[str, Any]] = {name: {} for name in neurons}
         for name, value in (("spk", spk), *states.items()):
-            for key, upstream in _by_layer(value, last).items():
-                if key not in neurons:
-                    raise ValueError(
-                        f"{name}: no neuron layer {key!r}; available: "
-                        f"{', '.join(map(repr, neurons))}"
-                    )
+            each = _by_layer(value, names[-1])
+            _check_names(name, each, neurons)
+            for key, upstream in each.items():
                 given[key][name] = upstream
-        names = list(self.layers)
-        trained = [k for k, name in enumerate(names) if self._trained(name, recs)]
+        wanted = {name: self._trained(name, recs) for name in names}
+        keys = tuple(f"{first[name]}.{key}" for name in names for key in wanted[name])
+        asked = keys if wrt is None else names_in(wrt, ("x", *keys))
+        wanted = {
+            n: tuple(k for k in own if f"{first[n]}.{k}" in asked) for n, own in wanted.items()
+        }
+        places = [k for k, name in enumerate(names) if wanted[name]]
+        lowest = 0 if "x" in asked else min(places, default=len(names))
+
         found: dict[str, Floats] = {}
         grad: Any = None  # of what the layer above read, time first
-        for k in range(len(names) - 1, min(trained, default=len(names)) - 1, -1):
-            name, wrt_x = names[k], k > trained[0]
-            layer: Any = self.layers[name]
+        timed = True  # and if it was constant there, summed over time
+        if isinstance(ends_with, Layer):
+            grad = _upstream_of_y(y, recs)
+        elif y is not None:
+            raise ValueError(f"y: the last layer, {names[-1]!r}, has neurons: give spk or a state")
+        for k in range(len(names) - 1, lowest - 1, -1):
+            name, wrt_x = names[k], k > lowest or "x" in asked
+            layer: Any = leaves[name]
             if grad is not None:
-                grad = _unbroadcast(grad, recs._tape[name])
-            if isinstance(layer, Linear):
+                grad = _unbroadcast(grad, timed, recs._tape[name])
+            if isinstance(layer, Layer):
                 kept = recs._tape[name]
-                grads = kept.layer.backward(kept.x, grad, wrt_x=wrt_x)
+                grads = kept.layer._backward(kept.saved, grad, wrt_x)
+                timed = not kept.constant
             else:
+                timed = True
                 if grad is not None:
                     given[name]["spk"] = _add(name, grad, given[name].get("spk"), axis)
-                wrt = (*self._trained(name, recs), *(("x",) if wrt_x else ()))
+                own = (*wanted[name], *(("x",) if wrt_x else ()))
                 try:
                     grads = layer.backward(
-                        recs[name], **given[name], wrt=wrt, num_threads=num_threads
+                        recs[name], **given[name], wrt=own, num_threads=num_threads
                     )._arrays
                 except (TypeError, ValueError) as error:
                     raise in_layer(name, error) from None
                 if wrt_x:
                     grads = {**grads, "x": np.moveaxis(grads["x"], axis, 0)}
             grad = grads.get("x")
-            for key in self._trained(name, recs):
+            for key in wanted[name]:
                 full = f"{first[name]}.{key}"
                 found[full] = found[full] + grads[key] if full in found else grads[key]
-        return {key: np.asarray(found[key]) for key in self.state_dict() if key in found}
+        if "x" in asked:
+            found["x"] = _unbroadcast(grad, timed, recs._given)
+            if not recs._given.constant:
+                found["x"] = np.moveaxis(found["x"], 0, axis)
+        return {key: np.asarray(found[key]) for key in ("x", *self.state_dict()) if key in found}
 
     def _trained(self, name: str, recs: Recordings) -> tuple[str, ...]:
         """Name those parameters of a layer, as it was in a run, that training changes."""
-        layer = self.layers[name]
-        if isinstance(layer, Linear):
-            layer = recs._tape[name].layer if name in recs._tape else layer
-            return ("weight",) if layer.bias is None else ("weight", "bias")
+        layer = self._leaves()[name]
+        if isinstance(layer, Layer):
+            return (recs._tape[name].layer if name in recs._tape else layer)._learned()
         return getattr(layer, "learned", ())
 
     # ---- parameters ----
@@ -587,11 +480,11 @@ class Sequential:
         """
         return {
             f"{name}.{key}": np.array(value)
-            for name, layer in self.layers.items()
-            for key, value in _parameters(layer).items()
+            for name, layer in self._leaves().items()
+            for key, value in parameters_of(layer).items()
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Keys:
         """Set all parameters, or raise and change nothing.
 
         Parameters
@@ -600,6 +493,13 @@ class Sequential:
             With the keys of `state_dict`: what it returned, an ``np.load`` of that, or the
             ``state_dict()`` of a PyTorch module whose layers have the same names (detached
             tensors on the CPU).
+        strict : bool, default True
+            Whether all keys must be there, and no others; else those that are there are set.
+
+        Returns
+        -------
+        named tuple
+            ``missing_keys`` and ``unexpected_keys``.
 
         Raises
         ------
@@ -616,11 +516,12 @@ class Sequential:
         if not hasattr(state, "items"):
             raise TypeError(f"state={state!r}; expected a dict, as state_dict() returns it")
         given = {key: real_numbers(key, value) for key, value in state.items()}
-        own = _keys(self.layers)
+        leaves = self._leaves()
+        own = keys_of(leaves)
         resets: dict[str, str] = {}
         for key in [key for key in given if key not in own]:
-            layer, name = _split_key(key, self.layers)
-            if not isinstance(self.layers.get(layer), (TorchNeuron, RecurrentTorch)):
+            layer, name = _split_key(key, leaves)
+            if not isinstance(leaves.get(layer), (TorchNeuron, RecurrentTorch)):
                 continue
             if name == "reset_mechanism_val":
                 value = given.pop(key)
@@ -632,37 +533,39 @@ class Sequential:
             elif name == "recurrent.V" and np.array_equal(given[key], given.get(f"{layer}.V", ())):
                 del given[key]  # snnTorch's is there twice
         missing, unexpected = own.keys() - given.keys(), given.keys() - own.keys()
-        if missing or unexpected:
+        if strict and (missing or unexpected):
             raise ValueError(
                 f"missing keys: {', '.join(sorted(missing)) or 'none'}; unexpected keys: "
                 f"{', '.join(sorted(unexpected)) or 'none'}"
             )
         places = self._first_places()
+        given = {key: value for key, value in given.items() if key in own}
         for key, value in given.items():
             name, parameter = own[key]
-            at = self.layers[name]
-            shape = _parameters(at)[parameter].shape
-            if (
-                parameter.rpartition(".")[2].startswith(("weight", "bias"))
-                and value.shape != shape
-            ):
+            at = leaves[name]
+            shape = parameters_of(at)[parameter].shape
+            is_weight = parameter.rpartition(".")[2].startswith(("weight", "bias"))
+            if (isinstance(at, Layer) or is_weight) and value.shape != shape:
                 raise ValueError(f"{key} has shape {value.shape}; expected {shape}")
             same = f"{places[name]}.{parameter}"
-            if not np.array_equal(value, given[same], equal_nan=True):
+            if not np.array_equal(value, given.get(same, value), equal_nan=True):
                 raise ValueError(f"{same} and {key} are of one layer, but their values differ")
         for name in [name for name in resets if resets[name] != resets.get(places[name])]:
             raise ValueError(f"{places[name]} and {name} are one layer, but their resets differ")
-        new = {
-            name: {key: given[f"{name}.{key}"] for key in _parameters(self.layers[name])}
-            for name in dict.fromkeys(places.values())
-        }
-        _set_all(self.layers, new, resets)
+        new: dict[str, dict[str, Any]] = {name: {} for name in dict.fromkeys(places.values())}
+        for key, value in given.items():
+            name, parameter = own[key]
+            new[places[name]][parameter] = value
+        new = {name: values for name, values in new.items() if values or name in resets}
+        set_all(leaves, new, resets)
+        return Keys(sorted(missing), sorted(unexpected))
 
 
-def _unbroadcast(grad: Floats, kept: _Pass) -> Floats:
+def _unbroadcast(grad: Floats, timed: bool, kept: _Pass) -> Floats:
     """Sum the gradient of what the layer above read to the shape of what this one gave."""
     if kept.constant:  # the same at every step
-        return sum_to(grad.sum(axis=0), kept.shape).astype(grad.dtype, copy=False)
+        total = grad.sum(axis=0) if timed else grad
+        return sum_to(total, kept.shape).astype(grad.dtype, copy=False)
     steps, *own = kept.shape
     new = (1,) * (grad.ndim - len(kept.shape))  # axes that came after time
     return sum_to(grad, (steps, *new, *own)).reshape(kept.shape)
@@ -690,17 +593,58 @@ def _add(name: str, grad: Floats, spikes: ArrayLike | None, axis: int) -> Floats
     return total
 
 
-def _check_time(x: Floats, time_axis: Any) -> None:
-    """Refuse an input of a linear layer of which it isn't known whether it has a time axis."""
+def _through(
+    layer: Layer, current: Any, num_steps: int | None, axis: int
+) -> tuple[Floats, Any, int | None]:
+    """Run a layer without neurons: what it gives, what it saves, and if that is constant."""
+    x = floats("x", current)
+    if num_steps is None:
+        x = np.moveaxis(x, axis, 0)
+    elif layer._varies():
+        x, num_steps = np.broadcast_to(x, (num_steps, *x.shape)), None
+    timed = num_steps is None
+    y, saved = layer._forward(x, Step(timed, 1 if num_steps is None else num_steps))
+    return np.moveaxis(y, 0, axis) if timed else y, saved, num_steps
+
+
+def _described(x: Any, constant: bool, axis: int) -> _Pass:
+    """Keep the shape of what goes from one layer to the next, time first."""
+    shape = np.shape(x)
+    if not constant and len(shape) > 0:
+        shape = np.moveaxis(np.broadcast_to(0, shape), axis, 0).shape
+    return _Pass(None, None, shape, constant)
+
+
+def _upstream_of_y(y: Any, recs: Recordings) -> Floats:
+    shape = recs.y.shape
+    grad = np.zeros(shape, recs.y.dtype) if y is None else floats("y", y)
+    if grad.shape != shape:
+        raise ValueError(f"y of shape {grad.shape}; expected {shape}")
+    return np.moveaxis(grad, recs._time_axis, 0)
+
+
+def _check_names(argument: str, names: Mapping[str, Any], neurons: Mapping[str, Any]) -> None:
+    if unknown := names.keys() - neurons.keys():
+        raise ValueError(
+            f"{argument}: no neuron layer {', '.join(map(repr, unknown))}; available: "
+            f"{', '.join(map(repr, neurons))}"
+        )
+
+
+def _check_time(x: Floats, time_axis: Any, layers: Iterable[Any]) -> None:
+    """Refuse an input of which it isn't known whether it has a time axis."""
     if x.ndim < 2:
         raise ValueError(
             f"x has shape {x.shape}; expected (T, ..., features), or num_steps= to take x as a "
             "constant input"
         )
-    if x.ndim == 2 and time_axis is None:
-        n, size = x.shape
+    told = (layer._step_dims() if isinstance(layer, Layer) else () for layer in layers)
+    dims = next((each for each in told if each is not None), ())  # of the samples of a step
+    if x.ndim in dims and time_axis is None:
+        n, *own = x.shape
+        of = f"{own[0]} features" if len(own) == 1 else f"shape {tuple(own)}"
         raise ValueError(
-            f"x of shape {x.shape} may be {n} steps or {n} samples of {size} features: pass "
+            f"x of shape {x.shape} may be {n} steps or {n} samples of {of}: pass "
             "time_axis=0 if its rows are steps, or num_steps= if they are samples of a constant "
             "input"
         )
@@ -712,6 +656,8 @@ def _check_time(x: Floats, time_axis: Any) -> None:
 
 def _by_layer(value: Any, last: str) -> dict[str, Any]:
     """Return what is given by the names of layers, or for the last one."""
+    if value is None:
+        return {}
     return dict(value) if hasattr(value, "keys") else {last: value}
 
 
@@ -728,20 +674,19 @@ def _as_states(states: Any) -> tuple[Any, ...]:
     return tuple(float(s) if type(s) in (int, bool) else s for s in each)  # not a slip, by name
 
 
-def _parameters(layer: Any) -> Mapping[str, Floats]:
-    if isinstance(layer, Linear):
-        both = {"weight": layer.weight, "bias": layer.bias}
-        return {name: value for name, value in both.items() if value is not None}
+def parameters_of(layer: Any) -> Mapping[str, Floats]:
+    if isinstance(layer, Layer):
+        return layer._arrays()
     parameters: Mapping[str, Floats] = layer._parameters
     return parameters
 
 
-def _keys(layers: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def keys_of(layers: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return the keys of all parameters, with the layer and the parameter of each."""
     return {
         f"{name}.{parameter}": (name, parameter)
         for name, layer in layers.items()
-        for parameter in _parameters(layer)
+        for parameter in parameters_of(layer)
     }
 
 
@@ -755,7 +700,7 @@ def _split_key(key: str, layers: Mapping[str, Any]) -> tuple[str, str]:
 def _changed(layer: Any, values: Mapping[str, Floats], reset: str | None) -> Any:
     """Return a copy of a layer that has these parameters, some or all."""
     layer = copy.copy(layer)
-    if isinstance(layer, Linear):
+    if isinstance(layer, Layer):
         for name, value in values.items():
             setattr(layer, name, value.astype(getattr(layer, name).dtype))
     else:
@@ -764,7 +709,7 @@ def _changed(layer: Any, values: Mapping[str, Floats], reset: str | None) -> Any
     return layer
 
 
-def _set_all(
+def set_all(
     layers: Mapping[str, Any],
     values: Mapping[str, Mapping[str, Floats]],
     resets: Mapping[str, str] | None = None,
@@ -778,57 +723,7 @@ def _set_all(
         except (TypeError, ValueError) as error:
             raise in_layer(name, error) from None
     for name, layer in changed.items():
-        if isinstance(layer, Linear):
+        if isinstance(layer, Layer):
             layers[name].__dict__.update(layer.__dict__)
         else:
             layers[name]._take(layer)
-
-
-def batches(
-    x: ArrayLike,
-    y: ArrayLike,
-    batch_size: int,
-    *,
-    rng: np.random.Generator | int | None = None,
-) -> Iterator[tuple[Floats, Floats]]:
-    """Yield samples and their targets, some at a time.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (N, ...)
-        Samples, and a target for each.
-    batch_size : int
-        How many at a time; the last batch may be smaller.
-    rng : numpy.random.Generator or int, optional
-        Shuffles them; None leaves them in order.
-
-    Yields
-    ------
-    x, y : ndarray, shape (batch_size, ...)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` and `y` are not equally long, or `batch_size` is not a positive integer.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import snnc
-    >>> [y.tolist() for x, y in snnc.nn.batches(np.zeros((5, 2)), np.arange(5), 2, rng=1)]
-    [[4, 0], [1, 2], [3]]
-    """
-    x, y = real_numbers("x", x), real_numbers("y", y)
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
-        raise ValueError(
-            f"x has shape {x.shape} and y {y.shape}; expected as many targets as samples"
-        )
-    size = at_least_one("batch_size", batch_size)
-    order = np.arange(len(x))
-    if rng is not None:
-        np.random.default_rng(rng).shuffle(order)
-    return ((x[chosen], y[chosen]) for chosen in _cut(order, size))
-
-
-def _cut(order: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:
-    return (order[i : i + size] for i in range(0, len(order), size))

@@ -1,0 +1,369 @@
+"""Layers without neurons: their gradients by differences, in networks and alone, and refusals."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from support import assert_same, golden
+
+import snnc
+from snnc import nn, optim
+
+RNG = np.random.default_rng
+
+LAYERS = {
+    "Linear": (lambda: nn.Linear(5, 3, rng=0), (4, 5)),
+    "Linear, no bias": (lambda: nn.Linear(5, 3, bias=False, rng=0), (4, 5)),
+    "Conv1d": (lambda: nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2, rng=0), (2, 4, 9)),
+    "Conv1d, same": (lambda: nn.Conv1d(2, 3, 4, padding="same", dilation=2, rng=0), (2, 2, 9)),
+    "Conv2d": (lambda: nn.Conv2d(2, 4, (3, 2), rng=0), (3, 2, 6, 5)),
+    "Conv2d, strides": (
+        lambda: nn.Conv2d(4, 2, 3, stride=(2, 1), padding=(1, 2), groups=2, bias=False, rng=0),
+        (2, 4, 7, 6),
+    ),
+    "MaxPool1d": (lambda: nn.MaxPool1d(3, 2, 1), (2, 3, 8)),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), (2, 3, 5, 6)),
+    "MaxPool2d, ceil": (lambda: nn.MaxPool2d(3, 2, 1, 2, ceil_mode=True), (2, 3, 8, 9)),
+    "AvgPool1d": (lambda: nn.AvgPool1d(3, 2, 1, count_include_pad=False), (2, 3, 8)),
+    "AvgPool2d": (lambda: nn.AvgPool2d((2, 3), ceil_mode=True), (2, 3, 5, 8)),
+    "AvgPool2d, divisor": (lambda: nn.AvgPool2d(2, 1, divisor_override=3), (2, 3, 4, 4)),
+    "AdaptiveAvgPool1d": (lambda: nn.AdaptiveAvgPool1d(3), (2, 3, 8)),
+    "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((3, None)), (2, 3, 8, 5)),
+    "Flatten": (lambda: nn.Flatten(), (3, 2, 4)),
+    "Flatten, some": (lambda: nn.Flatten(1, 2), (3, 2, 4, 2)),
+    "Dropout, eval": (lambda: nn.Dropout(0.5).eval(), (3, 4)),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(4), (5, 4)),
+    "BatchNorm1d, length": (lambda: nn.BatchNorm1d(4, affine=False), (3, 4, 5)),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(2, momentum=None), (3, 2, 4, 3)),
+    "BatchNorm2d, eval": (lambda: nn.BatchNorm2d(2).eval(), (3, 2, 4, 3)),
+    "BatchNorm2d, untracked": (
+        lambda: nn.BatchNorm2d(2, track_running_stats=False).eval(), (3, 2, 4, 3),
+    ),
+    "LayerNorm": (lambda: nn.LayerNorm(5), (3, 5)),
+    "LayerNorm, two axes": (lambda: nn.LayerNorm((4, 5), bias=False), (3, 4, 5)),
+    "LayerNorm, plain": (lambda: nn.LayerNorm(5, elementwise_affine=False), (3, 5)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=LAYERS)
+def case(request):
+    make, shape = LAYERS[request.param]
+    layer = make()
+    rng = RNG(0)
+    for name in layer._trained:
+        if (array := getattr(layer, name)) is not None:
+            setattr(layer, name, rng.normal(size=array.shape))  # float64
+    return layer, rng.normal(size=shape)
+
+
+def differences(function, array):
+    """The gradient of a function of an array that it reads, by central differences."""
+    found = np.zeros(array.shape)
+    for index in np.ndindex(array.shape):
+        was = array[index]
+        array[index] = was + 1e-5
+        above = function()
+        array[index] = was - 1e-5
+        found[index] = (above - function()) / 2e-5
+        array[index] = was
+    return found
+
+
+def test_gradients(case):
+    layer, x = case
+    untouched = copy.deepcopy(layer)
+    y = layer(x)
+    g = RNG(1).normal(size=y.shape)
+    grads = untouched.backward(x, g)
+
+    def loss():
+        return np.sum(copy.copy(layer)(x) * g)
+
+    np.testing.assert_allclose(grads["x"], differences(loss, x), rtol=1e-6, atol=1e-7)
+    assert grads.keys() - {"x"} == set(layer._learned())
+    for name in layer._learned():
+        own = differences(loss, getattr(layer, name))
+        np.testing.assert_allclose(grads[name], own, rtol=1e-6, atol=1e-7)
+    assert "x" not in layer.backward(x, g, wrt_x=False)
+
+
+def test_float32_and_spikes(case):
+    layer, x = case
+    spikes = (x > 0).astype(np.uint8)
+    expected = copy.deepcopy(layer)(spikes.astype(np.float64))
+    y = copy.deepcopy(layer)(spikes)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_time_is_a_loop_over_steps(case):
+    """Also of statistics and running values, and their gradients; and of a held input."""
+    layer, x = case
+    whole, loop = copy.deepcopy(layer), copy.deepcopy(layer)
+    xs = RNG(2).normal(size=(6, *x.shape))
+    g = RNG(3).normal(size=(6, *layer(x).shape))
+    net = nn.Sequential(whole)
+    recs = net.run(xs, time_axis=0, grad=True)
+    grads = net.backward(recs, y=g, wrt=("x", *(f"0.{name}" for name in layer._learned())))
+    steps = []
+    for t in range(6):
+        before = copy.deepcopy(loop)
+        np.testing.assert_allclose(recs.y[t], loop(xs[t]), rtol=1e-9, atol=1e-9)
+        steps.append(before.backward(xs[t], g[t]))
+    np.testing.assert_allclose(grads["x"], np.stack([s["x"] for s in steps]), rtol=1e-9, atol=1e-9)
+    for name in layer._learned():
+        np.testing.assert_allclose(grads[f"0.{name}"], sum(s[name] for s in steps), rtol=1e-8)
+    for name, array in loop._arrays().items():
+        np.testing.assert_allclose(getattr(whole, name), array, rtol=1e-6)
+    held, tiled = nn.Sequential(copy.deepcopy(layer)), nn.Sequential(copy.deepcopy(layer))
+    one = held.run(x, num_steps=6, grad=True)
+    other = tiled.run(np.broadcast_to(x, (6, *x.shape)), time_axis=0, grad=True)
+    np.testing.assert_allclose(one.y, other.y, rtol=1e-9)
+    both = [n.backward(r, y=g, wrt="x")["x"] for n, r in ((held, one), (tiled, other))]
+    np.testing.assert_allclose(both[0], both[1].sum(0), rtol=1e-8, atol=1e-9)
+    for name, array in tiled[0]._arrays().items():
+        np.testing.assert_allclose(getattr(held[0], name), array, rtol=1e-5)
+
+
+def test_copies_and_representations(case):
+    layer, x = case
+    for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        assert_same(other(x), copy.deepcopy(layer)(x))
+    again = eval(repr(layer), vars(nn))
+    assert repr(again) == repr(layer)
+    assert [a.shape for a in again._arrays().values()] == [
+        a.shape for a in layer._arrays().values()
+    ]
+    with pytest.raises(AttributeError, match="has no attribute 'wieght': it can't be set"):
+        layer.wieght = 1
+
+
+def test_leading_axes():
+    """Layers that work on the last axes take any before them."""
+    for layer, shape in ((nn.Conv2d(2, 3, 3, rng=0), (2, 5, 5)), (nn.MaxPool1d(2), (2, 6)),
+                         (nn.AvgPool2d(2), (2, 4, 4)), (nn.LayerNorm(3), (3,)),
+                         (nn.AdaptiveAvgPool2d(2), (2, 4, 4))):  # fmt: skip
+        x = RNG(0).normal(size=(2, 3, *shape))
+        np.testing.assert_allclose(layer(x)[1, 2], layer(x[1, 2]), rtol=1e-12)
+        assert layer(x[:0]).shape == (0, *layer(x).shape[1:])
+
+
+def test_columns_are_cut(monkeypatch):
+    from snnc.nn import convolution
+
+    conv = nn.Conv2d(2, 4, 3, padding=1, rng=0)
+    x, g = RNG(0).normal(size=(7, 2, 6, 6)), RNG(1).normal(size=(7, 4, 6, 6))
+    whole = conv(x), conv.backward(x, g)
+    monkeypatch.setattr(convolution, "WORKSPACE", 8 * 18 * 36 * 2)  # two images
+    y, grads = conv(x), conv.backward(x, g)
+    np.testing.assert_allclose(y, whole[0], rtol=1e-12)
+    for name in grads:
+        np.testing.assert_allclose(grads[name], whole[1][name], rtol=1e-12)
+
+
+def test_the_largest_of_equal_numbers_and_nan():
+    pool = nn.MaxPool2d(2)
+    ones = np.ones((1, 2, 2))
+    assert pool.backward(ones, np.full((1, 1, 1), 3.0))["x"].ravel().tolist() == [3, 0, 0, 0]
+    ones[0, 0, 1] = np.nan
+    assert np.isnan(pool(ones)).all()
+    assert pool.backward(ones, np.full((1, 1, 1), 3.0))["x"].ravel().tolist() == [0, 3, 0, 0]
+    assert nn.MaxPool1d(2, padding=1)(np.full((1, 1), -np.inf)).tolist() == [[-np.inf]]
+
+
+def test_dropout():
+    drop = nn.Dropout(0.25, rng=0)
+    x = np.ones((200, 50), np.float32)
+    net = nn.Sequential(drop)
+    recs = net.run(x, num_steps=20, grad=True)
+    kept = recs.y != 0
+    assert recs.y.shape == (20, 200, 50)
+    assert np.allclose(recs.y[kept], 1 / 0.75)
+    assert abs(kept.mean() - 0.75) < 0.01
+    assert not np.array_equal(recs.y[0], recs.y[1])  # others at each step
+    grad = net.backward(recs, y=recs.y, wrt="x")["x"]
+    np.testing.assert_allclose(grad, (kept / 0.75**2).sum(0), rtol=1e-5)
+    with pytest.raises(ValueError, match="what a call dropped isn't kept"):
+        drop.backward(x, x)
+    assert net.eval() is net
+    assert_same(net.run(x, num_steps=2).y[1], x)
+    assert not nn.Dropout(1.0)(x).any()
+
+
+NETWORKS = list(golden("networks"))
+
+
+def network(case):
+    """snnTorch's network, by the representations of its layers."""
+    layers = []
+    for i, text in enumerate(case.layers):
+        name, _, arguments = text.partition("(")
+        if str(i) in case.neurons:
+            own = dict(case.neurons[str(i)])
+            layers.append(getattr(snnc, own.pop("model"))(**own | {"init_hidden": False}))
+            continue
+        arguments = arguments.replace("padding=same", "padding='same'")
+        arguments = arguments.replace("affine=True, bias=True", "affine=True")  # of BatchNorm
+        layers.append(eval(f"{name}({arguments}", vars(nn)))
+    net = nn.Sequential(*layers).eval()
+    net.load_state_dict(
+        {k.removeprefix("state_"): v for k, v in case.arrays.items() if k.startswith("state_")}
+    )
+    return net
+
+
+@pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case.name)
+def test_networks_of_snntorch(case):
+    net, a = network(case), case.arrays
+    record = dict.fromkeys(case.neurons, ("spk", "mem"))
+    recs = net.run(a["x"], time_axis=0, record=record, grad=True)
+    for name in record:
+        assert np.array_equal(recs[name].spk, a[f"spk_{name}"])
+        np.testing.assert_allclose(recs[name].mem, a[f"mem_{name}"], rtol=0, atol=1e-5)
+    grads = net.backward(recs, mem=a["cot_mem"])
+    expected = {k.removeprefix("grad_"): v for k, v in a.items() if k.startswith("grad_")}
+    assert grads.keys() == expected.keys()
+    for name, value in expected.items():
+        assert np.abs(grads[name] - value).max() <= 1e-5 * max(1, np.abs(value).max()), name
+
+
+def test_networks_in_networks():
+    def block(rng):
+        return nn.Sequential(fc=nn.Linear(6, 6, rng=rng), lif=snnc.Leaky(0.9))
+
+    nested = nn.Sequential(a=block(1), b=block(2), readout=nn.Linear(6, 3, rng=3))
+    flat = nn.Sequential(*nested["a"], *nested["b"], nested["readout"])
+    x = RNG(0).random((8, 4, 6)).astype(np.float32) * 3
+    one, other = (net.run(x, time_axis=0, grad=True) for net in (nested, flat))
+    assert_same(one.y, other.y)
+    assert one["b.lif"].spk is not None if "spk" in one["b.lif"]._arrays else True
+    g = RNG(1).normal(size=one.y.shape).astype(np.float32)
+    ours, theirs = nested.backward(one, y=g), flat.backward(other, y=g)
+    assert list(ours) == [
+        "a.fc.weight", "a.fc.bias", "b.fc.weight", "b.fc.bias", "readout.weight", "readout.bias",
+    ]  # fmt: skip
+    for mine, own in zip(ours.values(), theirs.values(), strict=True):
+        assert_same(mine, own)
+    before = nested.state_dict()
+    optim.SGD(nested, lr=0.1).step(ours)
+    assert not np.array_equal(nested["b"]["fc"].weight, before["b.fc.weight"])
+    nested.load_state_dict(before)
+    assert_same(nested["b"]["fc"].weight, before["b.fc.weight"])
+    assert not nested.eval()["a"]["fc"].training
+
+
+def test_the_gradient_of_the_input():
+    lif = snnc.Leaky(0.9, spike_grad=snnc.surrogate.fast_sigmoid(5))
+    net = nn.Sequential(nn.Linear(5, 4, rng=0), lif, nn.Linear(4, 2, rng=1))
+    x = RNG(0).random((7, 3, 5)).astype(np.float32) * 3
+    recs = net.run(x, time_axis=0, grad=True)
+    g = RNG(1).normal(size=(7, 3, 2)).astype(np.float32)
+    grads = net.backward(recs, y=g, wrt=("x", "0.weight"))
+    assert list(grads) == ["x", "0.weight"]
+    assert grads["x"].shape == x.shape
+    later = net.run(np.moveaxis(x, 0, 1), time_axis=1, grad=True)
+    own = net.backward(later, y=np.moveaxis(g, 0, 1), wrt="x")
+    np.testing.assert_allclose(own["x"], np.moveaxis(grads["x"], 0, 1), rtol=1e-5, atol=1e-6)
+    held = net.run(x[0], num_steps=7, grad=True)
+    tiled = net.run(np.broadcast_to(x[0], x.shape), time_axis=0, grad=True)
+    np.testing.assert_allclose(
+        net.backward(held, y=g, wrt="x")["x"], net.backward(tiled, y=g, wrt="x")["x"].sum(0),
+        rtol=1e-4, atol=1e-5,
+    )  # fmt: skip
+    first = nn.Sequential(snnc.Leaky(0.9))
+    recs = first.run(x[0], num_steps=7, grad=True)
+    mem = RNG(2).normal(size=(7, 3, 5)).astype(np.float32)
+    assert first.backward(recs, mem=mem, wrt="x")["x"].shape == x[0].shape
+    assert net.backward(held, y=g).keys() == {"0.weight", "0.bias", "2.weight", "2.bias"}
+
+
+def test_a_part_of_a_state_dict():
+    net = nn.Sequential(fc=nn.Linear(3, 2, rng=0), norm=nn.BatchNorm1d(2), lif=snnc.Leaky(0.9))
+    state = net.state_dict()
+    assert list(state)[:7] == [
+        "fc.weight", "fc.bias", "norm.weight", "norm.bias", "norm.running_mean",
+        "norm.running_var", "norm.num_batches_tracked",
+    ]  # fmt: skip
+    some = {"fc.weight": state["fc.weight"] + 1, "other": np.zeros(3)}
+    keys = net.load_state_dict(some, strict=False)
+    assert keys.unexpected_keys == ["other"]
+    assert "fc.bias" in keys.missing_keys
+    assert "fc.weight" not in keys.missing_keys
+    assert_same(net["fc"].weight, some["fc.weight"])
+    with pytest.raises(ValueError, match="unexpected keys: other"):
+        net.load_state_dict(some)
+    with pytest.raises(ValueError, match=r"norm.running_var has shape \(\); expected \(2,\)"):
+        net.load_state_dict(state | {"norm.running_var": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), "in_channels=3; expected a multiple of groups=2"),
+        (lambda: nn.Conv2d(2, 3, 3, groups=2), "out_channels=3; expected a multiple"),
+        (lambda: nn.Conv2d(2, 3, 0), "kernel_size=0; expected an integer of at least 1, or 2"),
+        (lambda: nn.Conv2d(2, 3, (1, 2, 3)), r"kernel_size=\(1, 2, 3\); expected"),
+        (lambda: nn.Conv2d(2, 3, 2.0), "kernel_size=2.0; expected an integer"),
+        (lambda: nn.Conv2d(2, 3, 2, padding="full"), "padding='full'; expected integers, 'valid'"),
+        (lambda: nn.Conv2d(2, 3, 2, 2, "same"), "padding='same' goes with stride=1"),
+        (lambda: nn.Conv2d(2, 3, 2, padding_mode="reflect"), "padding_mode='reflect'"),
+        (lambda: nn.Conv1d(2, 3, 3, padding=-1), "padding=-1; expected an integer of at least 0"),
+        (lambda: nn.MaxPool2d(2, padding=2), "padding=2; expected at most half"),
+        (lambda: nn.MaxPool2d(2, return_indices=True), "return_indices=True"),
+        (lambda: nn.AvgPool2d(2, divisor_override=0), "divisor_override=0"),
+        (lambda: nn.AdaptiveAvgPool2d((1, 2, 3)), r"output_size=\(1, 2, 3\); expected 2"),
+        (lambda: nn.Dropout(1.5), r"p=1.5; expected a number in \[0, 1\]"),
+        (lambda: nn.Dropout(0.5, True), "inplace=True"),
+        (lambda: nn.Dropout(rng="a"), "rng='a'"),
+        (lambda: nn.BatchNorm1d(0), "num_features=0"),
+        (lambda: nn.BatchNorm1d(2, momentum=2), "momentum=2"),
+        (lambda: nn.LayerNorm(()), r"normalized_shape=\(\)"),
+        (lambda: nn.Flatten(1.5), "start_dim=1.5; expected an integer"),
+        (lambda: nn.Flatten(2)(np.zeros((3, 4))), r"a step's x has shape \(3, 4\)"),
+        (lambda: nn.Conv2d(2, 3, 3)(np.zeros((3, 5, 5))), r"x has shape \(3, 5, 5\); expected"),
+        (lambda: nn.Conv2d(2, 3, 3)(np.zeros((2, 2, 5))), "expected at least the kernel's size"),
+        (lambda: nn.MaxPool2d(3)(np.zeros((1, 2, 2))), "expected at least a window"),
+        (lambda: nn.MaxPool2d(3)(np.zeros(3)), r"x has shape \(3,\); expected \(..., channels"),
+        (lambda: nn.AdaptiveAvgPool1d(1)(np.zeros((2, 0))), "of at least 1"),
+        (lambda: nn.BatchNorm1d(3)(np.zeros((4, 2))), r"expected \(samples, 3\) or"),
+        (lambda: nn.BatchNorm2d(3)(np.zeros((4, 3))), r"expected \(samples, 3, rows, columns\)"),
+        (lambda: nn.BatchNorm1d(3)(np.zeros((1, 3))), "expected more than one number"),
+        (lambda: nn.LayerNorm(3)(np.zeros((3, 4))), r"expected \(..., 3\)"),
+        (lambda: nn.Conv2d(1, 1, 1)(np.zeros((1, 1, 1), complex)), "x has dtype complex"),
+        (lambda: nn.Conv2d(1, 1, 1).backward(np.zeros((1, 2, 2)), np.zeros((1, 1, 1))), "grad of"),
+        (lambda: setattr(nn.Conv2d(1, 1, 1), "weight", np.zeros(3)), r"weight has shape \(3,\)"),
+        (lambda: setattr(nn.BatchNorm1d(2), "num_batches_tracked", -1), "num_batches_tracked=-1"),
+    ],
+)  # fmt: skip
+def test_refusals(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_what_networks_refuse():
+    net = nn.Sequential(conv=nn.Conv2d(1, 2, 3, rng=0), flat=nn.Flatten(), lif=snnc.Leaky(0.9))
+    images = np.zeros((6, 1, 5, 5), np.float32)
+    with pytest.raises(ValueError, match="may be 6 steps or 6 samples of shape .1, 5, 5."):
+        net.run(images)
+    assert net.run(images, num_steps=3)[-1].spk.shape == (3, 6, 18)
+    with pytest.raises(ValueError, match="layer 'conv': x has shape"):
+        net.run(images[..., :2], num_steps=3)
+    with pytest.raises(ValueError, match="layer 'flat'"):
+        nn.Sequential(flat=nn.Flatten(4), lif=snnc.Leaky(0.9)).run(images, num_steps=2)
+    readout = nn.Sequential(fc=nn.Linear(3, 2, rng=0))
+    recs = readout.run(np.ones((4, 2, 3)), grad=True)
+    with pytest.raises(ValueError, match=r"y of shape \(2, 2\); expected \(4, 2, 2\)"):
+        readout.backward(recs, y=np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="spk: no neuron layer 'fc'"):
+        readout.backward(recs, np.zeros((4, 2, 2)))
+    with pytest.raises(ValueError, match=r"run\(..., grad=True\)"):
+        readout.backward(readout.run(np.ones((4, 2, 3))), y=np.zeros((4, 2, 2)))
+    with pytest.raises(ValueError, match="wrt has 'w'; expected names out of x, fc.weight"):
+        readout.backward(recs, y=np.zeros((4, 2, 2)), wrt="w")
+    with pytest.raises(ValueError, match="y: the last layer, 'lif', has neurons"):
+        net.backward(net.run(images, num_steps=3, grad=True), y=0)
+    with pytest.raises(AttributeError, match="the last layer has neurons"):
+        net.run(images, num_steps=3).y  # noqa: B018
+    for grads in readout.backward(recs).values():  # of nothing that was given
+        assert not grads.any()
