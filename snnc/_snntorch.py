@@ -9,9 +9,11 @@ import numpy as np
 
 from snnc import surrogate
 from snnc._arguments import in_layer, real_numbers
+from snnc._snntorch_order import traced_order
 from snnc.neurons import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from snnc import nn
@@ -32,30 +34,60 @@ _CLASSES = {cls.__name__: cls for cls in _PARAMETERS}
 _RESETS = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}
 
 
-def from_snntorch(module: Any) -> Any:
+# The attributes of torch's layers that are arguments of snnc's.
+_KERNEL = ("kernel_size", "stride", "padding")
+_CONVOLUTION = (
+    "in_channels", "out_channels", *_KERNEL, "dilation", "groups", "padding_mode",
+)  # fmt: skip
+_BATCH_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_LAYERS = {
+    "Linear": (),
+    **dict.fromkeys(("Conv1d", "Conv2d"), _CONVOLUTION),
+    **dict.fromkeys(("MaxPool1d", "MaxPool2d"), (*_KERNEL, "dilation", "ceil_mode")),
+    "AvgPool1d": (*_KERNEL, "ceil_mode", "count_include_pad"),
+    "AvgPool2d": (*_KERNEL, "ceil_mode", "count_include_pad", "divisor_override"),
+    **dict.fromkeys(("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), ("output_size",)),
+    "Flatten": ("start_dim", "end_dim"),
+    "Dropout": ("p",),
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d"), _BATCH_NORM),
+    "LayerNorm": ("normalized_shape", "eps", "elementwise_affine"),
+}
+
+
+def from_snntorch(module: Any, *, example: Any = None, order: Iterable[Any] | None = None) -> Any:
     """Make the counterpart of a neuron of snnTorch's, or of a network of them.
 
     Parameters
     ----------
-    module : snntorch neuron, torch.nn.Linear, or torch.nn.Sequential of these
-        Read by attributes; neither package is needed here. `RLeaky` and `RSynaptic` too, with
-        their recurrent weights.
+    module : snntorch neuron, layer of torch.nn, torch.nn.Sequential, or a class of one's own
+        Read by attributes; neither package is needed here. Of torch's layers those that
+        `snnc.nn` has, and ``Identity``, which is left out; `RLeaky` and `RSynaptic` with their
+        recurrent weights.
+    example : tensor, optional
+        An input of a class of one's own. Its ``forward`` is called once, in evaluation mode, to
+        see in which order it calls its layers: each must get what the one before returned, or
+        that flattened. A loop over time is one pass through the network.
+    order : iterable of str or layers, optional
+        Instead, the names of its layers in that order (``"fc1"``, ``"block.lif1"``), among which
+        there may be layers of `snnc.nn` for what ``forward`` does without a module, such as
+        ``nn.Flatten()``.
 
     Returns
     -------
-    neuron, snnc.nn.Linear or snnc.nn.Sequential
+    neuron, layer or snnc.nn.Sequential
         With the same parameters (in their own precision) and options, the surrogate and
         ``reset_delay`` and ``inhibition`` included, which a ``state_dict`` doesn't hold; in a
         Sequential under the same names, so that state_dicts fit. There, neurons don't hold their
-        states (``init_hidden``): a run starts at rest.
+        states (``init_hidden``): a run starts at rest. Layers are in training mode where
+        module's are.
 
     Raises
     ------
     TypeError
-        If a module is of another kind.
+        If a module is of another kind, or a class of one's own comes without `example` or `order`.
     ValueError
-        If it has an option that snnc has not, or neurons are in a network twice (they share their
-        states there).
+        If it has an option that snnc has not, neurons are in a network twice (they share their
+        states there), or ``forward`` does something else between two layers, which are named.
 
     Notes
     -----
@@ -63,7 +95,8 @@ def from_snntorch(module: Any) -> Any:
     label: the reset here is the one that the module does.
 
     Spikes are snnTorch's, bit for bit, for one and the same input current; those of a network up
-    to the rounding of its matrix products, whose order of summation no library promises.
+    to the rounding of its sums, whose order no library promises. What ``forward`` does after its
+    last layer can't be seen.
 
     Examples
     --------
@@ -77,12 +110,36 @@ def from_snntorch(module: Any) -> Any:
     >>> snnc.from_snntorch(Leaky(beta=np.float64(0.9), threshold=np.float64(1.0),
     ...                          reset_mechanism="zero", reset_delay=False))
     Leaky(beta=0.9, reset_mechanism='zero', reset_delay=False)
+
+    A class with ``fc1``, ``lif1``, ... and a ``forward`` that calls them in a loop::
+
+        net = snnc.from_snntorch(module, example=torch.rand(64, 784))
     """
+    if example is not None or order is not None:
+        if example is not None and order is not None:
+            raise TypeError("example and order were both given; expected one of them")
+        if not hasattr(module, "named_modules"):
+            raise TypeError(f"module={type(module).__name__}; expected a torch.nn.Module")
+        if order is None:
+            order = traced_order(module, example, is_leaf)
+        return _in_order(module, order)
     if type(module).__name__ == "Sequential" and hasattr(module, "named_children"):
         return _sequential(module)
-    if type(module).__name__ == "Linear" and hasattr(module, "weight"):
-        return _linear(module)
+    if type(module).__name__ in _LAYERS and not hasattr(module, "threshold"):
+        return _layer(module)
+    if hasattr(module, "named_children") and not is_leaf(module):
+        raise TypeError(
+            f"module={type(module).__name__} has a forward of its own, which may call its layers "
+            "in any order: pass example=x (it is called once with that) or order=('fc1', 'lif1', "
+            "...); or make the snnc.nn.Sequential by hand and load module.state_dict() into it"
+        )
     return _neuron(module)
+
+
+def is_leaf(module: Any) -> bool:
+    """Whether a module is read as a whole: a neuron, or one without others in it."""
+    is_neuron = type(module).__name__ in _CLASSES and hasattr(module, "threshold")
+    return is_neuron or not any(True for _ in module.named_children())
 
 
 def _array(name: str, value: Any) -> Any:
@@ -93,37 +150,86 @@ def _array(name: str, value: Any) -> Any:
 
 
 def _sequential(module: Any) -> nn.Sequential:
+    """Make the counterpart of a Sequential, or of one in it."""
+    return _network(
+        (name, child) for name, child in module._modules.items() if not _is_identity(child)
+    )
+
+
+def _in_order(module: Any, order: Iterable[Any]) -> nn.Sequential:
+    """Make a network of a module's layers in that order."""
+    from snnc.nn.layers import Layer
+
+    known = dict(module.named_modules())
+    named: list[tuple[str, Any]] = []
+    for part in order:
+        if isinstance(part, Layer):
+            name, child = type(part).__name__.lower(), part
+        elif part in known and part:
+            name, child = part, known[part]
+        else:
+            listed = ", ".join(
+                repr(name) for name, each in known.items() if name and is_leaf(each)
+            )
+            raise ValueError(f"order has {part!r}; expected names out of {listed}")
+        if _is_identity(child):
+            continue
+        taken, count = {n for n, _ in named}, 2
+        while name in taken:  # as of one pooling layer in two places
+            name = f"{name.removesuffix(f'_{count - 1}')}_{count}"
+            count += 1
+        named.append((name, child))
+    return _network(named)
+
+
+def _is_identity(module: Any) -> bool:
+    return type(module).__name__ == "Identity"
+
+
+def _network(named: Iterable[tuple[str, Any]]) -> nn.Sequential:
     from snnc import nn
+    from snnc.nn.layers import Layer
 
     layers: dict[str, Any] = {}
     made: dict[int, Any] = {}  # of modules, which may come more than once
-    for name, child in module._modules.items():
+    for name, child in named:
         try:
-            if type(child).__name__ == "Sequential":
-                raise TypeError(
-                    "networks in networks aren't read: list its layers in the outer one"
-                )
-            if id(child) in made and not isinstance(made[id(child)], nn.Linear):
+            again = made.get(id(child))
+            if again is not None and not isinstance(again, Layer):
                 raise ValueError("neurons that are in the network twice share their states there")
-            layer = made[id(child)] if id(child) in made else from_snntorch(child)
+            is_made = isinstance(child, Layer)
+            layer = again if again is not None else child if is_made else from_snntorch(child)
         except (TypeError, ValueError) as error:
             raise in_layer(name, error) from None
-        if not isinstance(layer, nn.Linear):
+        if not isinstance(layer, (Layer, nn.Sequential)):
             layer.output = layer.init_hidden = False
         layers[name] = made[id(child)] = layer
     return nn.Sequential(**layers)
 
 
-def _linear(module: Any) -> nn.Linear:
+def _layer(module: Any) -> Any:
+    """Make the counterpart of one of torch's layers."""
     from snnc import nn
 
-    weight = _array("weight", module.weight)
-    if weight.ndim != 2:
-        raise ValueError(f"weight has shape {weight.shape}; expected two dimensions")
-    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
-    linear.weight = weight
-    linear.bias = None if module.bias is None else _array("bias", module.bias)
-    return linear
+    kind = type(module).__name__
+    arguments = {name: getattr(module, name) for name in _LAYERS[kind]}
+    arrays = {
+        name: _array(name, getattr(module, name))
+        for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+        if getattr(module, name, None) is not None
+    }
+    if kind == "Linear":
+        shape = arrays["weight"].shape
+        if len(shape) != 2:
+            raise ValueError(f"weight has shape {shape}; expected two dimensions")
+        arguments = {"in_features": shape[1], "out_features": shape[0]}
+    if kind in ("Linear", "Conv1d", "Conv2d", "LayerNorm"):
+        arguments["bias"] = "bias" in arrays
+    layer = getattr(nn, kind)(**arguments)
+    for name, array in arrays.items():
+        setattr(layer, name, array)
+    layer.training = bool(getattr(module, "training", True))
+    return layer
 
 
 def _neuron(module: Any) -> Any:
@@ -131,7 +237,7 @@ def _neuron(module: Any) -> Any:
     if cls is None or not hasattr(module, "threshold"):
         raise TypeError(
             f"module={type(module).__name__}; expected one of snnTorch's {', '.join(_CLASSES)}, "
-            "a torch.nn.Linear, or one torch.nn.Sequential of these"
+            f"of torch.nn's {', '.join(_LAYERS)}, or a torch.nn.Sequential of these"
         )
     if getattr(module, "state_quant", False):
         raise ValueError(f"state_quant={module.state_quant!r}: snnc does not quantise states")
@@ -152,7 +258,7 @@ def _neuron(module: Any) -> Any:
             arguments[f"learn_{name}"] = True
     arguments["surrogate_disable"] = getattr(module, "surrogate_disable", False)
     if getattr(module, "spike_grad", None) is not None and not arguments["surrogate_disable"]:
-        arguments["spike_grad"] = _surrogate(module.spike_grad)
+        arguments["spike_grad"] = surrogate_of(module.spike_grad)
     weights = _recurrent(module, arguments) if own is not cls else {}
     with warnings.catch_warnings():  # training leaves [0, 1] all the time
         warnings.filterwarnings("ignore", "(alpha|beta) is clipped")
