@@ -42,11 +42,14 @@ if TYPE_CHECKING:
 __all__ = [
     "accuracy_rate",
     "accuracy_temporal",
+    "binary_cross_entropy",
     "ce_count_loss",
     "ce_max_membrane_loss",
     "ce_rate_loss",
     "ce_temporal_loss",
+    "cross_entropy",
     "l1_rate_sparsity",
+    "mse",
     "mse_count_loss",
     "mse_membrane_loss",
     "mse_temporal_loss",
@@ -723,6 +726,204 @@ class mse_temporal_loss(_Loss):
 
 
 # ---- and without targets ----
+
+
+# ---- torch's losses, of anything ----
+
+
+class _TorchLoss(ABC):
+    """A loss of an output and a target of any shape, whose last axis is classes."""
+
+    reduction: str
+    weight: Any
+
+    def __post_init__(self) -> None:
+        for name in ("reduction", "weight"):
+            object.__setattr__(self, name, _CHECKS[name](name, getattr(self, name)))
+
+    def __call__(
+        self, output: ArrayLike, target: ArrayLike, *, cot: ArrayLike | None = None
+    ) -> tuple[Any, Floats]:
+        """Return the loss and its gradient.
+
+        Parameters
+        ----------
+        output : array_like, shape (..., classes)
+            What the loss is of: mean or summed spikes, membrane potentials, of each step or not.
+        target : array_like
+            Labels (...) of `cross_entropy`, else of the shape of `output`.
+        cot : array_like, of the loss's shape, optional
+            The upstream gradient; by default ones.
+
+        Returns
+        -------
+        loss : float32 or float64, or ndarray of it
+            A scalar; with ``reduction="none"`` one for each label, or each number.
+        grad : ndarray, of the shape of `output`
+            The gradient of ``sum(cot * loss)`` with respect to `output`.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not of real numbers, or labels are not integers.
+        ValueError
+            If a shape is wrong or has a 0, or a label is none of the classes.
+        """
+        array = real_numbers("output", output)
+        if array.ndim == 0 or not array.size:
+            raise ValueError(f"output has shape {array.shape}; expected (..., classes), without 0")
+        wide = array.dtype.kind == "f" and array.dtype.itemsize == 8
+        array = array.astype(np.float64 if wide else np.float32, copy=False)
+        losses, pullback, count = self._losses(array, target)
+        loss = losses if self.reduction == "none" else losses.sum()
+        if self.reduction == "mean":
+            loss = loss / count
+        loss = np.asarray(loss, array.dtype)[()]
+        g = _upstream(cot, loss)
+        if self.reduction == "mean":
+            g = g / count
+        return loss, pullback(np.broadcast_to(g, losses.shape)).astype(array.dtype, copy=False)
+
+    @abstractmethod
+    def _losses(self, out: Floats, target: ArrayLike) -> tuple[Floats, Backward, Any]:
+        """Return the losses, their pullback, and by what a mean divides."""
+
+    def _class_weights(self, num_classes: int, dtype: DTypeLike) -> Floats:
+        if self.weight is None:
+            return np.ones(num_classes, dtype)
+        if self.weight.shape != (num_classes,):
+            raise ValueError(
+                f"weight has shape {self.weight.shape}; expected ({num_classes},), one a class"
+            )
+        return self.weight.astype(dtype)  # type: ignore[no-any-return]
+
+    def _target(self, out: Floats, target: ArrayLike) -> Floats:
+        array = real_numbers("target", target)
+        if array.shape != out.shape:
+            raise ValueError(f"target has shape {array.shape}; expected {out.shape}")
+        return array.astype(out.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class cross_entropy(_TorchLoss):
+    """Cross-entropy of logits, such as mean spikes, or membrane potentials of each step.
+
+    Parameters
+    ----------
+    weight : array_like, shape (classes,), optional
+        By which a label's loss is multiplied. ``"mean"`` divides by the sum of these, as
+        ``torch.nn.functional.cross_entropy`` does.
+    reduction : {"mean", "sum", "none"}
+        Over the labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc.functional as SF
+    >>> spk = np.zeros((4, 2, 3), np.float32)  # 4 steps, 2 samples, 3 classes
+    >>> spk[:, 0, 1] = 1
+    >>> loss, grad = SF.cross_entropy()(spk.mean(0), [1, 0])
+    >>> loss.round(3), grad.shape
+    (np.float32(0.825), (2, 3))
+    >>> grad_spk = np.broadcast_to(grad / len(spk), spk.shape)  # of the mean's terms
+    """
+
+    weight: Any = None
+    reduction: str = "mean"
+
+    def _losses(self, out: Floats, target: ArrayLike) -> tuple[Floats, Backward, Any]:
+        num_classes = out.shape[-1]
+        labels = _labels(target, out.shape[:-1], num_classes)
+        weight = self._class_weights(num_classes, out.dtype)[labels]
+        losses, pullback = _cross_entropy(out, labels, weight)
+        return losses, pullback, weight.sum(dtype=out.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class mse(_TorchLoss):
+    """Squared error.
+
+    Parameters
+    ----------
+    weight : array_like, shape (classes,), optional
+        By which errors of a class are multiplied; ``"mean"`` divides by their number.
+    reduction : {"mean", "sum", "none"}
+        Over all numbers.
+
+    Examples
+    --------
+    >>> import snnc.functional as SF
+    >>> loss, grad = SF.mse()([[1.0, 3.0]], [[1.0, 1.0]])
+    >>> loss, grad
+    (np.float64(2.0), array([[0., 2.]]))
+    """
+
+    weight: Any = None
+    reduction: str = "mean"
+
+    def _losses(self, out: Floats, target: ArrayLike) -> tuple[Floats, Backward, Any]:
+        weight = self._class_weights(out.shape[-1], out.dtype)
+        difference = out - self._target(out, target)
+        weighted = weight * difference
+        return weighted * difference, lambda g: 2 * weighted * g, out.size
+
+
+@dataclass(frozen=True, eq=False)
+class binary_cross_entropy(_TorchLoss):
+    """Cross-entropy of probabilities, such as mean spikes, with targets in [0, 1].
+
+    Parameters
+    ----------
+    weight : array_like, shape (classes,), optional
+        By which losses of a class are multiplied; ``"mean"`` divides by their number.
+    reduction : {"mean", "sum", "none"}
+        Over all numbers.
+    logits : bool, default False
+        Whether the output is of logits, whose probabilities are 1 / (1 + exp(-output)), as of
+        torch's ``binary_cross_entropy_with_logits``.
+
+    Notes
+    -----
+    As torch's, logarithms of probabilities are at least -100.
+
+    Examples
+    --------
+    >>> import snnc.functional as SF
+    >>> loss, grad = SF.binary_cross_entropy()([[0.5, 0.25]], [[1.0, 0.0]])
+    >>> loss.round(4), grad.round(4)
+    (np.float64(0.4904), array([[-1.    ,  0.6667]]))
+    """
+
+    weight: Any = None
+    reduction: str = "mean"
+    logits: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        flag("logits", self.logits)
+
+    def _losses(self, out: Floats, target: ArrayLike) -> tuple[Floats, Backward, Any]:
+        weight, t = self._class_weights(out.shape[-1], out.dtype), self._target(out, target)
+        if t.min() < 0 or t.max() > 1:
+            raise ValueError(f"target has {t.min():g} to {t.max():g}; expected 0 to 1")
+        if self.logits:
+            small = np.exp(-np.abs(out))
+            losses = np.maximum(out, 0) - out * t + np.log1p(small)
+            p = np.where(out >= 0, 1, small) / (1 + small)
+            slope = p - t
+        else:
+            if not (out.min() >= 0 and out.max() <= 1):
+                raise ValueError(
+                    f"output has {out.min():g} to {out.max():g}; expected probabilities, 0 to 1, "
+                    "or logits=True"
+                )
+            with np.errstate(divide="ignore"):
+                logs = (np.maximum(np.log(part), -100) for part in (out, 1 - out))
+                yes, no = logs
+            losses = -(t * yes + (1 - t) * no)
+            slope = (out - t) / np.maximum((1 - out) * out, out.dtype.type(1e-12))
+        slope = (weight * slope).astype(out.dtype, copy=False)
+        return weight * losses, lambda g: slope * g, out.size
 
 
 @dataclass(frozen=True, eq=False)

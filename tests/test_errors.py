@@ -262,7 +262,8 @@ def test_names_of_snntorch_and_torch_say_what_to_write():
         (snnc, "LeakyParallel", "snnc.Leaky"),
         (nn, "ReLU", "layers are linear, between them are neurons"),
         (nn, "Module", r"nn.Sequential\(...\)"),
-        (optim, "AdamW", "SGD and Adam"),
+        (optim, "RMSprop", "SGD, Adam and AdamW"),
+        (optim, "clip_grad_norm_", r"grads, norm = clip_grad_norm\(grads, max_norm\)"),
         (snnc.utils, "data_subset", "index the arrays"),
         (net, "lif1", r"write net\['lif1'\]"),
         (net, "parameters", "state_dict"),
@@ -415,9 +416,9 @@ def test_reprs_are_short():
     assert repr(imported) == "Leaky(beta=np.float32(0.5))"
     net = nn.Sequential(lif=imported)
     assert repr(optim.Adam(net, lr=0.1)) == (
-        f"Adam(net={net!r}, lr=0.1, betas=(0.9, 0.999), eps=1e-08)"
+        f"Adam(net={net!r}, lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)"
     )
-    assert repr(optim.SGD(net)) == f"SGD(net={net!r}, lr=0.001, momentum=0.0)"
+    assert repr(optim.SGD(net)) == f"SGD(net={net!r}, lr=0.001, momentum=0.0, weight_decay=0.0)"
 
 
 def test_an_infinite_threshold_does_not_subtract():

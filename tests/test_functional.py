@@ -75,7 +75,8 @@ def test_accuracies_are_snntorchs(name):
 def test_every_case_is_tested():
     assert len(CASES) == 67
     assert len(OTHERS) == 11
-    assert {CASES[name].function for name in LOSSES + ACCURACIES} == set(SF.__all__)
+    of_torch = {"binary_cross_entropy", "cross_entropy", "mse"}  # tests/torch
+    assert {CASES[name].function for name in LOSSES + ACCURACIES} | of_torch == set(SF.__all__)
 
 
 def test_signatures():
@@ -443,3 +444,60 @@ def test_wrong_sizes():
     for shape in [(3, 4), (0, 3, 4), (2, 3, 5)]:
         with pytest.raises(ValueError, match=r"targets has shape .* expected \(spikes, 3, 4\)"):
             several(X, np.zeros(shape))
+
+
+# ---- torch's, of anything ----
+
+OF_TORCH = {
+    "cross_entropy": (SF.cross_entropy, np.int64([[0, 3, 1], [2, 2, 0]])),
+    "mse": (SF.mse, None),
+    "binary_cross_entropy": (SF.binary_cross_entropy, None),
+    "logits": (lambda **own: SF.binary_cross_entropy(**own, logits=True), None),
+}
+
+
+@pytest.mark.parametrize("weight", [None, np.float64([0.5, 2.0, 1.0, 0.0])])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_gradients_of_torchs_losses(name, reduction, weight):
+    make, target = OF_TORCH[name]
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.1, 0.9, (2, 3, 4))
+    target = rng.random(x.shape) if target is None else target
+    loss_fn = make(weight=weight, reduction=reduction)
+    cot = rng.normal(size=np.shape(loss_fn(x, target)[0]))
+    _, grad = loss_fn(x, target, cot=cot)
+    for index in np.ndindex(x.shape):
+        moved = [x.copy(), x.copy()]
+        moved[0][index] += 1e-6
+        moved[1][index] -= 1e-6
+        above, below = (np.sum(cot * loss_fn(each, target)[0]) for each in moved)
+        assert abs((above - below) / 2e-6 - grad[index]) < 1e-7
+    assert loss_fn(x.astype(np.float32), target)[1].dtype == np.float32
+
+
+def test_torchs_losses_refuse():
+    x = np.full((2, 3), 0.5)
+    for make, target, words in (
+        (SF.cross_entropy(), [0], r"targets has shape \(1,\); expected \(2,\)"),
+        (SF.cross_entropy(), [0, 3], "targets has label 3; expected 0 to 2"),
+        (SF.cross_entropy(), [0.5, 1.0], "expected integer labels"),
+        (SF.mse(), x[0], r"target has shape \(3,\); expected \(2, 3\)"),
+        (SF.binary_cross_entropy(), x * 4, "target has 2 to 2; expected 0 to 1"),
+        (SF.mse(weight=[1.0, 2.0]), x, r"weight has shape \(2,\); expected \(3,\), one a class"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            make(x, target)
+    with pytest.raises(ValueError, match="output has -1 to -1; expected probabilities"):
+        SF.binary_cross_entropy()(-2 * x, x)
+    with pytest.raises(ValueError, match="output has nan to nan; expected probabilities"):
+        SF.binary_cross_entropy()(np.nan * x, x)
+    for bad in (np.zeros((0, 3)), 1.0):
+        with pytest.raises(ValueError, match="output has shape"):
+            SF.mse()(bad, bad)
+    with pytest.raises(ValueError, match="reduction='max'"):
+        SF.mse(reduction="max")
+    with pytest.raises(TypeError, match="logits=1"):
+        SF.binary_cross_entropy(logits=1)
+    with pytest.raises(ValueError, match="cot has shape"):
+        SF.mse()(x, x, cot=np.ones(3))

@@ -432,8 +432,20 @@ def test_optimizers_refuse():
         alpha = np.float64(-5.0)  # after which alpha no longer exceeds beta
         with pytest.raises(ValueError, match="alpha=.* must exceed beta"):
             make(net, lr=1).step({"fc1.bias": np.ones(5), "lif3.alpha": -alpha})
+    optimizer = optim.AdamW(net)
+    for lr, error in ((-1, ValueError), ("a", TypeError), (np.nan, ValueError)):
+        optimizer.lr = lr
+        with pytest.raises(error, match="lr="):
+            optimizer.step({"fc1.bias": np.ones(5)})
     for key, value in net.state_dict().items():
         assert_same(value, before[key])
+    with pytest.raises(ValueError, match="weight_decay=-1"):
+        optim.SGD(net, weight_decay=-1)
+    with pytest.raises(ValueError, match="max_norm=-1"):
+        optim.clip_grad_norm({}, -1)
+    with pytest.raises(TypeError, match="grads: a"):
+        optim.clip_grad_norm({"a": "b"}, 1.0)
+    assert optim.clip_grad_norm({}, 1.0) == ({}, 0.0)
     with pytest.raises(ValueError, match="betas"):
         optim.Adam(net, betas=(0.9,))
     with pytest.raises(ValueError, match="momentum"):
