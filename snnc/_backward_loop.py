@@ -22,6 +22,7 @@ from snnc._backward import (
     sum_to,
     tape_of,
 )
+from snnc._product import DENSE, gradient_of_weights
 from snnc.recording import Gradients
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 _MOST_PRODUCTS = 1 << 22  # of sparse weights' gradients at a time
-_CACHED_BYTES = 1 << 18  # of gradients that weights' are summed of
-_DENSE = 0.3  # spikes of which BLAS multiplies as fast
 
 
 class LoopGradients(NamedTuple):
@@ -94,22 +93,13 @@ class LoopGradients(NamedTuple):
     def _dense(self, k: int) -> Floats:
         steps, delay = len(self.x), self.loop.projections[k].delay
         after, fired = self.sums[k], self.loop.fired[: max(0, steps - delay)]
-        if self.graded is not None or np.count_nonzero(fired) > _DENSE * fired.size:
+        if self.graded is not None or np.count_nonzero(fired) > DENSE * fired.size:
             product: Floats = _rows(after).T @ _rows(self._arriving(k))
             return product
-        # Of each neuron before: the sum, over the steps and rows in which it spiked, of the
-        # gradients at those after. Some steps at a time, whose gradients caches hold.
         early = min(delay, steps)
-        found = _rows(self.loop.past[delay - early : delay][::-1]).T @ _rows(after[:early])
-        gradients, spikes = _rows(after[early:]), _rows(fired)
-        size = max(1, _CACHED_BYTES // max(1, gradients[:1].nbytes))
-        for i in range(0, len(spikes), size):
-            columns = np.ascontiguousarray(spikes[i : i + size].T)
-            found += _core.product(
-                columns, gradients[i : i + size].T, None, None, self.num_threads
-            )
-        transposed: Floats = found.T
-        return transposed
+        past = _rows(self.loop.past[delay - early : delay][::-1])
+        found = gradient_of_weights(_rows(after[early:]), _rows(fired), self.num_threads)
+        return _rows(after[:early]).T @ past + found
 
 
 def _rows(array: Floats) -> Floats:

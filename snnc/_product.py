@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["spike_product"]
 
+_CACHED_BYTES = 1 << 18  # of gradients that those of weights are summed of
+DENSE = 0.3  # spikes of which BLAS multiplies as fast
+
 _MOST = 2**31 - 1  # inputs and outputs of sparse weights: what int32 counts
 
 
@@ -79,6 +82,27 @@ def _integers(name: str, value: Any) -> NDArray[Any]:
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {array.dtype}; expected integers")
     return array
+
+
+def gradient_of_weights(
+    grad: Floats, spikes: NDArray[np.uint8], num_threads: int | None = None
+) -> Floats:
+    """Return the gradient of weights (outputs, inputs), which sums over rows.
+
+    Of each input, the gradients (rows, outputs) of the sums in the rows in which it spiked, some
+    rows at a time, whose gradients caches hold; or where many do, by BLAS.
+    """
+    if np.count_nonzero(spikes) > DENSE * spikes.size:
+        product: Floats = grad.T @ spikes.astype(grad.dtype)
+        return product
+    threads = _threads.num_threads if num_threads is None else num_threads
+    found = np.zeros((spikes.shape[1], grad.shape[1]), grad.dtype)
+    size = max(1, _CACHED_BYTES // max(1, grad[:1].nbytes))
+    for i in range(0, len(spikes), size):
+        columns = np.ascontiguousarray(spikes[i : i + size].T)
+        found += _core.product(columns, grad[i : i + size].T, None, None, threads)
+    transposed: Floats = found.T
+    return transposed
 
 
 def linear_start(

@@ -367,3 +367,75 @@ def test_what_networks_refuse():
         net.run(images, num_steps=3).y  # noqa: B018
     for grads in readout.backward(recs).values():  # of nothing that was given
         assert not grads.any()
+
+
+# ---- sums over spikes ----
+
+
+def test_modes_of_a_linear_layer():
+    """Over spikes sums are those of spike_product; over real numbers BLAS's; or as forced."""
+    rng = RNG(0)
+    x = (rng.random((40, 30)) < 0.2).astype(np.uint8)
+    by_mode = {
+        mode: nn.Linear(30, 20, mode=mode, rng=0) for mode in (None, "events", "blas", "auto")
+    }
+    fc = by_mode[None]
+    fc.bias = rng.normal(size=20).astype(np.float32)
+    for other in by_mode.values():
+        other.bias = fc.bias
+    events = snnc.spike_product(x, fc.weight, fc.bias)
+    blas = x.astype(np.float32) @ fc.weight.T + fc.bias
+    assert not np.array_equal(events, blas)
+    for mode, expected in ((None, events), ("events", events), ("blas", blas), ("auto", events)):
+        assert_same(by_mode[mode](x), expected)
+        assert_same(by_mode[mode](x.astype(bool)), expected)
+    real = x.astype(np.float32)
+    for mode, expected in ((None, blas), ("events", events), ("blas", blas), ("auto", blas)):
+        assert_same(by_mode[mode](real), expected)
+    dense = 1 - x
+    np.testing.assert_allclose(by_mode["auto"](dense), by_mode["blas"](dense), rtol=0)
+    assert by_mode["auto"](x.astype(float)).dtype == np.float64
+    g = rng.normal(size=(40, 20)).astype(np.float32)
+    for spikes in (x, dense):
+        grads = [layer.backward(spikes, g) for layer in by_mode.values()]
+        for other in grads[1:]:
+            for name in other:
+                np.testing.assert_allclose(other[name], grads[0][name], rtol=1e-5, atol=1e-5)
+    graded = x * np.uint8(3)  # each counts by its value
+    np.testing.assert_allclose(fc(graded), fc(graded.astype(np.float32)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        fc.backward(graded, g)["weight"], fc.backward(graded.astype(np.float32), g)["weight"],
+        rtol=1e-4, atol=1e-4,
+    )  # fmt: skip
+    assert fc.weight.T.flags.c_contiguous
+    fc.weight = np.ones((20, 30))
+    assert fc.weight.T.flags.c_contiguous
+    with pytest.raises(ValueError, match="mode='event'; expected one of None, 'events'"):
+        nn.Linear(3, 2, mode="event")
+    assert repr(by_mode["auto"]) == "Linear(30, 20, mode='auto')"
+
+
+@pytest.mark.parametrize("record", [None, {"a": "spk", "b": ("spk", "mem")}])
+def test_bits_depend_neither_on_cuts_nor_on_what_is_recorded(record):
+    net = nn.Sequential(nn.Linear(6, 40, rng=0), a=snnc.Leaky(0.9), fc=nn.Linear(40, 40, rng=1),
+                        b=snnc.Synaptic(0.8, 0.9), last=nn.Linear(40, 3, rng=2))  # fmt: skip
+    x = RNG(0).random((20, 8, 6)).astype(np.float32) * 4
+    whole = net.run(x, record=record, grad=True)
+    assert 0.02 < net.run(x, record={"b": "spk"})["b"].spk.mean() < 0.9
+    first = net.run(x[:7], record=record)
+    rest = net.run(x[7:], states=first.state)
+    assert_same(np.concatenate([first.y, rest.y]), whole.y)
+    g = RNG(1).normal(size=whole.y.shape).astype(np.float32)
+    grads = net.backward(whole, y=g)
+    doubles = net.run(x.astype(np.float64), grad=True)
+    assert doubles.y.dtype == np.float64
+    for name, grad in net.backward(doubles, y=g).items():
+        np.testing.assert_allclose(grads[name], grad, rtol=2e-3, atol=2e-3 * np.abs(grad).max())
+
+
+def test_graded_spikes_are_not_counted():
+    net = nn.Sequential(a=snnc.Leaky(0.9, graded_spikes_factor=0.5), fc=nn.Linear(6, 3, rng=0))
+    x = RNG(0).random((5, 2, 6)).astype(np.float32) * 3
+    spk = net.run(x, record={"a": "spk"})["a"].spk
+    assert set(np.unique(spk)) == {0, 0.5}
+    assert_same(net.run(x).y, net["fc"](spk))

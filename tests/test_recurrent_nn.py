@@ -32,7 +32,7 @@ def test_layers_after_layers():
     recs = net.run(x, record={"loop": ("spk", "i1"), "lif": ("spk", "mem")})
     first = net["loop"].run(net["fc1"](x))
     assert_same(recs["loop"].spk, first.spk)
-    last = net["lif"].run(net["fc2"](first.spk))
+    last = net["lif"].run(net["fc2"](first.spk.astype(np.uint8)))
     assert_same(recs["lif"].mem, last.mem)
     part = net.run(x[:4])
     rest = net.run(x[4:], states=part.state)

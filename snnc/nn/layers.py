@@ -85,7 +85,7 @@ class Array:
         if shape is None:
             raise missing(a(layer), self._name, "it was made without", layer)
         if value is not None or self._name != "bias":
-            value = owned(self._name, value, shape)
+            value = layer._placed(self._name, owned(self._name, value, shape))
         layer.__dict__[f"_{self._name}"] = value
 
 
@@ -112,6 +112,7 @@ class Layer:
     _trained: ClassVar[tuple[str, ...]] = ()  # arrays that training changes
     _kept: ClassVar[tuple[str, ...]] = ()  # other arrays of a state_dict
     _instead: ClassVar[Mapping[str, str]] = OF_LAYERS
+    _takes_bytes: ClassVar[bool] = False  # spikes as uint8; else as real numbers
 
     def __getattr__(self, name: str) -> Any:
         raise missing(a(self), name, self._instead.get(name), self)
@@ -150,6 +151,10 @@ class Layer:
         """Say of which shapes its arrays are."""
         return {}
 
+    def _placed(self, name: str, array: Floats) -> Floats:
+        """Return an array in the order in which it is read."""
+        return array
+
     def _arrays(self) -> dict[str, Floats]:
         """Name the arrays of a state_dict."""
         both = {name: getattr(self, name) for name in (*self._trained, *self._kept)}
@@ -163,7 +168,17 @@ class Layer:
 
     def __call__(self, x: ArrayLike) -> Floats:
         """Apply the layer to the input of a step: float64 if x is, else float32."""
-        return self._forward(floats("x", x), ONE_STEP)[0]
+        y = self._forward(self._input("x", x), ONE_STEP)[0]
+        return y if y.dtype.kind == "f" else y.astype(np.float32)
+
+    def _input(self, name: str, x: ArrayLike) -> Floats:
+        """Return an array as the layer takes it."""
+        if self._takes_bytes:
+            array = real_numbers(name, x)
+            if array.dtype in (np.uint8, np.bool_):
+                return array.view(np.uint8)
+            x = array
+        return floats(name, x)
 
     def backward(self, x: ArrayLike, grad: ArrayLike, *, wrt_x: bool = True) -> dict[str, Floats]:
         """Return the gradients of a loss, given that of what a call returned.
@@ -182,7 +197,7 @@ class Layer:
         dict of ndarray
             Under the keys ``"weight"``, ``"bias"`` (of what there is) and ``"x"``.
         """
-        x, grad = floats("x", x), floats("grad", grad)
+        x, grad = self._input("x", x), floats("grad", grad)
         y, saved = self._forward(x, ONE_STEP)
         if grad.shape != y.shape:
             raise ValueError(f"grad of shape {grad.shape}; expected {y.shape}")
@@ -227,6 +242,8 @@ class Flatten(Layer):
     >>> snnc.nn.Flatten()(np.zeros((64, 12, 4, 4))).shape
     (64, 192)
     """
+
+    _takes_bytes: ClassVar = True
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self._start_dim, self._end_dim = index("start_dim", start_dim), index("end_dim", end_dim)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snnc._arguments import at_least_one, flag
-from snnc._product import linear_start
+import numpy as np
+
+from snnc._arguments import at_least_one, flag, is_double
+from snnc._product import DENSE, gradient_of_weights, linear_start, spike_product
 from snnc.nn.layers import OF_LAYERS, Array, Layer
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, Literal
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from snnc.nn.layers import Step
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = ["Linear"]
+
+_MODES = (None, "events", "blas", "auto")
 
 
 class Linear(Layer):
@@ -30,6 +33,11 @@ class Linear(Layer):
         The sizes of the last axes of x and y.
     bias : bool, default True
         Whether there is a `bias`.
+    mode : {None, "events", "blas", "auto"}
+        How sums are computed: None those over spikes (uint8 or bool, which layers of neurons send
+        on) as `spike_product` does, in the time that the spikes take that there are, and those of
+        real numbers by BLAS; "events" and "blas" all so; "auto" over spikes as is faster, by how
+        many there are: last bits depend on that then.
     rng : numpy.random.Generator or int, optional
         Where the start values come from; None is seeded by the system.
 
@@ -62,6 +70,8 @@ class Linear(Layer):
     bias = Array("What is added to the weighted sums, (out_features,), or None.")
 
     _trained: ClassVar = ("weight", "bias")
+    _takes_bytes: ClassVar = True
+    _mode: str | None = None
     _instead: ClassVar = {
         **OF_LAYERS,
         "in_features": "write weight.shape[1]",
@@ -74,43 +84,70 @@ class Linear(Layer):
         out_features: int,
         bias: bool = True,
         *,
+        mode: Literal["events", "blas", "auto"] | None = None,
         rng: np.random.Generator | int | None = None,
     ) -> None:
         shape = (
             at_least_one("out_features", out_features),
             at_least_one("in_features", in_features),
         )
+        if mode not in _MODES:
+            raise ValueError(f"mode={mode!r}; expected one of {', '.join(map(repr, _MODES))}")
+        self._mode = mode
         weight, start = linear_start(*shape, rng)
-        self._weight: Floats = weight
+        self._weight: Floats = self._placed("weight", weight)
         self._bias: Floats | None = start if flag("bias", bias) else None
 
     def _argument(self, name: str) -> Any:
         known = {"in_features": self._weight.shape[1], "out_features": self._weight.shape[0]}
-        return known.get(name, self._bias is not None)
+        known |= {"mode": self._mode, "bias": self._bias is not None}
+        return known.get(name)
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weight": self._weight.shape, "bias": self._weight.shape[:1]}
 
+    def _placed(self, name: str, array: Floats) -> Floats:
+        return np.asfortranarray(array) if name == "weight" else array  # rows of inputs
+
     def _step_dims(self) -> tuple[int, ...]:
         return (2,)
+
+    def _by_events(self, x: Floats) -> bool:
+        """Say whether sums over x are those of the weights of spikes."""
+        if self._mode in ("events", "blas"):
+            return self._mode == "events"
+        if x.dtype != np.uint8 or self._mode is None:
+            return x.dtype == np.uint8
+        return bool(np.count_nonzero(x) < DENSE * x.size)
 
     def _forward(self, x: Floats, step: Step) -> tuple[Floats, Any]:
         size = self._weight.shape[1]
         if x.ndim == 0 or x.shape[-1] != size:
             raise ValueError(f"x of shape {x.shape}; expected {size} on its last axis")
-        y: Floats = _rows(x) @ self._weight.astype(x.dtype, copy=False).T
-        if self._bias is not None:
-            y += self._bias
-        return y.reshape(*x.shape[:-1], len(self._weight)), x
+        by_events = self._by_events(x)
+        dtype = np.float64 if is_double(x) else np.float32
+        weight = self._weight.astype(dtype, copy=False)
+        bias = None if self._bias is None else self._bias.astype(dtype, copy=False)
+        if by_events:
+            return spike_product(x, weight, bias), (x, by_events)
+        real: Floats = _rows(x).astype(dtype, copy=False)
+        y: Floats = real @ weight.T
+        if bias is not None:
+            y += bias
+        return y.reshape(*x.shape[:-1], len(weight)), (x, by_events)
 
     def _backward(self, saved: Any, grad: Floats, wrt_x: bool) -> dict[str, Floats]:
+        x, by_events = saved
         rows = _rows(grad)
-        grads = {"weight": rows.T @ _rows(saved).astype(grad.dtype, copy=False)}
+        if by_events and x.dtype == np.uint8 and x.max(initial=0) <= 1:
+            grads = {"weight": gradient_of_weights(rows, _rows(x))}
+        else:
+            grads = {"weight": rows.T @ _rows(x).astype(grad.dtype, copy=False)}
         if self._bias is not None:
             grads["bias"] = rows.sum(axis=0)
         if wrt_x:
             weight = self._weight.astype(grad.dtype, copy=False)
-            grads["x"] = (rows @ weight).reshape(saved.shape)
+            grads["x"] = (rows @ weight).reshape(x.shape)
         return grads
 
 

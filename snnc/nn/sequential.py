@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from snnc._arguments import in_layer, index, missing, real_numbers
+from snnc._arguments import in_layer, index, is_double, missing, real_numbers
 from snnc._backward import names_in, sum_to
 from snnc.neurons.base import SpikingNeuron
 from snnc.neurons.recurrent_torch import RecurrentTorch
@@ -317,12 +317,15 @@ class Sequential:
                     current, saved, num_steps = _through(layer, current, num_steps, axis)
                 else:
                     own = _recorded(wanted[name], layer) if name in wanted else ()
+                    start = _as_states(states.get(name))
+                    as_bytes = name != last and _counts_spikes(layer, current, start)
                     rec = layers[name] = layer.run(
                         current,
-                        *_as_states(states.get(name)),
+                        *start,
                         num_steps=num_steps,
                         time_axis=axis,
                         record=own if name == last or "spk" in own else ("spk", *own),
+                        spk_dtype=np.uint8 if as_bytes and "spk" not in own else None,
                         grad=grad,
                         checkpoint=checkpoint,
                         num_threads=num_threads,
@@ -332,6 +335,8 @@ class Sequential:
                     current, num_steps = rec.spk, None
                     if "spk" not in own:
                         del rec._arrays["spk"]
+                    elif as_bytes:  # as if it were not recorded
+                        current = current.astype(np.uint8)
                 if grad:
                     made = _described(current, num_steps is not None, axis)
                     tape[name] = made._replace(layer=copy.copy(layer), saved=saved)
@@ -597,7 +602,7 @@ def _through(
     layer: Layer, current: Any, num_steps: int | None, axis: int
 ) -> tuple[Floats, Any, int | None]:
     """Run a layer without neurons: what it gives, what it saves, and if that is constant."""
-    x = floats("x", current)
+    x = layer._input("x", current)
     if num_steps is None:
         x = np.moveaxis(x, axis, 0)
     elif layer._varies():
@@ -605,6 +610,14 @@ def _through(
     timed = num_steps is None
     y, saved = layer._forward(x, Step(timed, 1 if num_steps is None else num_steps))
     return np.moveaxis(y, 0, axis) if timed else y, saved, num_steps
+
+
+def _counts_spikes(layer: SpikingNeuron, x: Any, states: tuple[Any, ...]) -> bool:
+    """Whether the spikes that a layer sends on are 0 and 1, and computed in float32."""
+    graded = layer._parameters.get("graded_spikes_factor", 1)
+    wide = any(is_double(np.asarray(a)) for a in (x, *states) if isinstance(a, np.ndarray))
+    holds = layer._held is not None and any(map(is_double, map(np.asarray, layer._held)))
+    return not (wide or holds or np.any(np.asarray(graded) != 1))
 
 
 def _described(x: Any, constant: bool, axis: int) -> _Pass:
