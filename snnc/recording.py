@@ -254,6 +254,19 @@ class Recording:
         return times[0] if len(times) == 1 else times
 
 
+def joined(recordings: Sequence[Recording]) -> Recording:
+    """Return one recording of runs one after the other, of spikes and states of every step."""
+    first, last = recordings[0], recordings[-1]
+    arrays = {
+        name: np.concatenate([rec._arrays[name] for rec in recordings], first._time_axis)
+        for name in first._arrays
+    }
+    num_steps = sum(rec.num_steps for rec in recordings)
+    return Recording(
+        arrays, last.state, num_steps, first._time_axis, first.dt, 1, 0, first._packed
+    )
+
+
 class Gradients:
     """The gradients of a loss; made by a neuron's ``backward``.
 

@@ -439,3 +439,86 @@ def test_graded_spikes_are_not_counted():
     spk = net.run(x, record={"a": "spk"})["a"].spk
     assert set(np.unique(spk)) == {0, 0.5}
     assert_same(net.run(x).y, net["fc"](spk))
+
+
+CUT = {
+    "two layers": lambda: (nn.Linear(6, 40, rng=0), snnc.Leaky(0.9), nn.Linear(40, 3, rng=1),
+                           snnc.Synaptic(0.8, 0.9)),
+    "a readout": lambda: (nn.Linear(6, 40, rng=0), snnc.Alpha(0.9, 0.8, threshold=0.3),
+                          nn.LayerNorm(40), nn.Linear(40, 30, mode="events", rng=1),
+                          nn.BatchNorm1d(30).eval(), snnc.Leaky(0.9), nn.Linear(30, 3, rng=2)),
+    "held": lambda: (nn.Linear(6, 40, rng=0), snnc.Leaky(0.9, init_hidden=True),
+                     nn.Linear(40, 3, rng=1), snnc.RLeaky(0.9, linear_features=3, rng=0)),
+    "first": lambda: (snnc.Leaky(0.9), nn.Linear(6, 9, rng=1),
+                      snnc.LIF(5.0, dt=1.0, v_threshold=0.5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["sequence", "constant"])
+@pytest.mark.parametrize("kind", CUT)
+def test_long_runs_are_cut(kind, held, monkeypatch):
+    """With the same bits, whatever is recorded; and their hidden spikes are never all there."""
+    from snnc.nn import sequential
+
+    x = RNG(0).random((4, 6) if held else (29, 4, 6)).astype(np.float32) * 4
+    how = {"num_steps": 29} if held else {"time_axis": 0}
+    sizes = []
+    original = sequential._through
+
+    def through(layer, current, *others):
+        sizes.append(np.shape(current))
+        return original(layer, current, *others)
+
+    monkeypatch.setattr(sequential, "_through", through)
+    for record in (None, {"1": ("mem", "spk")} if kind != "first" else {"0": "spk"}):
+        found = []
+        for piece in (1 << 22, 3 * 4 * 4 * 40, 1):
+            monkeypatch.setattr(sequential, "_PIECE", piece)
+            net = nn.Sequential(*CUT[kind]())
+            sizes.clear()
+            recs = net.run(x, **how, record=record)
+            after_neurons = sizes if kind == "first" else sizes[1:]
+            longest = max(shape[0] for shape in after_neurons)
+            assert longest == 29 if piece == 1 << 22 else longest < 29
+            arrays = [a for rec in recs for a in (*rec, *rec.state)]
+            arrays += [] if recs._y is None else [recs.y]
+            held_states = [a for n in net._neurons().values() for a in n._held or ()]
+            found.append([*arrays, *held_states])
+            assert [rec.num_steps for rec in recs] == [29] * len(recs)
+        for other in found[1:]:
+            for mine, own in zip(other, found[0], strict=True):
+                assert_same(mine, own)
+
+
+def test_what_is_not_cut(monkeypatch):
+    from snnc.nn import sequential
+
+    monkeypatch.setattr(sequential, "_PIECE", 1)
+    monkeypatch.setattr(sequential._Run, "_in_pieces", lambda *_: pytest.fail("cut"))
+    x = RNG(0).random((9, 4, 6)).astype(np.float32) * 4
+    a, fc, b = snnc.Leaky(0.9), nn.Linear(6, 3, rng=0), snnc.Leaky(0.9)
+    nn.Sequential(a, fc, b).run(x, grad=True)
+    nn.Sequential(a, fc, b).run(x, record="count")
+    nn.Sequential(a, fc, b).run(x.astype(float))
+    nn.Sequential(a, fc, b).run(np.moveaxis(x, 0, 1), time_axis=1)
+    nn.Sequential(snnc.Leaky(0.9, graded_spikes_factor=2.0), fc, b).run(x)
+    nn.Sequential(a, nn.Linear(6, 3, mode="blas", rng=0), b).run(x)
+    nn.Sequential(a, nn.Dropout(), fc, b).run(x)
+    nn.Sequential(a, nn.BatchNorm1d(6), b).run(x)
+    nn.Sequential(fc, b).run(x)
+
+
+def test_run_chunks():
+    for kind in CUT:
+        whole, parts = (nn.Sequential(*CUT[kind]()) for _ in range(2))
+        x = RNG(0).random((29, 4, 6)).astype(np.float32) * 4
+        chunks = [x[:5], x[5:6], x[6:]]
+        recs = whole.run(x, time_axis=0)
+        found = list(parts.run_chunks(chunks))
+        for name in recs._layers:
+            for array, *others in zip(recs[name], *(part[name] for part in found), strict=True):
+                assert_same(np.concatenate(others), array)
+        last = {name: found[-1][name].state for name in recs._layers}
+        for name, state in last.items():
+            for mine, own in zip(state, recs[name].state, strict=True):
+                assert_same(mine, own)

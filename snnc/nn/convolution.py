@@ -89,6 +89,9 @@ class _Conv(Layer):
     def _step_dims(self) -> tuple[int, ...]:
         return (2 + self._axes,)
 
+    def _can_be_cut(self) -> bool:
+        return False
+
     # ---- over two axes ----
 
     def _two(self, values: tuple[int, ...], fill: int = 1) -> tuple[int, int]:

@@ -112,6 +112,7 @@ class Layer:
     _trained: ClassVar[tuple[str, ...]] = ()  # arrays that training changes
     _kept: ClassVar[tuple[str, ...]] = ()  # other arrays of a state_dict
     _instead: ClassVar[Mapping[str, str]] = OF_LAYERS
+    _depends_on_mode: ClassVar[bool] = False  # on whether it is in training
     _takes_bytes: ClassVar[bool] = False  # spikes as uint8; else as real numbers
 
     def __getattr__(self, name: str) -> Any:
@@ -215,6 +216,14 @@ class Layer:
         """Say how many dimensions the input of a step may have; None: any."""
         return None
 
+    def _can_be_cut(self) -> bool:
+        """Whether pieces of a sequence, one after the other, give the same bits."""
+        return not self.training or not self._depends_on_mode
+
+    def _width(self) -> int:
+        """Return how many features it gives, if it says."""
+        return 0
+
     def _varies(self) -> bool:
         """Whether one input gives another result at each step."""
         return False
@@ -294,6 +303,8 @@ class Dropout(Layer):
     >>> drop.eval()(np.ones(3))
     array([1., 1., 1.])
     """
+
+    _depends_on_mode: ClassVar = True
 
     def __init__(
         self,

@@ -112,6 +112,12 @@ class Linear(Layer):
     def _step_dims(self) -> tuple[int, ...]:
         return (2,)
 
+    def _can_be_cut(self) -> bool:
+        return self._mode in (None, "events")  # over spikes, as it comes after neurons
+
+    def _width(self) -> int:
+        return len(self._weight)
+
     def _by_events(self, x: Floats) -> bool:
         """Say whether sums over x are those of the weights of spikes."""
         if self._mode in ("events", "blas"):

@@ -51,6 +51,7 @@ class _BatchNorm(Layer):
     _dims: ClassVar[tuple[int, ...]]  # of a step's input
     _shown: ClassVar[str]
     _trained: ClassVar = ("weight", "bias")
+    _depends_on_mode: ClassVar = True
     _kept: ClassVar = ("running_mean", "running_var", "num_batches_tracked")
 
     def __init__(

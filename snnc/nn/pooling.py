@@ -192,6 +192,9 @@ class _AvgPool(_Pool):
 
 
 class _AdaptiveAvgPool(_Windows):
+    def _can_be_cut(self) -> bool:
+        return False  # BLAS takes the means
+
     def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         is_one = not isinstance(output_size, (tuple, list))
         each: Any = (output_size,) * self._axes if is_one else output_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from snnc.neurons.base import SpikingNeuron
 from snnc.neurons.recurrent_torch import RecurrentTorch
 from snnc.neurons.torch_neuron import TorchNeuron
 from snnc.nn.layers import Layer, Step, floats, refuse_unknown
+from snnc.recording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     Leaf: TypeAlias = "Layer | SpikingNeuron"
 
 __all__ = ["Sequential"]
+
+_PIECE = 1 << 22  # bytes of a layer's input at a time, where a run is cut
 
 # What torch's modules have, and what to write here.
 _OF_MODULES = {
@@ -305,53 +309,70 @@ class Sequential:
         for argument, names in (("record", wanted), ("states", states)):
             _check_names(argument, names, neurons)
         held_before = {name: neuron._held for name, neuron in neurons.items()}
-        layers: dict[str, Recording] = {}
-        tape: dict[str, _Pass] = {}
-        current: Any = x
-        given = _described(x, num_steps is not None, axis)
-        name = ""
+        run = _Run(leaves, last, axis, wanted, grad, checkpoint, num_threads)
         try:
-            for name, layer in leaves.items():
-                saved = None
-                if isinstance(layer, Layer):
-                    current, saved, num_steps = _through(layer, current, num_steps, axis)
-                else:
-                    own = _recorded(wanted[name], layer) if name in wanted else ()
-                    start = _as_states(states.get(name))
-                    as_bytes = name != last and _counts_spikes(layer, current, start)
-                    rec = layers[name] = layer.run(
-                        current,
-                        *start,
-                        num_steps=num_steps,
-                        time_axis=axis,
-                        record=own if name == last or "spk" in own else ("spk", *own),
-                        spk_dtype=np.uint8 if as_bytes and "spk" not in own else None,
-                        grad=grad,
-                        checkpoint=checkpoint,
-                        num_threads=num_threads,
-                    )
-                    if name == last:
-                        break
-                    current, num_steps = rec.spk, None
-                    if "spk" not in own:
-                        del rec._arrays["spk"]
-                    elif as_bytes:  # as if it were not recorded
-                        current = current.astype(np.uint8)
-                if grad:
-                    made = _described(current, num_steps is not None, axis)
-                    tape[name] = made._replace(layer=copy.copy(layer), saved=saved)
-            y = None
-            if isinstance(leaves[last], Layer):
-                y = current
-                if num_steps is not None:  # there were no neurons
-                    y = np.moveaxis(np.broadcast_to(y, (num_steps, *y.shape)), 0, axis)
-            return Recordings(layers, tape, given, axis, y)
+            return run.whole(x, num_steps, states)
         except BaseException as error:
             for key, neuron in neurons.items():
                 neuron._held = held_before[key]
             if isinstance(error, (TypeError, ValueError)):
-                raise in_layer(name, error) from None
+                raise in_layer(run.at, error) from None
             raise
+
+    def run_chunks(
+        self,
+        chunks: Iterable[ArrayLike],
+        *,
+        num_steps: int | None = None,
+        time_axis: int = 0,
+        record: Mapping[str, Any] | str | Iterable[str] | None = None,
+        states: Mapping[str, Any] | None = None,
+        num_threads: int | None = None,
+    ) -> Iterator[Recordings]:
+        """Run a sequence that comes in chunks: each goes on from the states of the one before.
+
+        Parameters
+        ----------
+        chunks : iterable of array_like, each of shape (T, ...)
+            The input: a list, a generator, slices of an ``np.memmap``. T may differ.
+        num_steps, time_axis, record, states, num_threads
+            As for `run`; the states are those before the first chunk.
+
+        Yields
+        ------
+        Recordings
+            One for each chunk, which is run when it is asked for.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `run`, with the first chunk that is refused.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import snnc
+        >>> net = snnc.nn.Sequential(snnc.nn.Linear(3, 2, rng=0), snnc.Leaky(0.9))
+        >>> x = np.ones((100, 4, 3), np.float32)
+        >>> chunks = (x[t : t + 10] for t in range(0, 100, 10))
+        >>> sum(recs[-1].spk.sum() for recs in net.run_chunks(chunks, record="spk")) > 0
+        np.True_
+        """
+        for chunk in chunks:
+            recs = self.run(
+                chunk,
+                num_steps=num_steps,
+                time_axis=time_axis,
+                record=record,
+                states=states,
+                num_threads=num_threads,
+            )
+            states = {
+                name: rec.state
+                for name, rec in recs._layers.items()
+                if self._leaves()[name]._held is None
+            }
+            yield recs
 
     def backward(
         self,
@@ -596,6 +617,143 @@ def _add(name: str, grad: Floats, spikes: ArrayLike | None, axis: int) -> Floats
             f"{grad.shape[1:]} for the last step only"
         )
     return total
+
+
+class _Run:
+    """A run through the layers of a network."""
+
+    def __init__(
+        self,
+        leaves: dict[str, Leaf],
+        last: str,
+        axis: int,
+        wanted: Mapping[str, Any],
+        grad: bool,
+        checkpoint: int,
+        num_threads: int | None,
+    ) -> None:
+        self.leaves, self.last, self.axis, self.wanted = leaves, last, axis, wanted
+        self.grad, self.checkpoint, self.num_threads = grad, checkpoint, num_threads
+        self.at = ""  # the layer that is run
+        self.tape: dict[str, _Pass] = {}
+
+    def whole(self, x: Any, num_steps: int | None, states: Mapping[str, Any]) -> Recordings:
+        """Run all layers over all steps, or some steps at a time where memory is saved by it."""
+        given = _described(x, num_steps is not None, self.axis)
+        names = list(self.leaves)
+        neurons = [k for k, leaf in enumerate(self.leaves.values()) if not isinstance(leaf, Layer)]
+        first = neurons[0] if neurons else len(names)
+        layers: dict[str, Recording] = {}
+        x, num_steps = self._run(names[:first], x, num_steps, states, layers)
+        steps = self._piece(names[first:], x, num_steps, states)
+        if steps is None:
+            x, num_steps = self._run(names[first:], x, num_steps, states, layers)
+        else:
+            x, num_steps = self._in_pieces(names[first:], x, num_steps, states, layers, steps)
+        y = None
+        if isinstance(self.leaves[self.last], Layer):
+            y = x
+            if num_steps is not None:  # there were no neurons
+                y = np.moveaxis(np.broadcast_to(y, (num_steps, *y.shape)), 0, self.axis)
+        return Recordings(layers, self.tape, given, self.axis, y)
+
+    def _run(
+        self,
+        names: Iterable[str],
+        current: Any,
+        num_steps: int | None,
+        states: Mapping[str, Any],
+        layers: dict[str, Recording],
+    ) -> tuple[Any, int | None]:
+        """Run some layers: what the last of them gives, and for how many steps if constant."""
+        for name in names:
+            self.at, layer, saved = name, self.leaves[name], None
+            if isinstance(layer, Layer):
+                current, saved, num_steps = _through(layer, current, num_steps, self.axis)
+            else:
+                own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
+                start = _as_states(states.get(name))
+                as_bytes = name != self.last and _counts_spikes(layer, current, start)
+                rec = layers[name] = layer.run(
+                    current,
+                    *start,
+                    num_steps=num_steps,
+                    time_axis=self.axis,
+                    record=own if name == self.last or "spk" in own else ("spk", *own),
+                    spk_dtype=np.uint8 if as_bytes and "spk" not in own else None,
+                    grad=self.grad,
+                    checkpoint=self.checkpoint,
+                    num_threads=self.num_threads,
+                )
+                if name == self.last:
+                    break
+                current, num_steps = rec.spk, None
+                if "spk" not in own:
+                    del rec._arrays["spk"]
+                elif as_bytes:  # as if it were not recorded
+                    current = current.astype(np.uint8)
+            if self.grad:
+                made = _described(current, num_steps is not None, self.axis)
+                self.tape[name] = made._replace(layer=copy.copy(layer), saved=saved)
+        return current, num_steps
+
+    def _piece(
+        self, names: list[str], current: Any, num_steps: int | None, states: Mapping[str, Any]
+    ) -> int | None:
+        """Return how many steps at a time fit into a cache; None: all, as cutting has no use.
+
+        Or where bits would depend on it, as those of BLAS's products do.
+        """
+        if self.grad or self.axis != 0 or len(names) < 2 or np.ndim(current) == 0:
+            return None
+        width = 0
+        for name in names:
+            layer = self.leaves[name]
+            if isinstance(layer, Layer):
+                if not layer._can_be_cut():
+                    return None
+                width = max(width, layer._width())
+            else:
+                own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
+                start = _as_states(states.get(name))
+                if {*own} - {"spk", *layer.states} or not _counts_spikes(layer, current, start):
+                    return None
+        rows: tuple[int, ...] = np.shape(current)
+        total = num_steps
+        if total is None:
+            total, *rest = rows
+            rows = tuple(rest)
+        size = max(math.prod(rows), math.prod(rows[:-1]) * width)
+        steps = max(1, _PIECE // max(1, 4 * size))
+        return steps if 2 * steps <= total else None
+
+    def _in_pieces(
+        self,
+        names: list[str],
+        current: Any,
+        num_steps: int | None,
+        states: Mapping[str, Any],
+        layers: dict[str, Recording],
+        steps: int,
+    ) -> tuple[Any, None]:
+        total = len(current) if num_steps is None else num_steps
+        pieces: list[dict[str, Recording]] = []
+        results = []
+        for t in range(0, total, steps):
+            count = min(steps, total - t)
+            part = current[t : t + count] if num_steps is None else current
+            own: dict[str, Recording] = {}
+            y, _ = self._run(names, part, None if num_steps is None else count, states, own)
+            states = {
+                name: rec.state for name, rec in own.items() if self.leaves[name]._held is None
+            }
+            pieces.append(own)
+            results.append(y)
+        for name in pieces[0]:
+            layers[name] = joined([piece[name] for piece in pieces])
+        if isinstance(self.leaves[self.last], Layer):
+            return np.concatenate(results), None
+        return None, None
 
 
 def _through(
