@@ -255,12 +255,13 @@ class Recording:
 
 
 def joined(recordings: Sequence[Recording]) -> Recording:
-    """Return one recording of runs one after the other, of spikes and states of every step."""
+    """Return one recording of runs one after the other: of counts, spikes, all states."""
     first, last = recordings[0], recordings[-1]
-    arrays = {
-        name: np.concatenate([rec._arrays[name] for rec in recordings], first._time_axis)
-        for name in first._arrays
-    }
+    arrays: dict[str, Any] = {}
+    for name in first._arrays:
+        each = [rec._arrays[name] for rec in recordings]
+        whole = name != "count"
+        arrays[name] = np.concatenate(each, first._time_axis) if whole else np.sum(each, axis=0)
     num_steps = sum(rec.num_steps for rec in recordings)
     return Recording(
         arrays, last.state, num_steps, first._time_axis, first.dt, 1, 0, first._packed

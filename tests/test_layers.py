@@ -470,7 +470,7 @@ def test_long_runs_are_cut(kind, held, monkeypatch):
         return original(layer, current, *others)
 
     monkeypatch.setattr(sequential, "_through", through)
-    for record in (None, {"1": ("mem", "spk")} if kind != "first" else {"0": "spk"}):
+    for record in (None, {"1": ("mem", "count")} if kind != "first" else {"0": "spk"}):
         found = []
         for piece in (1 << 22, 3 * 4 * 4 * 40, 1):
             monkeypatch.setattr(sequential, "_PIECE", piece)
@@ -498,7 +498,7 @@ def test_what_is_not_cut(monkeypatch):
     x = RNG(0).random((9, 4, 6)).astype(np.float32) * 4
     a, fc, b = snnc.Leaky(0.9), nn.Linear(6, 3, rng=0), snnc.Leaky(0.9)
     nn.Sequential(a, fc, b).run(x, grad=True)
-    nn.Sequential(a, fc, b).run(x, record="count")
+    nn.Sequential(a, fc, b).run(x, record="first_spike")
     nn.Sequential(a, fc, b).run(x.astype(float))
     nn.Sequential(a, fc, b).run(np.moveaxis(x, 0, 1), time_axis=1)
     nn.Sequential(snnc.Leaky(0.9, graded_spikes_factor=2.0), fc, b).run(x)

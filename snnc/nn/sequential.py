@@ -716,7 +716,9 @@ class _Run:
             else:
                 own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
                 start = _as_states(states.get(name))
-                if {*own} - {"spk", *layer.states} or not _counts_spikes(layer, current, start):
+                if {*own} - {"spk", "count", *layer.states} or not _counts_spikes(
+                    layer, current, start
+                ):
                     return None
         rows: tuple[int, ...] = np.shape(current)
         total = num_steps
@@ -747,6 +749,8 @@ class _Run:
             states = {
                 name: rec.state for name, rec in own.items() if self.leaves[name]._held is None
             }
+            for rec in pieces[-1].values() if pieces else ():
+                del rec.state  # which is as large as a step
             pieces.append(own)
             results.append(y)
         for name in pieces[0]:
