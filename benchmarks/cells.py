@@ -14,12 +14,13 @@ OUTPUTS = ("float", "uint8", "packed", "float+mem", "uint8+mem")
 
 GROUPS = (
     "calls", "steps", "sequences", "models", "parameters", "float64", "training", "isa", "memory",
-    "encoders", "products", "loops", "recurrent", "modules", "brunel",
+    "encoders", "products", "loops", "recurrent", "modules", "linear",
+    "layers", "brunel",
 )  # fmt: skip
 """What ``--only`` selects; "calls" and "isa" are measured in ways of their own, "memory" and those
 after it by modules of their own."""
 
-NETWORKS = ("products", "loops", "recurrent", "modules", "brunel")
+NETWORKS = ("products", "loops", "recurrent", "modules", "linear", "layers", "brunel")
 """The groups of ``benchmarks.networks``."""
 
 SIZES: Sizes = (*product((1, 100, 1000, 10_000, 65_536), (25, 100, 1000)), (1_000_000, 25))

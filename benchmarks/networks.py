@@ -256,11 +256,27 @@ def modules(
             yield compared(name, threads, ways, DIFFERING, budget)
 
 
+def layers(threads: int, **fewer: Any) -> Iterator[dict[str, Any]]:
+    """Run and train networks of layers."""
+    from benchmarks.layers import measured
+
+    return measured(threads, **fewer)
+
+
+def linear(threads: int, **fewer: Any) -> Iterator[dict[str, Any]]:
+    """Apply linear layers to spikes, in each mode."""
+    from benchmarks import layers
+
+    return layers.linear(threads, **fewer)
+
+
 GROUPS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
     "products": products,
     "loops": loops,
     "recurrent": training,
     "modules": modules,
+    "linear": linear,
+    "layers": layers,
     "brunel": brunel.measured,
 }
 QUICK_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -268,6 +284,8 @@ QUICK_ARGUMENTS: dict[str, dict[str, Any]] = {
     "loops": {"sizes": {100: 1000, 1000: 300}, "budget": QUICK},
     "recurrent": {"budget": QUICK},
     "modules": {"convolutional": (2, 5), "budget": QUICK},
+    "linear": {"shapes": ((1000, 10),), "rows": (25,), "densities": (0.1,), "budget": QUICK},
+    "layers": {"quick": True, "budget": QUICK},
     "brunel": {"repeats": 2},
 }
 

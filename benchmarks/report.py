@@ -32,6 +32,8 @@ NETWORKS = {
     "loops": "Closed loops",
     "recurrent": "Recurrent layers, forward and backward",
     "modules": "Training in PyTorch",
+    "linear": "Linear layers over spikes",
+    "layers": "Networks of layers",
     "brunel": "Brunel's network",
 }
 STEP_PAIRS = (

@@ -438,6 +438,16 @@ def test_recurrent_layers_agree():
     assert all("us" in way for way in row["ways"].values())
 
 
+def test_layers_agree():
+    rows = list(networks.linear(1, shapes=((20, 9),), rows=(3,), densities=(0.0, 0.4),
+                                budget=ONCE))  # fmt: skip
+    assert [*rows[0]["ways"]] == ["snnc, auto", "snnc, events", "snnc, blas"]
+    rows += networks.layers(1, quick=True, budget=ONCE)
+    assert {"snnc", "NumPy's BLAS, neurons"} <= rows[2]["ways"].keys()
+    assert len(rows) == 5
+    assert all("us" in way for row in rows for way in row["ways"].values())
+
+
 def test_brunel(monkeypatch, capfd):
     monkeypatch.setattr(brunel, "simulators", lambda: {"snnc": brunel.Snnc})
     for name, value in (("N_EXC", 400), ("N_INH", 100), ("FROM_EXC", 40), ("FROM_INH", 10)):

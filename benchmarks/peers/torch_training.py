@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import snntorch
 import snntorch.functional
 import snntorch.surrogate
@@ -144,6 +145,28 @@ def loop_over(lif, x, mem):
         spk, mem = lif(x_t, mem)
         spk_rec.append(spk)
     return torch.stack(spk_rec), mem
+
+
+def steps(net, x):
+    """Run a network without gradients."""
+    with torch.no_grad():
+        return net(x)[0].numpy()
+
+
+def inference(state, x, sizes, threads):
+    """Offer snnTorch's loop of a network with these parameters."""
+    torch.set_num_threads(threads)
+    net = Loop(snntorch, len(x), sizes)
+    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()}, strict=False)
+    return partial(steps, net, torch.from_numpy(x))
+
+
+def of_snntorch(state, x, target, sizes, threads):
+    """Offer an iteration of snnTorch's training of a network with these parameters."""
+    torch.set_num_threads(threads)
+    net = Loop(snntorch, len(x), sizes)
+    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()}, strict=False)
+    return training(net, torch.from_numpy(x), torch.from_numpy(target))
 
 
 def cases(threads, batch, width, num_steps, convolutional):
