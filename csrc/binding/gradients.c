@@ -118,8 +118,8 @@ static int describe_back(gradients_job *j, const gradients_request *back)
     const npy_intp steps = back->num_steps, rows = timed ? PyArray_DIM(first, 0) : 1;
     const npy_intp timed_steps = timed ? steps : -1, timed_rows = timed ? rows : -1;
     j->neurons.ndim = PyArray_NDIM(first) - timed;
-    memcpy(j->neurons.dims, PyArray_DIMS(first) + timed,
-           (size_t)j->neurons.ndim * sizeof *j->neurons.dims);
+    for (int d = 0; d < j->neurons.ndim; d++) /* none has no memory */
+        j->neurons.dims[d] = PyArray_DIM(first, d + timed);
     const npy_intp n = shape_product(j->neurons.ndim, j->neurons.dims);
     if ((type != NPY_FLOAT && type != NPY_DOUBLE) || n < 0 || steps < 0 ||
         back->interval < 1 || rows != run_checkpoint_rows(steps, back->interval) ||
