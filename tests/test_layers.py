@@ -522,3 +522,19 @@ def test_run_chunks():
         for name, state in last.items():
             for mine, own in zip(state, recs[name].state, strict=True):
                 assert_same(mine, own)
+
+
+@pytest.mark.parametrize("between", [(), (nn.Flatten(),)], ids=["at once", "flattened"])
+def test_neurons_after_neurons_compute_as_with_real_spikes(between):
+    """In float32, which bytes would widen where they are a LIF's input."""
+    lif = snnc.LIF(5.0, dt=1.0, v_threshold=0.5)
+    net = nn.Sequential(snnc.Leaky(0.9), *between, lif)
+    x = RNG(0).random((9, 4, 6)).astype(np.float32) * 4
+    recs = net.run(x, record=("spk", "v"))
+    expected = lif.run(snnc.Leaky(0.9).run(x).spk, record=("spk", "v"))
+    assert recs[-1].v.dtype == np.float32
+    assert_same(recs[-1].v, expected.v)
+    wide = net.run(x, states={list(net.layers)[-1]: (np.zeros((4, 6)), np.zeros((4, 6)))})
+    assert wide[-1].v.dtype == np.float64
+    listed = nn.Sequential(snnc.Leaky(0.9), nn.Linear(6, 2, rng=0)).run(x.tolist())
+    assert listed.y.dtype == np.float64

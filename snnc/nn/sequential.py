@@ -635,6 +635,7 @@ class _Run:
         self.leaves, self.last, self.axis, self.wanted = leaves, last, axis, wanted
         self.grad, self.checkpoint, self.num_threads = grad, checkpoint, num_threads
         self.at = ""  # the layer that is run
+        self.spikes: Any = None  # bytes that neurons have sent on
         self.tape: dict[str, _Pass] = {}
 
     def whole(self, x: Any, num_steps: int | None, states: Mapping[str, Any]) -> Recordings:
@@ -669,11 +670,15 @@ class _Run:
         for name in names:
             self.at, layer, saved = name, self.leaves[name], None
             if isinstance(layer, Layer):
+                are_spikes = current is self.spikes
                 current, saved, num_steps = _through(layer, current, num_steps, self.axis)
+                if are_spikes and current.dtype == np.uint8:  # of another shape
+                    self.spikes = current
             else:
                 own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
                 start = _as_states(states.get(name))
-                as_bytes = name != self.last and _counts_spikes(layer, current, start)
+                wide = _is_wide(layer, current, start)
+                as_bytes = name != self.last and not wide and not _is_graded(layer)
                 rec = layers[name] = layer.run(
                     current,
                     *start,
@@ -683,6 +688,8 @@ class _Run:
                     spk_dtype=np.uint8 if as_bytes and "spk" not in own else None,
                     grad=self.grad,
                     checkpoint=self.checkpoint,
+                    # As of real spikes, also where bytes would widen it (of LIF).
+                    dtype=np.float32 if current is self.spikes and not wide else None,
                     num_threads=self.num_threads,
                 )
                 if name == self.last:
@@ -692,6 +699,7 @@ class _Run:
                     del rec._arrays["spk"]
                 elif as_bytes:  # as if it were not recorded
                     current = current.astype(np.uint8)
+                self.spikes = current if as_bytes else None
             if self.grad:
                 made = _described(current, num_steps is not None, self.axis)
                 self.tape[name] = made._replace(layer=copy.copy(layer), saved=saved)
@@ -716,9 +724,9 @@ class _Run:
             else:
                 own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
                 start = _as_states(states.get(name))
-                if {*own} - {"spk", "count", *layer.states} or not _counts_spikes(
-                    layer, current, start
-                ):
+                if {*own} - {"spk", "count", *layer.states}:
+                    return None
+                if _is_wide(layer, current, start) or _is_graded(layer):
                     return None
         rows: tuple[int, ...] = np.shape(current)
         total = num_steps
@@ -774,12 +782,16 @@ def _through(
     return np.moveaxis(y, 0, axis) if timed else y, saved, num_steps
 
 
-def _counts_spikes(layer: SpikingNeuron, x: Any, states: tuple[Any, ...]) -> bool:
-    """Whether the spikes that a layer sends on are 0 and 1, and computed in float32."""
-    graded = layer._parameters.get("graded_spikes_factor", 1)
-    wide = any(is_double(np.asarray(a)) for a in (x, *states) if isinstance(a, np.ndarray))
-    holds = layer._held is not None and any(map(is_double, map(np.asarray, layer._held)))
-    return not (wide or holds or np.any(np.asarray(graded) != 1))
+def _is_graded(layer: SpikingNeuron) -> bool:
+    """Whether the spikes that a layer sends on are other numbers than 0 and 1."""
+    return bool(np.any(np.asarray(layer._parameters.get("graded_spikes_factor", 1)) != 1))
+
+
+def _is_wide(layer: SpikingNeuron, x: Any, states: tuple[Any, ...]) -> bool:
+    """Whether a layer computes in float64."""
+    own = (x, *states, *(layer._held or ()))
+    arrays = [np.asarray(a) for a in own if a is not None and type(a) not in (bool, int, float)]
+    return any(map(is_double, arrays))
 
 
 def _described(x: Any, constant: bool, axis: int) -> _Pass:
