@@ -73,6 +73,14 @@ CHECKS = {
         assert confusion.sum() == 397 and np.trace(confusion) == round(final * 397)
         assert recs["lif2"].spk.sum(axis=0).argmax() == labels[i]
     """,
+    "inference_of_a_trained_network": """
+        assert accuracy[0] < accuracy[9] and accuracy[99] > 0.93
+        whole = net.run(x, record="count")[-1].count
+        parts = sum(recs[-1].count for recs in net.run_chunks(np.split(x, 20), record="count"))
+        assert np.array_equal(whole, parts)
+        assert early > 0.9 and 5 < steps.mean() < 30
+        assert operations.mean() > dense
+    """,
     "recurrent_networks": """
         assert np.array_equal(rec.spk, spikes) and 500 < spikes.sum() < 5000
         assert 300 < rates["A"] < 400 and 320 < peaks["A"] < 345
@@ -120,7 +128,7 @@ def text(outputs):
 
 
 # Figures of training depend on how matrix products sum.
-TRAINED = ("tutorial_5_training", "recurrent_networks")
+TRAINED = ("tutorial_5_training", "inference_of_a_trained_network", "recurrent_networks")
 
 
 def without_figures(printed):
