@@ -43,7 +43,9 @@ _BATCH_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats
 _LAYERS = {
     "Linear": (),
     **dict.fromkeys(("Conv1d", "Conv2d"), _CONVOLUTION),
-    **dict.fromkeys(("MaxPool1d", "MaxPool2d"), (*_KERNEL, "dilation", "ceil_mode")),
+    **dict.fromkeys(
+        ("MaxPool1d", "MaxPool2d"), (*_KERNEL, "dilation", "return_indices", "ceil_mode")
+    ),
     "AvgPool1d": (*_KERNEL, "ceil_mode", "count_include_pad"),
     "AvgPool2d": (*_KERNEL, "ceil_mode", "count_include_pad", "divisor_override"),
     **dict.fromkeys(("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), ("output_size",)),
@@ -126,6 +128,7 @@ def from_snntorch(module: Any, *, example: Any = None, order: Iterable[Any] | No
     if type(module).__name__ == "Sequential" and hasattr(module, "named_children"):
         return _sequential(module)
     if type(module).__name__ in _LAYERS and not hasattr(module, "threshold"):
+        _check_origin(module, ("torch.nn.",))
         return _layer(module)
     if hasattr(module, "named_children") and not is_leaf(module):
         raise TypeError(
@@ -133,7 +136,18 @@ def from_snntorch(module: Any, *, example: Any = None, order: Iterable[Any] | No
             "in any order: pass example=x (it is called once with that) or order=('fc1', 'lif1', "
             "...); or make the snnc.nn.Sequential by hand and load module.state_dict() into it"
         )
+    if type(module).__name__ in _CLASSES:
+        _check_origin(module, ("snntorch.", "snnc.torch"))
     return _neuron(module)
+
+
+def _check_origin(module: Any, theirs: tuple[str, ...]) -> None:
+    """Refuse a module of another class of that name, which may do something else."""
+    origin = type(module).__module__
+    if hasattr(module, "named_children") and not origin.startswith(theirs):
+        raise TypeError(
+            f"module={type(module).__name__} of {origin}; expected one of {theirs[0].rstrip('.')}"
+        )
 
 
 def is_leaf(module: Any) -> bool:
@@ -223,7 +237,7 @@ def _layer(module: Any) -> Any:
         if len(shape) != 2:
             raise ValueError(f"weight has shape {shape}; expected two dimensions")
         arguments = {"in_features": shape[1], "out_features": shape[0]}
-    if kind in ("Linear", "Conv1d", "Conv2d", "LayerNorm"):
+    if kind in ("Linear", "Conv1d", "Conv2d", "LayerNorm", "BatchNorm1d", "BatchNorm2d"):
         arguments["bias"] = "bias" in arrays
     layer = getattr(nn, kind)(**arguments)
     for name, array in arrays.items():

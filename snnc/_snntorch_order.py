@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class _Call(NamedTuple):
     name: str
     given: Any  # tensors, which are kept: no other has their memory meanwhile
-    returned: Any
+    states: tuple[Any, ...]
+    returned: tuple[Any, ...]
+    versions: tuple[int, int]  # of what was given and of the first that was returned
 
 
 def traced_order(module: Any, example: Any, is_leaf: Callable[[Any], bool]) -> list[Any]:
@@ -28,11 +30,13 @@ def traced_order(module: Any, example: Any, is_leaf: Callable[[Any], bool]) -> l
     held = [(leaf, name, getattr(leaf, name)) for leaf in leaves.values() for name in _held(leaf)]
     for name, leaf in leaves.items():
 
-        def keep(_: Any, inputs: Any, output: Any, name: str = name) -> None:
-            returned = output[0] if isinstance(output, tuple) else output
-            calls.append(_Call(name, inputs[0], returned))
+        def keep(_: Any, args: Any, kwargs: Any, output: Any, name: str = name) -> None:
+            inputs = (*args, *kwargs.values())
+            returned = output if isinstance(output, tuple) else (output,)
+            versions = inputs[0]._version, returned[0]._version
+            calls.append(_Call(name, inputs[0], inputs[1:], returned, versions))
 
-        hooks.append(leaf.register_forward_hook(keep))
+        hooks.append(leaf.register_forward_hook(keep, with_kwargs=True))
     try:
         module.eval()
         module(example)
@@ -76,24 +80,36 @@ def _checked(calls: list[_Call], example: Any) -> list[Any]:
                 f"forward calls {names[i]!r} where it called {names[at]!r} before, after "
                 f"{names[i - 1]!r}: a layer is called twice in a step, or not in each; pass order="
             )
-        before = calls[i - 1].returned if at else example
+        before = calls[i - 1].returned[0] if at else example
         place = f"between {names[i - 1]!r} and {call.name!r}" if at else f"before {call.name!r}"
-        if at == 0 and i and _shares(call.given, calls[i - 1].returned):
+        if at == 0 and i and _shares(call.given, calls[i - 1].returned[0]):
             raise ValueError(
                 f"forward calls {call.name!r} twice in a step: with what {names[i - 1]!r} "
                 "returned; pass order="
             )
         reshaped = _is_reshaped(call.given, before, at == 0)
-        if reshaped is None:
+        changed = at and call.versions[0] != calls[i - 1].versions[1]
+        if reshaped is None or changed:
             raise ValueError(
                 f"forward does something else {place} (a functional call such as F.max_pool2d, a "
                 "skip connection, an operation): make a module of it, or pass order="
+            )
+        if i >= step and not _are_same(call.states, calls[i - step].returned):
+            raise ValueError(
+                f"forward changes the states of {call.name!r} between two steps; pass order= if "
+                "that doesn't matter"
             )
         if i < step:
             order += [nn.Flatten(), call.name] if reshaped else [call.name]
     if len(calls) % step:
         raise ValueError(f"forward ends with {names[-1]!r}, in the middle of a step; pass order=")
     return order
+
+
+def _are_same(states: tuple[Any, ...], returned: tuple[Any, ...]) -> bool:
+    """Whether a step goes on from what was returned by the one before."""
+    known = [id(each) for each in returned]
+    return all(each is None or id(each) in known for each in states)
 
 
 def _shares(tensor: Any, other: Any) -> bool:
@@ -104,16 +120,16 @@ def _shares(tensor: Any, other: Any) -> bool:
 
 def _is_reshaped(given: Any, before: Any, is_input: bool) -> bool | None:
     """Whether a layer got what came before flattened; None: if it got something else."""
-    shape, whole = tuple(given.shape), tuple(before.shape)
-    wholes = [whole]
+    kinds = [(tuple(before.shape), tuple(before.stride()))]
     if is_input:  # the same at each step, or of a step, with time first or second
         start, size = before.data_ptr(), before.numel() * before.element_size()
         if not start <= given.data_ptr() < start + max(1, size):
             return None
         if given.numel() != before.numel():
-            wholes = [whole[1:], (*whole[:1], *whole[2:])]
+            kinds = [tuple((*each[:k], *each[k + 1 :]) for each in kinds[0]) for k in (0, 1)]  # type: ignore[misc]
     elif not _shares(given, before):
         return None
-    if shape in wholes:
+    if (tuple(given.shape), tuple(given.stride())) in kinds:
         return False
-    return True if shape in [(*each[:1], math.prod(each[1:])) for each in wholes] else None
+    flattened = [(*shape[:1], math.prod(shape[1:])) for shape, _ in kinds]
+    return True if tuple(given.shape) in flattened and given.stride()[-1:] == (1,) else None

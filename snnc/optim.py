@@ -80,6 +80,8 @@ class _Optimizer(ABC):
                 raise ValueError(f"grads: {key} has shape {given.shape}; expected {value.shape}")
             own = np.array(given, value.dtype)
             change, state[key] = self._change(own, value, state.get(key))
+            if change.shape != value.shape:  # the state is of what was there before
+                change, state[key] = self._change(own, value, None)
             new.setdefault(name, {})[parameter] = (value - change).astype(value.dtype)
         set_all(leaves, new)
         self._state = state
@@ -291,6 +293,10 @@ def clip_grad_norm(
     arrays = {key: real_numbers(f"grads: {key}", grad) for key, grad in grads.items()}
     flat = [np.abs(array, dtype=np.float64).ravel() for array in arrays.values()]
     norm = float(np.linalg.norm(np.concatenate(flat), norm_type)) if flat else 0.0
-    factor = min(1.0, max_norm / (norm + 1e-6))
-    clipped = {key: np.asarray(a * a.dtype.type(factor)) for key, a in arrays.items()}
+    factor = max_norm / (norm + 1e-6)
+    factor = 1.0 if factor >= 1 else factor  # NaN stays
+    clipped = {}
+    for key, array in arrays.items():
+        real = array if array.dtype.kind == "f" else array.astype(np.float64)
+        clipped[key] = np.asarray(real * real.dtype.type(factor))
     return clipped, norm

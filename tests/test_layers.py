@@ -538,3 +538,89 @@ def test_neurons_after_neurons_compute_as_with_real_spikes(between):
     assert wide[-1].v.dtype == np.float64
     listed = nn.Sequential(snnc.Leaky(0.9), nn.Linear(6, 2, rng=0)).run(x.tolist())
     assert listed.y.dtype == np.float64
+
+
+# ---- what a review found ----
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda: nn.Dropout().eval(), lambda: nn.LayerNorm(40), lambda: nn.BatchNorm1d(40).eval(),
+        lambda: nn.AvgPool1d(1), lambda: nn.MaxPool1d(1), lambda: nn.AdaptiveAvgPool1d(40),
+        lambda: nn.Linear(40, 40, rng=5), lambda: nn.Flatten(),
+    ],
+)  # fmt: skip
+def test_sums_over_real_numbers_are_not_cut(between, monkeypatch):
+    """Of which BLAS's bits depend on how many rows there are."""
+    from snnc.nn import sequential
+
+    monkeypatch.setattr(sequential, "_PIECE", 1)
+    net = nn.Sequential(nn.Linear(6, 40, rng=0), snnc.Leaky(0.9), between(),
+                        nn.Linear(40, 5, rng=3), snnc.Leaky(0.9)).eval()  # fmt: skip
+    x = RNG(1).random((301, 1, 6)).astype(np.float32) * 3
+    assert_same(net.run(x, record="mem")[-1].mem, net.run(x, record="mem", grad=True)[-1].mem)
+
+
+def test_iterators_of_names_are_read_once():
+    net = nn.Sequential(nn.Linear(6, 40, rng=0), snnc.Leaky(0.9), nn.Linear(40, 3, rng=1),
+                        snnc.Leaky(0.9))  # fmt: skip
+    x = RNG(0).random((9, 4, 6)).astype(np.float32)
+    for grad in (False, True):
+        assert len(list(net.run(x, record=iter(["spk", "mem"]), grad=grad)[-1])) == 2
+    chunks = net.run_chunks([x, x], record=iter(["spk", "mem"]))
+    assert [len(list(recs[-1])) for recs in chunks] == [2, 2]
+
+
+def test_statistics_follow_forward_passes_only():
+    bn, x = nn.BatchNorm1d(3), RNG(0).normal(size=(5, 3))
+    bn(x)
+    before = {name: np.copy(array) for name, array in bn._arrays().items()}
+    bn.backward(x, np.ones((5, 3)))
+    for name, array in bn._arrays().items():
+        assert_same(array, before[name])
+    net = nn.Sequential(bn, nn.Linear(5, 2), snnc.Leaky(0.9))
+    with pytest.raises(ValueError, match="layer '1'"):
+        net.run(RNG(0).normal(size=(6, 4, 3)), time_axis=0)
+    for name, array in bn._arrays().items():
+        assert_same(array, before[name])
+    bn.bias = None
+    bn.weight = np.full(3, 5.0)
+    assert bn.backward(x, np.ones((5, 3))).keys() == {"weight", "x"}
+    np.testing.assert_allclose(bn(x), 5 * nn.BatchNorm1d(3)(x), rtol=1e-6)
+    assert repr(nn.BatchNorm1d(3, bias=False)) == "BatchNorm1d(3, bias=False)"
+
+
+def test_means_of_other_windows_see_no_infinity():
+    x = np.zeros((1, 4, 4), np.float32)
+    x[0, 0, 0] = np.inf
+    assert nn.AdaptiveAvgPool2d(2)(x).tolist() == [[[np.inf, 0], [0, 0]]]
+
+
+def test_optimizers_forget_what_has_another_shape():
+    for make in (optim.Adam, lambda net: optim.SGD(net, lr=0.01, momentum=0.9)):
+        net = nn.Sequential(l=snnc.Leaky(np.full(4, 0.9), learn_beta=True))
+        optimizer = make(net)
+        optimizer.step({"l.beta": np.ones(4)})
+        net.load_state_dict(net.state_dict() | {"l.beta": 0.8})
+        optimizer.step({"l.beta": np.float64(1.0)})
+        assert net["l"].beta.shape == ()
+    clipped, norm = optim.clip_grad_norm({"a": np.array([np.nan]), "b": np.array([1e6])}, 1.0)
+    assert np.isnan(norm)
+    assert np.isnan(clipped["b"]).all()
+    np.testing.assert_allclose(
+        optim.clip_grad_norm({"a": np.array([3, 4])}, 1.0)[0]["a"], [0.6, 0.8], rtol=1e-6
+    )
+
+
+def test_recordings_of_another_network():
+    x = np.ones((3, 2, 2), np.float32)
+    net = nn.Sequential(a=nn.Linear(2, 2), b=snnc.Leaky(0.9), c=nn.Linear(2, 2))
+    other = nn.Sequential(a=nn.Linear(2, 2), b=snnc.Leaky(0.9), d=nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="recs is of a, b, d; expected a, b, c"):
+        net.backward(other.run(x, grad=True), y=x)
+    fc = nn.Linear(2, 2)
+    tied = nn.Sequential(a=fc, b=fc, c=fc)
+    given = {"b.weight": np.ones((2, 2)), "c.weight": np.zeros((2, 2))}
+    with pytest.raises(ValueError, match="of one layer, but their values differ"):
+        tied.load_state_dict(given, strict=False)

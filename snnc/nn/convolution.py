@@ -89,7 +89,7 @@ class _Conv(Layer):
     def _step_dims(self) -> tuple[int, ...]:
         return (2 + self._axes,)
 
-    def _can_be_cut(self) -> bool:
+    def _can_be_cut(self, over_bytes: bool) -> bool:
         return False
 
     # ---- over two axes ----

@@ -94,6 +94,7 @@ class Step(NamedTuple):
 
     timed: bool  # it has time before the axis of samples
     held: int = 1  # for how many steps it is the input
+    tracks: bool = True  # whether running values follow
 
 
 ONE_STEP = Step(False)
@@ -114,6 +115,7 @@ class Layer:
     _instead: ClassVar[Mapping[str, str]] = OF_LAYERS
     _depends_on_mode: ClassVar[bool] = False  # on whether it is in training
     _takes_bytes: ClassVar[bool] = False  # spikes as uint8; else as real numbers
+    _gives_bytes: ClassVar[bool] = False  # where it got them
 
     def __getattr__(self, name: str) -> Any:
         raise missing(a(self), name, self._instead.get(name), self)
@@ -199,7 +201,7 @@ class Layer:
             Under the keys ``"weight"``, ``"bias"`` (of what there is) and ``"x"``.
         """
         x, grad = self._input("x", x), floats("grad", grad)
-        y, saved = self._forward(x, ONE_STEP)
+        y, saved = self._forward(x, ONE_STEP._replace(tracks=False))
         if grad.shape != y.shape:
             raise ValueError(f"grad of shape {grad.shape}; expected {y.shape}")
         return self._backward(saved, grad, wrt_x)
@@ -216,7 +218,7 @@ class Layer:
         """Say how many dimensions the input of a step may have; None: any."""
         return None
 
-    def _can_be_cut(self) -> bool:
+    def _can_be_cut(self, over_bytes: bool) -> bool:
         """Whether pieces of a sequence, one after the other, give the same bits."""
         return not self.training or not self._depends_on_mode
 
@@ -253,6 +255,7 @@ class Flatten(Layer):
     """
 
     _takes_bytes: ClassVar = True
+    _gives_bytes: ClassVar = True
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self._start_dim, self._end_dim = index("start_dim", start_dim), index("end_dim", end_dim)
@@ -305,6 +308,8 @@ class Dropout(Layer):
     """
 
     _depends_on_mode: ClassVar = True
+    _takes_bytes: ClassVar = True
+    _gives_bytes: ClassVar = True  # in evaluation
 
     def __init__(
         self,
@@ -326,6 +331,7 @@ class Dropout(Layer):
     def _forward(self, x: Floats, step: Step) -> tuple[Floats, Any]:
         if not self._varies():
             return x, None
+        x = floats("x", x)
         kept = self._rng.random(x.shape, np.float32) >= self._p
         factor = kept * x.dtype.type(0 if self._p == 1 else 1 / (1 - self._p))
         return x * factor, factor

@@ -112,8 +112,8 @@ class Linear(Layer):
     def _step_dims(self) -> tuple[int, ...]:
         return (2,)
 
-    def _can_be_cut(self) -> bool:
-        return self._mode in (None, "events")  # over spikes, as it comes after neurons
+    def _can_be_cut(self, over_bytes: bool) -> bool:
+        return self._mode == "events" or (self._mode is None and over_bytes)
 
     def _width(self) -> int:
         return len(self._weight)

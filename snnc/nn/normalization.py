@@ -61,6 +61,8 @@ class _BatchNorm(Layer):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         self._num_features = n = at_least_one("num_features", num_features)
         self._eps = _number("eps", eps, 0, np.inf)
@@ -68,7 +70,7 @@ class _BatchNorm(Layer):
         self._affine = flag("affine", affine)
         self._track_running_stats = flag("track_running_stats", track_running_stats)
         self._weight = np.ones(n, np.float32) if affine else None
-        self._bias = np.zeros(n, np.float32) if affine else None
+        self._bias = np.zeros(n, np.float32) if flag("bias", bias) and affine else None
         self._running_mean = np.zeros(n, np.float32) if track_running_stats else None
         self._running_var = np.ones(n, np.float32) if track_running_stats else None
         self._num_batches_tracked = np.zeros((), np.int64) if track_running_stats else None
@@ -84,6 +86,11 @@ class _BatchNorm(Layer):
         if number.ndim or number < 0 or number != np.floor(number):
             raise ValueError(f"num_batches_tracked={value!r}; expected an integer of at least 0")
         self._num_batches_tracked = number.astype(np.int64)
+
+    def _argument(self, name: str) -> Any:
+        if name == "bias":
+            return self._bias is not None or not self._affine
+        return super()._argument(name)
 
     def _step_dims(self) -> tuple[int, ...]:
         return self._dims
@@ -111,7 +118,7 @@ class _BatchNorm(Layer):
                 )
             mean = x.mean(axis=axes, keepdims=True, dtype=np.float64)
             variance = np.square(x - mean).mean(axis=axes, keepdims=True, dtype=np.float64)
-            if self.training and tracked:
+            if self.training and tracked and step.tracks:
                 self._track(mean, variance * (count / (count - 1)), step)
         else:
             axes = None
@@ -119,9 +126,10 @@ class _BatchNorm(Layer):
             variance = self._running_var.reshape(wide)  # type: ignore[union-attr]
         normal, scale = _normalised(x, mean, variance, self._eps)
         y = normal
-        if self._weight is not None and self._bias is not None:
+        if self._weight is not None:
             y = normal * self._weight.reshape(wide).astype(x.dtype, copy=False)
-            y += self._bias.reshape(wide).astype(x.dtype, copy=False)
+        if self._bias is not None:
+            y = y + self._bias.reshape(wide).astype(x.dtype, copy=False)
         return y, (normal, scale, axes, wide)
 
     def _track(self, mean: Floats, variance: Floats, step: Step) -> None:
@@ -144,8 +152,10 @@ class _BatchNorm(Layer):
         normal, scale, axes, wide = saved
         others = tuple(d for d, n in enumerate(wide) if n == 1)
         grads = {}
+        if self._bias is not None:
+            grads["bias"] = grad.sum(axis=others)
         if self._weight is not None:
-            grads = {"weight": (grad * normal).sum(axis=others), "bias": grad.sum(axis=others)}
+            grads["weight"] = (grad * normal).sum(axis=others)
             grad = grad * self._weight.reshape(wide).astype(grad.dtype, copy=False)
         if wrt_x:
             grads["x"] = grad * scale if axes is None else _through(grad, normal, scale, axes)
@@ -169,6 +179,8 @@ class BatchNorm2d(_BatchNorm):
         Whether there are `weight` and `bias`.
     track_running_stats : bool, default True
         Whether there are running values, which evaluation takes; else it takes the step's own.
+    bias : bool, default True
+        Whether there is a `bias` with `affine`.
 
     Attributes
     ----------
@@ -208,7 +220,7 @@ class BatchNorm1d(_BatchNorm):
 
     Parameters
     ----------
-    num_features, eps, momentum, affine, track_running_stats
+    num_features, eps, momentum, affine, track_running_stats, bias
         As of `BatchNorm2d`.
 
     Raises

@@ -72,7 +72,7 @@ class _Pool(_Windows):
             size = (left + (s - 1 if self._ceil_mode else 0)) // s + 1
             if self._ceil_mode and (size - 1) * s >= n + p:  # it would begin in the padding
                 size -= 1
-            if left < 0 or size < 1:
+            if size < 1:
                 raise ValueError(
                     f"x has shape {x.shape}; expected at least a window, with the padding"
                 )
@@ -192,9 +192,6 @@ class _AvgPool(_Pool):
 
 
 class _AdaptiveAvgPool(_Windows):
-    def _can_be_cut(self) -> bool:
-        return False  # BLAS takes the means
-
     def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         is_one = not isinstance(output_size, (tuple, list))
         each: Any = (output_size,) * self._axes if is_one else output_size
@@ -208,37 +205,38 @@ class _AdaptiveAvgPool(_Windows):
         sizes = self._output_size
         return sizes[0] if len({*sizes}) == 1 else sizes
 
-    def _means(self, x_shape: tuple[int, ...], dtype: Any) -> list[Floats]:
-        """Return, for each axis, the matrix that takes the means."""
-        if len(x_shape) <= self._axes or 0 in x_shape[-self._axes :]:
+    def _windows(self, shape: tuple[int, ...]) -> list[list[slice]]:
+        """Return, for each axis, what is averaged."""
+        if len(shape) <= self._axes or 0 in shape[-self._axes :]:
             raise ValueError(
-                f"x has shape {x_shape}; expected (..., channels, "
+                f"x has shape {shape}; expected (..., channels, "
                 f"{'length' if self._axes == 1 else 'rows, columns'}) of at least 1"
             )
-        matrices = []
-        for n, size in zip(x_shape[-self._axes :], self._output_size, strict=True):
-            size = n if size is None else size
-            begin = np.arange(size) * n // size
-            end = -(-(np.arange(size) + 1) * n // size)
-            place = np.arange(n)
-            inside = (place >= begin[:, None]) & (place < end[:, None])
-            matrices.append((inside / (end - begin)[:, None]).astype(dtype))
-        return matrices
+        windows = []
+        for n, given in zip(shape[-self._axes :], self._output_size, strict=True):
+            size = n if given is None else given
+            windows.append([slice(i * n // size, -(-(i + 1) * n // size)) for i in range(size)])
+        return windows
 
     def _forward(self, x: Floats, step: Step) -> tuple[Floats, Any]:
-        *first, last = self._means(x.shape, x.dtype)
-        y = x @ last.T
-        for matrix in first:
-            y = matrix @ y
+        y = x
+        for axis, windows in zip(range(-self._axes, 0), self._windows(x.shape), strict=True):
+            first = np.moveaxis(y, axis, 0)
+            y = np.stack([first[each].mean(axis=0, dtype=x.dtype) for each in windows], axis)
         return y, x.shape
 
     def _backward(self, saved: Any, grad: Floats, wrt_x: bool) -> dict[str, Floats]:
         if not wrt_x:
             return {}
-        *first, last = self._means(saved, grad.dtype)
-        for matrix in first:
-            grad = matrix.T @ grad
-        return {"x": grad @ last}
+        for axis, windows in zip(range(-self._axes, 0), self._windows(saved), strict=True):
+            shape = list(grad.shape)
+            shape[axis] = saved[axis]
+            spread, first = np.zeros(shape, grad.dtype), np.moveaxis(grad, axis, 0)
+            target = np.moveaxis(spread, axis, 0)
+            for each, part in zip(windows, first, strict=True):
+                target[each] += part / (each.stop - each.start)
+            grad = spread
+        return {"x": grad}
 
 
 class MaxPool2d(_MaxPool):

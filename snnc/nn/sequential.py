@@ -275,7 +275,8 @@ class Sequential:
             layers. By default the last one records spikes and states, the others nothing. What a
             last layer without neurons gives is there as ``recs.y``.
         grad : bool, default False
-            Whether to keep what `backward` needs.
+            Whether to keep what `backward` needs: `x` and the arrays of layers themselves, which
+            must not be changed in place before then (assigning others is fine).
         states : dict, optional
             States to start from, by the names of layers; by default at rest. Neurons that hold
             their states go on from those.
@@ -305,16 +306,26 @@ class Sequential:
         wanted = _by_layer(record, last)
         if record is None and last in neurons:
             wanted = {last: None}
+        for name, each in wanted.items():  # which may be iterators
+            if name in neurons:
+                wanted[name] = _recorded(each, neurons[name])
         states = {} if states is None else dict(states)
         for argument, names in (("record", wanted), ("states", states)):
             _check_names(argument, names, neurons)
         held_before = {name: neuron._held for name, neuron in neurons.items()}
+        kept_before = {
+            name: {f"_{key}": getattr(leaf, key) for key in leaf._kept}
+            for name, leaf in leaves.items()
+            if isinstance(leaf, Layer)
+        }
         run = _Run(leaves, last, axis, wanted, grad, checkpoint, num_threads)
         try:
             return run.whole(x, num_steps, states)
         except BaseException as error:
             for key, neuron in neurons.items():
                 neuron._held = held_before[key]
+            for key, kept in kept_before.items():
+                leaves[key].__dict__.update(kept)
             if isinstance(error, (TypeError, ValueError)):
                 raise in_layer(run.at, error) from None
             raise
@@ -358,6 +369,8 @@ class Sequential:
         >>> sum(recs[-1].spk.sum() for recs in net.run_chunks(chunks, record="spk")) > 0
         np.True_
         """
+        if hasattr(record, "__next__"):  # which all chunks need
+            record = tuple(record)  # type: ignore[arg-type]
         for chunk in chunks:
             recs = self.run(
                 chunk,
@@ -422,6 +435,9 @@ class Sequential:
                 f"recs is of {', '.join(recs._layers)}; expected layers {', '.join(neurons)}"
             )
         names, axis, first = list(leaves), recs._time_axis, self._first_places()
+        taped = names if isinstance(leaves[names[-1]], Layer) else names[:-1]
+        if recs._tape and [*recs._tape] != taped:
+            raise ValueError(f"recs is of {', '.join(recs._tape)}; expected {', '.join(taped)}")
         ends_with = leaves[names[-1]]
         if isinstance(ends_with, Layer) and names[-1] not in recs._tape:
             raise ValueError(
@@ -574,7 +590,12 @@ class Sequential:
             if (isinstance(at, Layer) or is_weight) and value.shape != shape:
                 raise ValueError(f"{key} has shape {value.shape}; expected {shape}")
             same = f"{places[name]}.{parameter}"
-            if not np.array_equal(value, given.get(same, value), equal_nan=True):
+            first_given = next(
+                given[f"{n}.{parameter}"]
+                for n in leaves
+                if places[n] == places[name] and f"{n}.{parameter}" in given
+            )
+            if not np.array_equal(value, first_given, equal_nan=True):
                 raise ValueError(f"{same} and {key} are of one layer, but their values differ")
         for name in [name for name in resets if resets[name] != resets.get(places[name])]:
             raise ValueError(f"{places[name]} and {name} are one layer, but their resets differ")
@@ -653,7 +674,7 @@ class _Run:
             x, num_steps = self._in_pieces(names[first:], x, num_steps, states, layers, steps)
         y = None
         if isinstance(self.leaves[self.last], Layer):
-            y = x
+            y = x if x.dtype.kind == "f" else x.astype(np.float32)
             if num_steps is not None:  # there were no neurons
                 y = np.moveaxis(np.broadcast_to(y, (num_steps, *y.shape)), 0, self.axis)
         return Recordings(layers, self.tape, given, self.axis, y)
@@ -675,7 +696,7 @@ class _Run:
                 if are_spikes and current.dtype == np.uint8:  # of another shape
                     self.spikes = current
             else:
-                own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
+                own = self.wanted.get(name, ())
                 start = _as_states(states.get(name))
                 wide = _is_wide(layer, current, start)
                 as_bytes = name != self.last and not wide and not _is_graded(layer)
@@ -714,20 +735,22 @@ class _Run:
         """
         if self.grad or self.axis != 0 or len(names) < 2 or np.ndim(current) == 0:
             return None
-        width = 0
+        width, over_bytes = 0, False
         for name in names:
             layer = self.leaves[name]
             if isinstance(layer, Layer):
-                if not layer._can_be_cut():
+                if not layer._can_be_cut(over_bytes):
                     return None
+                over_bytes = over_bytes and layer._gives_bytes
                 width = max(width, layer._width())
             else:
-                own = _recorded(self.wanted[name], layer) if name in self.wanted else ()
+                own = self.wanted.get(name, ())
                 start = _as_states(states.get(name))
                 if {*own} - {"spk", "count", *layer.states}:
                     return None
                 if _is_wide(layer, current, start) or _is_graded(layer):
                     return None
+                over_bytes = True
         rows: tuple[int, ...] = np.shape(current)
         total = num_steps
         if total is None:

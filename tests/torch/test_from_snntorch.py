@@ -166,7 +166,32 @@ def test_what_a_forward_does_beside_its_layers():
         def forward(self, x):
             return self.lif1(self.act(self.fc1(x)))
 
+    class InPlace(Net):
+        def forward(self, x):
+            cur = self.fc1(x)
+            cur.mul_(3)
+            return self.lif1(cur)
+
+    class Transposed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(12, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.b(self.a(x).t())
+
+    class Decayed(Net):
+        def forward(self, x):
+            mem = self.lif1.init_leaky()
+            for _ in range(3):
+                spk, mem = self.lif1(self.fc1(x), mem)
+                mem = mem * 0.5
+            return spk
+
     for kind, error, message in (
+        (InPlace, ValueError, "something else between 'fc1' and 'lif1'"),
+        (Transposed, ValueError, "something else between 'a' and 'b'"),
+        (Decayed, ValueError, "changes the states of 'lif1' between two steps"),
         (Functional, ValueError, "something else between 'lif1' and 'fc2'"),
         (Skip, ValueError, "something else between 'lif1' and 'fc2'"),
         (Twice, ValueError, "calls 'fc' twice in a step"),
@@ -250,3 +275,40 @@ def test_recurrent_networks():
     assert expected.any()
     assert np.array_equal(net.run(x.numpy(), time_axis=0)[-1].spk, expected)
     net.load_state_dict(module.state_dict())
+
+
+def test_classes_of_ones_own_that_have_a_layers_name():
+    class Linear(nn.Linear):
+        def forward(self, x):
+            return torch.relu(super().forward(x))
+
+    class Flatten(nn.Module):
+        pass
+
+    class Leaky(snntorch.Leaky):
+        pass
+
+    for module in (Linear(3, 2), Flatten(), Leaky(0.9)):
+        with pytest.raises(TypeError, match=r"layer '0': module=.* of .*test_from_snntorch"):
+            snnc.from_snntorch(nn.Sequential(module))
+    with pytest.raises(ValueError, match="layer '0': return_indices=True"):
+        snnc.from_snntorch(nn.Sequential(nn.MaxPool1d(2, return_indices=True)))
+
+
+def test_states_and_inputs_by_keyword():
+    class Keywords(Net):
+        def forward(self, x):
+            mem = self.lif1.init_leaky()
+            for _ in range(3):
+                spk, mem = self.lif1(input_=self.fc1(x), mem=mem)
+            return spk
+
+    net = snnc.from_snntorch(Keywords(), example=torch.rand(3, 12))
+    assert list(net.layers) == ["fc1", "lif1"]
+
+
+def test_batch_normalisation_without_a_bias():
+    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, bias=False), nn.Linear(3, 2))
+    net = snnc.from_snntorch(module)
+    net.load_state_dict(module.state_dict())
+    assert net[1].bias is None
