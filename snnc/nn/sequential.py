@@ -758,7 +758,8 @@ class _Run:
             rows = tuple(rest)
         size = max(math.prod(rows), math.prod(rows[:-1]) * width)
         steps = max(1, _PIECE // max(1, 4 * size))
-        return steps if 2 * steps <= total else None
+        # More steps than that fail at once, or take no memory.
+        return steps if 2 * steps <= total <= 1 << 20 else None
 
     def _in_pieces(
         self,
