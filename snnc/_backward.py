@@ -180,11 +180,11 @@ def _is_read_later(target: Floats, x: Floats, upstream: tuple[Floats | None, ...
     return False
 
 
-def index_of(neuron: Differentiable) -> tuple[int, tuple[float, float]] | None:
+def index_of(
+    neuron: Differentiable, spike_grad: Callable[[Any], Any]
+) -> tuple[int, tuple[float, float]] | None:
     """Return the surrogate that the core computes, with its arguments; None: one of Python's."""
-    return (
-        DISABLED if neuron._options["surrogate_disable"] else surrogate.compiled(neuron.spike_grad)
-    )
+    return DISABLED if neuron._options["surrogate_disable"] else surrogate.compiled(spike_grad)
 
 
 def new_constants(
@@ -267,7 +267,8 @@ def backward(
         grad_states.append(None if of_last else array)
 
     x = run.x()
-    index = index_of(neuron)
+    spike_grad = neuron.spike_grad  # read once, whatever another thread assigns meanwhile
+    index = index_of(neuron, spike_grad)
     written = out  # by the core
     target: Floats | None = None  # the same, time first
     if out is not None:
@@ -312,7 +313,7 @@ def backward(
             shifts = np.empty((t1 - t0, *run.shape), run.dtype)
             call(_core.mem_shift, DISABLED, shifts, t0, t1)
             for t in range(t1 - t0 - 1, -1, -1):  # so that random ones don't depend on the cut
-                shifts[t] = surrogate.evaluate(neuron.spike_grad, shifts[t, ...].copy())
+                shifts[t] = surrogate.evaluate(spike_grad, shifts[t, ...].copy())
             call(_core.backward, DISABLED, shifts, t0, t1)
             t1 = t0
 

@@ -183,7 +183,8 @@ def backward(
         run.check_output(out)
     grad_start = tuple(np.zeros(shape, dtype) for _ in core_states)
     grad_constants = new_constants(tape.model, learned, shape)
-    index = index_of(neuron)
+    spike_grad = neuron.spike_grad
+    index = index_of(neuron, spike_grad)
 
     def through_neurons(t0: int, t1: int) -> None:
         derivative = None
@@ -197,7 +198,7 @@ def backward(
             arguments[8] = derivative
             _core.mem_shift(*arguments)
             for t in range(t1 - t0 - 1, -1, -1):
-                derivative[t] = surrogate.evaluate(neuron.spike_grad, derivative[t, ...].copy())
+                derivative[t] = surrogate.evaluate(spike_grad, derivative[t, ...].copy())
         _core.backward(*arguments)
 
     weights = [_Weights(projection, dtype, threads) for projection in loop.projections]

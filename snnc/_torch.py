@@ -85,13 +85,13 @@ def shape_of(x: Tensor, tensors: Mapping[str, Tensor], sequence: bool) -> Any:
     return torch.broadcast_shapes(shape, *wide) if wide else shape
 
 
-def spread(x: Tensor, shape: Any) -> Tensor:
+def _spread(x: Tensor, shape: Any) -> Tensor:
     """Return a sequence whose first axis is time also where the neuron shape has more others."""
     missing = 1 + len(shape) - x.ndim
     return x.reshape(x.shape[0], *(1,) * missing, *x.shape[1:]) if missing else x
 
 
-def started(name: str, state: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
+def _started(name: str, state: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
     """Return a state of the neuron shape; one that is at rest may have another."""
     if state.shape == shape:
         return state
@@ -102,7 +102,21 @@ def started(name: str, state: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
     return torch.zeros(shape, dtype=dtype, device="cpu")
 
 
+def inputs_of(
+    names: Sequence[str], sequence: bool, x: Tensor, states: Sequence[Tensor], shape: Any
+) -> list[Tensor]:
+    """Return x and the states, as `compute` takes them, of a neuron of that shape."""
+    named = zip(names, states, strict=True)
+    start = [_started(name, state, shape, x.dtype) for name, state in named]
+    return [_spread(x, shape) if sequence else x, *start]
+
+
 # ---- snnc's neuron of a module ----
+
+
+def placeholder(parameter: str) -> float:
+    """Return a value with which a neuron can be made before it gets its own."""
+    return 0.75 if parameter == "alpha" else 0.5  # Alpha's must be above beta
 
 
 class Counterpart:
@@ -313,10 +327,8 @@ def _unknown(*_: Any) -> Any:
 @functools.lru_cache(64)
 def _counterpart(model: str, names: str, size: int | None, serial: str) -> Counterpart:
     """Return the counterpart of a module that isn't here: of an exported program."""
-    arguments: dict[str, Any] = dict.fromkeys(names.split(), 0.5)
-    if "alpha" in arguments:
-        arguments["alpha"] = 0.75  # Alpha's must be above beta
-    own = {name: v for name, v in arguments.items() if "." not in name and name not in OF_ALL}
+    parameters = [name for name in names.split() if "." not in name and name not in OF_ALL]
+    own: dict[str, Any] = {name: placeholder(name) for name in parameters}
     if model.startswith("R"):
         own |= {"all_to_all": size is not None, "linear_features": size}
     return Counterpart(getattr(neurons, model)(**own))
@@ -370,16 +382,9 @@ def _operator(
 ) -> list[Tensor]:
     neuron, named = _read(tensors, text)
     with torch.no_grad():
-        return [*compute(neuron, sequence, _inputs(neuron, sequence, x, states, named), named)]
-
-
-def _inputs(
-    neuron: Any, sequence: bool, x: Tensor, states: list[Tensor], tensors: Mapping[str, Tensor]
-) -> list[Tensor]:
-    shape = shape_of(x, tensors, sequence)
-    named = zip(neuron.states, states, strict=True)
-    start = (started(name, state, shape, x.dtype) for name, state in named)
-    return [spread(x, shape) if sequence else x, *start]
+        shape = shape_of(x, named, sequence)
+        inputs = inputs_of(neuron.states, sequence, x, states, shape)
+        return [*compute(neuron, sequence, inputs, named)]
 
 
 @_operator.register_fake  # type: ignore[untyped-decorator]
@@ -415,7 +420,8 @@ def _backward_operator(
     neuron, named = _read(tensors, text)
     _refuse_inhibition(neuron)
     with torch.no_grad():
-        inputs = _inputs(neuron, sequence, x, states, named)
+        shape = shape_of(x, named, sequence)
+        inputs = inputs_of(neuron.states, sequence, x, states, shape)
         arrays = [array_of(t) for t in inputs]
         tape = tape_of(neuron.run(*arrays, grad=True, record=())) if sequence else None
         of = dict(zip(("x", *neuron._start_names, *named), (*inputs, *tensors), strict=True))

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc._arguments import flag, frozen, real_array, real_numbers
+from snnc._arguments import flag, frozen, is_double, real_array, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,8 +70,12 @@ def _outputs(spk_out: ArrayLike) -> Floats:
         raise ValueError(
             f"spk_out has shape {array.shape}; expected (T, batch, classes), none of them 0"
         )
-    wide = array.dtype.kind == "f" and array.dtype.itemsize == 8
-    return array.astype(np.float64 if wide else np.float32, copy=False)
+    return _computing(array)
+
+
+def _computing(array: NDArray[Any]) -> Floats:
+    """Return an array in the type to compute in."""
+    return array.astype(np.float64 if is_double(array) else np.float32, copy=False)
 
 
 def _labels(targets: ArrayLike, shape: tuple[int, ...], num_classes: int) -> NDArray[np.integer]:
@@ -127,6 +131,14 @@ def _vector(name: str, value: Any) -> Floats:
 
 def _weight(name: str, value: Any) -> Floats | None:
     return None if value is None else _vector(name, value)
+
+
+def _class_weights(weight: Floats, num_classes: int, dtype: DTypeLike) -> Floats:
+    if weight.shape != (num_classes,):
+        raise ValueError(
+            f"weight has shape {weight.shape}; expected ({num_classes},), one a class"
+        )
+    return weight.astype(dtype)
 
 
 def _check_population(population_code: Any, num_classes: Any) -> None:
@@ -290,11 +302,7 @@ class _Loss(ABC):
         """Return each label's weight, or a 1 for all."""
         if self.weight is None:
             return np.ones((), dtype)
-        if self.weight.shape != (num_classes,):
-            raise ValueError(
-                f"weight has shape {self.weight.shape}; expected ({num_classes},), one a class"
-            )
-        return self.weight[labels].astype(dtype)  # type: ignore[no-any-return]
+        return _class_weights(self.weight, num_classes, dtype)[labels]  # type: ignore[no-any-return]
 
     def _labelled_cross_entropy(
         self, logits: Floats, targets: ArrayLike
@@ -772,8 +780,7 @@ class _TorchLoss(ABC):
         array = real_numbers("output", output)
         if array.ndim == 0 or not array.size:
             raise ValueError(f"output has shape {array.shape}; expected (..., classes), without 0")
-        wide = array.dtype.kind == "f" and array.dtype.itemsize == 8
-        array = array.astype(np.float64 if wide else np.float32, copy=False)
+        array = _computing(array)
         losses, pullback, count = self._losses(array, target)
         loss = losses if self.reduction == "none" else losses.sum()
         if self.reduction == "mean":
@@ -791,11 +798,7 @@ class _TorchLoss(ABC):
     def _class_weights(self, num_classes: int, dtype: DTypeLike) -> Floats:
         if self.weight is None:
             return np.ones(num_classes, dtype)
-        if self.weight.shape != (num_classes,):
-            raise ValueError(
-                f"weight has shape {self.weight.shape}; expected ({num_classes},), one a class"
-            )
-        return self.weight.astype(dtype)  # type: ignore[no-any-return]
+        return _class_weights(self.weight, num_classes, dtype)
 
     def _target(self, out: Floats, target: ArrayLike) -> Floats:
         array = real_numbers("target", target)

@@ -71,7 +71,7 @@ def _made(cls: Any, arguments: Mapping[str, Any]) -> Any:
             values[name] = (
                 _torch.array_of(_torch.checked(name, value))
                 if here
-                else np.full(value.shape, 0.75 if name == "alpha" else 0.5)
+                else np.full(value.shape, _torch.placeholder(name))
             )
     with warnings.catch_warnings():  # training leaves [0, 1] all the time
         warnings.filterwarnings("ignore", "(alpha|beta) is clipped")
@@ -255,10 +255,7 @@ class Neuron(torch.nn.Module):  # type: ignore[misc]
                 self._makes.__name__, self._text(), sequence, x, states, tensors, flags
             )
         else:
-            for i, state in enumerate(states):
-                if state.shape != shape:
-                    states[i] = _torch.started(names[i], state, shape, x.dtype)
-            inputs = (_torch.spread(x, shape) if sequence else x, *states)
+            inputs = _torch.inputs_of(names, sequence, x, states, shape)
             outputs = _torch.compute(self._neuron(tensors), sequence, inputs, tensors)
         for name, state in zip(names, outputs[-len(names) :], strict=True):
             if not sequence or state.shape[0]:

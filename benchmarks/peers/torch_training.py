@@ -153,19 +153,22 @@ def steps(net, x):
         return net(x)[0].numpy()
 
 
-def inference(state, x, sizes, threads):
-    """Offer snnTorch's loop of a network with these parameters."""
+def loaded(state, num_steps, sizes, threads):
+    """Return snnTorch's loop of a network with these parameters."""
     torch.set_num_threads(threads)
-    net = Loop(snntorch, len(x), sizes)
+    net = Loop(snntorch, num_steps, sizes)
     net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()}, strict=False)
-    return partial(steps, net, torch.from_numpy(x))
+    return net
+
+
+def inference(state, x, sizes, threads):
+    """Offer a run of a network with these parameters."""
+    return partial(steps, loaded(state, len(x), sizes, threads), torch.from_numpy(x))
 
 
 def of_snntorch(state, x, target, sizes, threads):
-    """Offer an iteration of snnTorch's training of a network with these parameters."""
-    torch.set_num_threads(threads)
-    net = Loop(snntorch, len(x), sizes)
-    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()}, strict=False)
+    """Offer an iteration of the training of a network with these parameters."""
+    net = loaded(state, len(x), sizes, threads)
     return training(net, torch.from_numpy(x), torch.from_numpy(target))
 
 

@@ -183,7 +183,7 @@ graded_spikes_factor=float32 ())
             configuration.cell,
             x,
             states,
-            _backward.index_of(self),
+            _backward.index_of(self, self.spike_grad),
             upstream,
             "x" in wrt,
             tuple(grad_constants.values()),

@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc._arguments import at_least_one, flag
 from snnc._product import linear_start
-from snnc.nn.layers import Array, Layer, chunks, several
+from snnc.nn.layers import Array, Layer, chunks, places, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,17 +128,10 @@ class _Conv(Layer):
             )
         return x.reshape(-1, self._in_channels, rows, columns), sizes  # type: ignore[return-value]
 
-    def _places(self, sizes: tuple[int, int]) -> Iterator[tuple[int, int, slice, slice]]:
+    def _places(self, sizes: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
         """Yield the places of the kernel, with what they read of the padded images."""
-        (kr, kc), (dr, dc) = self._two(self._kernel_size), self._two(self._dilation)
-        (sr, sc), (rows, columns) = self._two(self._stride), sizes
-        for i in range(kr):
-            for j in range(kc):
-                yield (
-                    i, j,
-                    slice(i * dr, i * dr + sr * (rows - 1) + 1, sr),
-                    slice(j * dc, j * dc + sc * (columns - 1) + 1, sc),
-                )  # fmt: skip
+        kernel, stride = self._two(self._kernel_size), self._two(self._stride)
+        return places(kernel, stride, self._two(self._dilation), sizes)
 
     def _columns(self, images: Floats, sizes: tuple[int, int]) -> Floats:
         """Return, for each group, what each of its weights is multiplied with."""
@@ -148,8 +141,8 @@ class _Conv(Layer):
             padded = np.pad(images, ((0, 0), (0, 0), *self._margins()))
         columns = np.empty((channels, *self._two(self._kernel_size), n, *sizes), images.dtype)
         by_channel = padded.transpose(1, 0, 2, 3)
-        for i, j, rows, cols in self._places(sizes):
-            columns[:, i, j] = by_channel[:, :, rows, cols]
+        for place, read in self._places(sizes):
+            columns[(slice(None), *place)] = by_channel[(..., *read)]
         return columns.reshape(self._groups, -1, n * math.prod(sizes))
 
     def _pieces(self, count: int, sizes: tuple[int, int], itemsize: int) -> list[slice]:
@@ -190,8 +183,8 @@ class _Conv(Layer):
                 self._in_channels, *self._two(self._kernel_size), -1, *sizes
             )
             target = padded[piece].transpose(1, 0, 2, 3)
-            for i, j, at_rows, at_columns in self._places(sizes):
-                target[:, :, at_rows, at_columns] += columns[:, i, j]
+            for place, read in self._places(sizes):
+                target[(..., *read)] += columns[(slice(None), *place)]
         grads = {"weight": of_weight.reshape(self._weight.shape)}
         if self._bias is not None:
             grads["bias"] = rows.sum(axis=(0, 2, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from snnc._arguments import generator, index, is_double, missing, real_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any, ClassVar, Self
 
     from numpy.typing import ArrayLike, NDArray
@@ -113,7 +114,6 @@ class Layer:
     _trained: ClassVar[tuple[str, ...]] = ()  # arrays that training changes
     _kept: ClassVar[tuple[str, ...]] = ()  # other arrays of a state_dict
     _instead: ClassVar[Mapping[str, str]] = OF_LAYERS
-    _depends_on_mode: ClassVar[bool] = False  # on whether it is in training
     _takes_bytes: ClassVar[bool] = False  # spikes as uint8; else as real numbers
     _gives_bytes: ClassVar[bool] = False  # where it got them
 
@@ -220,7 +220,7 @@ class Layer:
 
     def _can_be_cut(self, over_bytes: bool) -> bool:
         """Whether pieces of a sequence, one after the other, give the same bits."""
-        return not self.training or not self._depends_on_mode
+        return True
 
     def _width(self) -> int:
         """Return how many features it gives, if it says."""
@@ -307,7 +307,6 @@ class Dropout(Layer):
     array([1., 1., 1.])
     """
 
-    _depends_on_mode: ClassVar = True
     _takes_bytes: ClassVar = True
     _gives_bytes: ClassVar = True  # in evaluation
 
@@ -327,6 +326,9 @@ class Dropout(Layer):
 
     def _varies(self) -> bool:
         return self.training and self._p > 0
+
+    def _can_be_cut(self, over_bytes: bool) -> bool:
+        return not self.training
 
     def _forward(self, x: Floats, step: Step) -> tuple[Floats, Any]:
         if not self._varies():
@@ -348,6 +350,23 @@ class Dropout(Layer):
                 "training: what a call dropped isn't kept; run it in a Sequential with grad=True"
             )
         return super().backward(x, grad, wrt_x=wrt_x)
+
+
+def places(
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    sizes: tuple[int, ...],
+) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Yield the places in a window, with what all windows read there of the padded input."""
+    for place in itertools.product(*map(range, kernel)):
+        yield (
+            place,
+            tuple(
+                slice(i * d, i * d + s * (size - 1) + 1, s)
+                for i, s, d, size in zip(place, stride, dilation, sizes, strict=True)
+            ),
+        )
 
 
 def chunks(count: int, size: int, most: int) -> list[slice]:

@@ -51,7 +51,6 @@ class _BatchNorm(Layer):
     _dims: ClassVar[tuple[int, ...]]  # of a step's input
     _shown: ClassVar[str]
     _trained: ClassVar = ("weight", "bias")
-    _depends_on_mode: ClassVar = True
     _kept: ClassVar = ("running_mean", "running_var", "num_batches_tracked")
 
     def __init__(
@@ -94,6 +93,9 @@ class _BatchNorm(Layer):
 
     def _step_dims(self) -> tuple[int, ...]:
         return self._dims
+
+    def _can_be_cut(self, over_bytes: bool) -> bool:
+        return not self.training
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         known = (*self._trained * self._affine, *self._kept[:2] * self._track_running_stats)

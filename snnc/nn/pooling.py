@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnc._arguments import flag, index
-from snnc.nn.layers import Layer, several
+from snnc.nn.layers import Layer, places, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,14 +89,8 @@ class _Pool(_Windows):
 
     def _places(self, sizes: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
         """Yield, for each place in a window, where it is in the padded input."""
-        for place in itertools.product(*map(range, self._kernel_size)):
-            slices = (
-                slice(i * d, i * d + s * (size - 1) + 1, s)
-                for i, d, s, size in zip(
-                    place, self._dilation, self._stride, sizes, strict=True
-                )
-            )  # fmt: skip
-            yield (..., *slices)
+        for _, read in places(self._kernel_size, self._stride, self._dilation, sizes):
+            yield (..., *read)
 
     def _unpadded(self, padded: Floats, shape: tuple[int, ...]) -> Floats:
         own = zip(self._padding, shape[-self._axes :], strict=True)

@@ -380,11 +380,7 @@ class Sequential:
                 states=states,
                 num_threads=num_threads,
             )
-            states = {
-                name: rec.state
-                for name, rec in recs._layers.items()
-                if self._leaves()[name]._held is None
-            }
+            states = _carried(recs._layers, self._leaves())
             yield recs
 
     def backward(
@@ -582,6 +578,7 @@ class Sequential:
             )
         places = self._first_places()
         given = {key: value for key, value in given.items() if key in own}
+        shared: dict[str, Any] = {}  # by layers that are in several places
         for key, value in given.items():
             name, parameter = own[key]
             at = leaves[name]
@@ -590,12 +587,7 @@ class Sequential:
             if (isinstance(at, Layer) or is_weight) and value.shape != shape:
                 raise ValueError(f"{key} has shape {value.shape}; expected {shape}")
             same = f"{places[name]}.{parameter}"
-            first_given = next(
-                given[f"{n}.{parameter}"]
-                for n in leaves
-                if places[n] == places[name] and f"{n}.{parameter}" in given
-            )
-            if not np.array_equal(value, first_given, equal_nan=True):
+            if not np.array_equal(value, shared.setdefault(same, value), equal_nan=True):
                 raise ValueError(f"{same} and {key} are of one layer, but their values differ")
         for name in [name for name in resets if resets[name] != resets.get(places[name])]:
             raise ValueError(f"{places[name]} and {name} are one layer, but their resets differ")
@@ -663,15 +655,16 @@ class _Run:
         """Run all layers over all steps, or some steps at a time where memory is saved by it."""
         given = _described(x, num_steps is not None, self.axis)
         names = list(self.leaves)
-        neurons = [k for k, leaf in enumerate(self.leaves.values()) if not isinstance(leaf, Layer)]
-        first = neurons[0] if neurons else len(names)
+        is_layer = [isinstance(leaf, Layer) for leaf in self.leaves.values()]
+        first = is_layer.index(False) if not all(is_layer) else len(names)  # with neurons
         layers: dict[str, Recording] = {}
         x, num_steps = self._run(names[:first], x, num_steps, states, layers)
         steps = self._piece(names[first:], x, num_steps, states)
         if steps is None:
             x, num_steps = self._run(names[first:], x, num_steps, states, layers)
         else:
-            x, num_steps = self._in_pieces(names[first:], x, num_steps, states, layers, steps)
+            x = self._in_pieces(names[first:], x, num_steps, states, layers, steps)
+            num_steps = None
         y = None
         if isinstance(self.leaves[self.last], Layer):
             y = x if x.dtype.kind == "f" else x.astype(np.float32)
@@ -769,7 +762,7 @@ class _Run:
         states: Mapping[str, Any],
         layers: dict[str, Recording],
         steps: int,
-    ) -> tuple[Any, None]:
+    ) -> Any:
         total = len(current) if num_steps is None else num_steps
         pieces: list[dict[str, Recording]] = []
         results = []
@@ -778,18 +771,19 @@ class _Run:
             part = current[t : t + count] if num_steps is None else current
             own: dict[str, Recording] = {}
             y, _ = self._run(names, part, None if num_steps is None else count, states, own)
-            states = {
-                name: rec.state for name, rec in own.items() if self.leaves[name]._held is None
-            }
+            states = _carried(own, self.leaves)
             for rec in pieces[-1].values() if pieces else ():
                 del rec.state  # which is as large as a step
             pieces.append(own)
             results.append(y)
         for name in pieces[0]:
             layers[name] = joined([piece[name] for piece in pieces])
-        if isinstance(self.leaves[self.last], Layer):
-            return np.concatenate(results), None
-        return None, None
+        return np.concatenate(results) if isinstance(self.leaves[self.last], Layer) else None
+
+
+def _carried(layers: Mapping[str, Recording], leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the states from which a run goes on, but for those that neurons hold themselves."""
+    return {name: rec.state for name, rec in layers.items() if leaves[name]._held is None}
 
 
 def _through(
