@@ -350,6 +350,11 @@ int snnc_is_sparse(const snnc_weights *weights, size_t count);
 void snnc_transpose(const snnc_weights *from, snnc_type type, void *data,
                     int64_t *indptr, int32_t *indices);
 
+/* The transpose of a matrix of bytes, of which a row is `step` after the last one, as
+ * rows of `rows` bytes. */
+void snnc_transpose_bytes(uint8_t *dst, const uint8_t *src, size_t rows, size_t columns,
+                          ptrdiff_t step);
+
 /* The product of spikes and weights:
  *
  *   sum[r] = bias + the sum of spk[r][i] * W[i] over the inputs i that spike in row r

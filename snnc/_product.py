@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["spike_product"]
 
-_CACHED_BYTES = 1 << 18  # of gradients that those of weights are summed of
+_CACHED_BYTES = 1 << 19  # of gradients that those of weights are summed of
 DENSE = 0.3  # spikes of which BLAS multiplies as fast
 
 _MOST = 2**31 - 1  # inputs and outputs of sparse weights: what int32 counts
@@ -99,7 +99,7 @@ def gradient_of_weights(
     found = np.zeros((spikes.shape[1], grad.shape[1]), grad.dtype)
     size = max(1, _CACHED_BYTES // max(1, grad[:1].nbytes))
     for i in range(0, len(spikes), size):
-        columns = np.ascontiguousarray(spikes[i : i + size].T)
+        columns = spikes[i : i + size].T
         found += _core.product(columns, grad[i : i + size].T, None, None, threads)
     transposed: Floats = found.T
     return transposed

@@ -11,7 +11,7 @@ import numpy as np
 
 from snnc import nn
 from snnc._arguments import missing_names, real_numbers
-from snnc.nn.sequential import keys_of, parameters_of, set_all
+from snnc.nn.sequential import first_places, keys_of, parameters_of, set_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,8 @@ class _Optimizer(ABC):
         if not hasattr(grads, "items"):
             raise TypeError(f"grads={grads!r}; expected a dict, as the network's backward returns")
         _at_least("lr", self.lr, 0)
-        places, leaves = self.net._first_places(), self.net._leaves()
+        leaves = self.net._leaves()
+        places = first_places(leaves)
         keys = keys_of(leaves)
         new: dict[str, dict[str, Floats]] = {}
         state = dict(self._state)

@@ -33,11 +33,12 @@ def _torch_modules(net: Any) -> list[Any]:
 
 def _neurons(net: Any, place: str) -> Iterator[Any]:
     from snnc import nn
+    from snnc.nn.sequential import neurons_of
 
     if isinstance(net, SpikingNeuron):
         yield net
     elif isinstance(net, nn.Sequential):
-        yield from net._neurons().values()
+        yield from neurons_of(net._leaves()).values()
     elif modules := _torch_modules(net):
         yield from modules
     elif isinstance(net, (list, tuple)):

@@ -295,6 +295,36 @@ def test_errors_write_nothing():
     assert_same(out, np.full((2, 3), 7.0))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, bool])
+@pytest.mark.parametrize("shape", [(8, 8), (7, 30), (100, 129), (1, 5), (70, 1), (0, 5), (5, 0)])
+def test_transposed_spikes(shape, dtype):
+    """Spikes that lie in columns are copied into rows; also those of a part of an array."""
+    rng = np.random.default_rng(0)
+    num_inputs, rows = shape
+    weight = rng.normal(size=(3, num_inputs))
+    whole = (rng.random((num_inputs, 2 * rows + 3)) < 0.3).astype(dtype)
+    for spk in (whole[:, 2 : 2 + rows].T, np.asfortranarray(whole.T), whole[:, : 2 * rows : 2].T):
+        kept = spk.copy()
+        assert_same(snnc.spike_product(spk, weight), plain(kept, weight, dtype=np.float64))
+
+
+def test_density():
+    """Which part of spikes isn't 0, whatever they are periodic in."""
+    assert _core.density(np.zeros((0, 5), np.uint8)) == 0
+    assert _core.density(np.zeros(7, np.uint8)) == 0
+    for value in (1, 128, 255):
+        assert _core.density(np.full(1600, value, np.uint8)) == 1
+    for period in (2, 3, 8, 784, 1000):
+        x = np.zeros((500, period), np.uint8)
+        x[:, : period // 2] = 1
+        assert abs(_core.density(x) - x.mean()) < 0.05
+    few = (np.arange(200) % 4 == 0).astype(np.uint8)
+    assert _core.density(few) == 0.25
+    for wrong in (few[::2], few.astype(bool), few.astype(np.float32), few.tolist(), None):
+        with pytest.raises(TypeError, match="expected contiguous uint8"):
+            _core.density(wrong)
+
+
 def test_private_calls_check_their_arguments():
     data, indptr, indices = np.ones(3), np.array([0, 2, 3]), np.array([0, 2, 1], np.int32)
     for arguments in (

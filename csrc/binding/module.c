@@ -501,6 +501,7 @@ static PyMethodDef methods[] = {
      PyDoc_STR("transpose(data, indptr, indices, num_outputs, /)")},
     {"product", (PyCFunction)(void (*)(void))core_product, METH_FASTCALL,
      PyDoc_STR("product(spk, weight, bias, out, num_threads, /)")},
+    {"density", product_density, METH_O, PyDoc_STR("density(spk, /)")},
     {"empty", (PyCFunction)(void (*)(void))core_empty, METH_FASTCALL,
      PyDoc_STR(
          "empty(size, dtype, /, *others): placed to avoid 4K aliasing with them")},

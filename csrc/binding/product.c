@@ -92,6 +92,17 @@ static int make_contiguous(PyArrayObject **slot, int type)
 {
     if (array_is_contiguous(*slot, type))
         return 0;
+    if (PyArray_ITEMSIZE(*slot) == 1 && PyArray_TYPE(*slot) == type &&
+        PyArray_NDIM(*slot) == 2 && PyArray_STRIDE(*slot, 0) == 1) {
+        const npy_intp *const dims = PyArray_DIMS(*slot);
+        PyArrayObject *const copy = (PyArrayObject *)PyArray_SimpleNew(2, dims, type);
+        if (!copy)
+            return -1;
+        snnc_transpose_bytes(PyArray_DATA(copy), PyArray_DATA(*slot), (size_t)dims[1],
+                             (size_t)dims[0], PyArray_STRIDE(*slot, 1));
+        array_replace(slot, copy);
+        return 0;
+    }
     PyArray_Descr *descr = PyArray_DescrFromType(type);
     PyArrayObject *array =
         descr ? (PyArrayObject *)PyArray_FromArray(
@@ -248,6 +259,33 @@ static int prepare(product_job *j, PyObject *spk, PyObject *weight, PyObject *bi
         return -1;
     j->call.sum = PyArray_DATA(j->out);
     return 0;
+}
+
+PyObject *product_density(PyObject *Py_UNUSED(module), PyObject *spk)
+{
+    enum { MOST = 256 }; /* words that are looked at */
+    PyArrayObject *const array = (PyArrayObject *)spk;
+
+    if (!PyArray_Check(spk) || !array_is_contiguous(array, NPY_UBYTE)) {
+        PyErr_Format(PyExc_TypeError, "spk: %R; expected contiguous uint8", spk);
+        return NULL;
+    }
+    const uint8_t *const bytes = PyArray_DATA(array);
+    const size_t words = (size_t)PyArray_SIZE(array) / 8;
+    const size_t seen = words < MOST ? words : MOST;
+    size_t place = 0, found = 0;
+    for (size_t i = 0; i < seen; i++) {
+        uint64_t word;
+        memcpy(&word, bytes + 8 * place, 8);
+        word |= word >> 4 & 0x0f0f0f0f0f0f0f0f;
+        word |= word >> 2 & 0x0303030303030303;
+        word = (word | word >> 1) & 0x0101010101010101;
+        found += (size_t)(word * 0x0101010101010101 >> 56);
+        /* By the golden section, so that no period of the spikes matters. */
+        const uint64_t part = (uint64_t)(i + 1) * 0x9e3779b97f4a7c15 >> 32;
+        place = words > MOST ? (size_t)((double)words * 0x1p-32 * (double)part) : i + 1;
+    }
+    return PyFloat_FromDouble(seen ? (double)found / (8 * (double)seen) : 0);
 }
 
 PyObject *product_call(const snnc_isa *isa, PyObject *spk, PyObject *weight,

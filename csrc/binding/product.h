@@ -9,4 +9,7 @@
 PyObject *product_call(const snnc_isa *isa, PyObject *spk, PyObject *weight,
                        PyObject *bias, PyObject *out, Py_ssize_t num_threads);
 
+/* Which part of spikes, contiguous uint8, isn't 0: about, as a float. */
+PyObject *product_density(PyObject *module, PyObject *spk);
+
 #endif

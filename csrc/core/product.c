@@ -104,6 +104,58 @@ void snnc_transpose(const snnc_weights *from, snnc_type type, void *data,
         }
 }
 
+/* Transposes eight rows of eight bytes, of which the first is the lowest of a word:
+ * halves, quarters and eighths change places. */
+static void transpose_eight(uint8_t *dst, size_t to, const uint8_t *src, ptrdiff_t from)
+{
+    uint64_t row[8];
+
+    SNNC_UNROLL
+    for (int i = 0; i < 8; i++)
+        memcpy(&row[i], src + i * from, 8);
+#define SWAP(i, k, mask)                                                   \
+    do {                                                                   \
+        const uint64_t swap = (row[i] >> 8 * (k) ^ row[(i) + (k)]) & mask; \
+        row[(i) + (k)] ^= swap;                                            \
+        row[i] ^= swap << 8 * (k);                                         \
+    } while (0)
+    SNNC_UNROLL
+    for (int i = 0; i < 4; i++)
+        SWAP(i, 4, 0x00000000ffffffff);
+    SNNC_UNROLL
+    for (int i = 0; i < 8; i += 4) {
+        SWAP(i, 2, 0x0000ffff0000ffff);
+        SWAP(i + 1, 2, 0x0000ffff0000ffff);
+    }
+    SNNC_UNROLL
+    for (int i = 0; i < 8; i += 2)
+        SWAP(i, 1, 0x00ff00ff00ff00ff);
+#undef SWAP
+    SNNC_UNROLL
+    for (size_t i = 0; i < 8; i++)
+        memcpy(dst + i * to, &row[i], 8);
+}
+
+void snnc_transpose_bytes(uint8_t *dst, const uint8_t *src, size_t rows, size_t columns,
+                          ptrdiff_t step)
+{
+    enum { LINE = 64 }; /* of a cache: rows of dst that stay there */
+    const uint16_t one = 1;
+    uint8_t lowest;
+    memcpy(&lowest, &one, 1); /* 0 where the highest byte of a word comes first */
+    const size_t whole_rows = lowest ? rows - rows % 8 : 0;
+    const size_t whole_columns = columns - columns % 8;
+
+    for (size_t line = 0; line < whole_columns; line += LINE)
+        for (size_t r = 0; r < whole_rows; r += 8)
+            for (size_t c = line; c < whole_columns && c < line + LINE; c += 8)
+                transpose_eight(dst + c * rows + r, rows, src + (ptrdiff_t)r * step + c,
+                                step);
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = c < whole_columns ? whole_rows : 0; r < rows; r++)
+            dst[c * rows + r] = src[(ptrdiff_t)r * step + (ptrdiff_t)c];
+}
+
 snnc_status snnc_check_weights(const snnc_weights *weights, snnc_type type)
 {
     const size_t inputs = weights->num_inputs, outputs = weights->num_outputs;
@@ -132,34 +184,18 @@ static void end_list(snnc_spike_list *list)
         list->index[list->count + i] = list->index[list->count - 1];
 }
 
-/* Whether any byte is more than 1. */
-static int has_counts(const uint8_t *bytes, size_t n)
-{
-    uint64_t any = 0, word;
-    size_t i = 0;
-
-    for (; n - i >= sizeof word; i += sizeof word) {
-        memcpy(&word, bytes + i, sizeof word);
-        any |= word;
-    }
-    for (; i < n; i++)
-        any |= bytes[i];
-    return (any & 0xfefefefefefefefe) != 0;
-}
-
 void snnc_list_spikes(const snnc_isa *isa, snnc_type type, snnc_spike_list *list,
                       const void *spk, snnc_type spk_type, int is_bits, size_t n)
 {
     const int is_bytes = spk_type == SNNC_U8 || spk_type == SNNC_BOOL;
+    snnc_list_fn *const fn = is_bits    ? isa->list_bits
+                             : is_bytes ? isa->list_bytes
+                                        : isa->sums[type]->list;
 
-    list->graded = 0;
-    if (is_bits || is_bytes)
-        list->count = (is_bits ? isa->list_bits : isa->list_bytes)(spk, n, list->index);
-    else
-        list->count = isa->sums[type]->list(spk, n, list->index, &list->graded);
+    list->count = fn(spk, n, list->index, &list->graded);
     end_list(list);
-    if (spk_type == SNNC_U8 && !is_bits)
-        list->graded = has_counts(spk, n);
+    if (spk_type == SNNC_BOOL)
+        list->graded = 0;
     if (!list->graded)
         return;
     if (is_bytes)

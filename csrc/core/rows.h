@@ -208,13 +208,13 @@ typedef struct {
     void *total;
 } snnc_sum_row;
 
-/* Lists the inputs whose spike isn't 0: how many there are. */
-typedef size_t snnc_list_fn(const void *spk, size_t n, uint32_t *index);
+/* Lists the inputs whose spike isn't 0: how many there are, and if any of them isn't 1
+ * either. May write up to SNNC_AHEAD entries after the last. */
+typedef size_t snnc_list_fn(const void *spk, size_t n, uint32_t *index, int *graded);
 
 typedef struct {
     void (*sum)(const snnc_sum_row *row);
-    /* The same of reals, and whether any of them isn't 1 either. */
-    size_t (*list)(const void *spk, size_t n, uint32_t *index, int *graded);
+    snnc_list_fn *list; /* of reals */
 } snnc_sum_fns;
 
 struct snnc_isa {

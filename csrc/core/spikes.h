@@ -91,14 +91,25 @@ static void first(int64_t *step_of, int64_t step, const uint8_t *tile, size_t nu
     }
 }
 
-/* Lists the places of the bits that are set, of which the lowest is place `first`. */
+/* Lists the places of the bits that are set, of which the lowest is place `first`;
+ * writes up to SNNC_AHEAD entries more. */
 SNNC_INLINE size_t list_word(uint32_t *index, size_t first, uint64_t bits)
 {
+#if defined(__GNUC__) && (SNNC_VECTOR_BYTES >= 32 || defined(__aarch64__))
+    /* Some at a time, since no processor predicts how many there are. */
+    const size_t count = (size_t)__builtin_popcountll(bits);
+    for (; bits; index += SNNC_AHEAD) {
+        SNNC_UNROLL
+        for (int i = 0; i < SNNC_AHEAD; i++, bits &= bits - 1)
+            index[i] =
+                (uint32_t)first + (uint32_t)__builtin_ctzll(bits | (uint64_t)1 << 63);
+    }
+#elif defined(__GNUC__)
     size_t count = 0;
-#if defined(__GNUC__)
     for (; bits; bits &= bits - 1)
         index[count++] = (uint32_t)(first + (size_t)__builtin_ctzll(bits));
 #else
+    size_t count = 0;
     for (; bits; bits >>= 1, first++)
         if (bits & 1)
             index[count++] = (uint32_t)first;
@@ -123,32 +134,51 @@ SNNC_INLINE uint64_t bits_of_eight(uint64_t bytes)
     return (bytes & 0x0101010101010101) * 0x0102040810204080 >> 56;
 }
 
-static size_t list_bytes(const void *spk, size_t n, uint32_t *index)
+static size_t list_bytes(const void *spk, size_t n, uint32_t *index, int *graded)
 {
     const uint8_t *const bytes = spk;
     size_t count = 0, i = 0;
+    uint64_t any = 0;
 
 #if defined(SNNC_HAVE_BITS_OF_BYTES)
-    for (; n - i >= SNNC_VECTOR_BYTES; i += SNNC_VECTOR_BYTES)
+    vec_words each, all = {0};
+    for (; n - i >= sizeof each; i += sizeof each) {
+        memcpy(&each, bytes + i, sizeof each);
+        all |= each;
         count += list_word(index + count, i, bits_of_bytes(bytes + i));
-    if (n > i && i > 0) { /* the last vector, but what has been listed of it */
-        const uint64_t last = bits_of_bytes(bytes + n - SNNC_VECTOR_BYTES);
-        return count + list_word(index + count, i, last >> (i + SNNC_VECTOR_BYTES - n));
     }
-#endif
-    for (; n - i >= 8; i += 8)
-        count += list_word(index + count, i, bits_of_eight(load_word(bytes + i, 8)));
-    if (n > i)
+    if (n > i && i > 0) { /* the last vector, but what has been listed of it */
+        memcpy(&each, bytes + n - sizeof each, sizeof each);
+        all |= each;
         count +=
-            list_word(index + count, i, bits_of_eight(load_word(bytes + i, n - i)));
+            list_word(index + count, i,
+                      bits_of_bytes(bytes + n - sizeof each) >> (i + sizeof each - n));
+        i = n;
+    }
+    SNNC_UNROLL
+    for (size_t k = 0; k < sizeof each / sizeof any; k++)
+        any |= all[k];
+#endif
+    for (; n - i >= 8; i += 8) {
+        const uint64_t word = load_word(bytes + i, 8);
+        any |= word;
+        count += list_word(index + count, i, bits_of_eight(word));
+    }
+    if (n > i) {
+        const uint64_t word = load_word(bytes + i, n - i);
+        any |= word;
+        count += list_word(index + count, i, bits_of_eight(word));
+    }
+    *graded = (any & 0xfefefefefefefefe) != 0;
     return count;
 }
 
-static size_t list_bits(const void *spk, size_t n, uint32_t *index)
+static size_t list_bits(const void *spk, size_t n, uint32_t *index, int *graded)
 {
     const uint8_t *bits = spk;
     size_t count = 0, i = 0;
 
+    *graded = 0;
     for (; n - i >= 64; i += 64, bits += 8)
         count += list_word(index + count, i, load_word(bits, 8));
     if (n > i)

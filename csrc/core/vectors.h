@@ -23,6 +23,7 @@
 #if SNNC_VECTOR_BYTES
 typedef float vec_f32 __attribute__((vector_size(SNNC_VECTOR_BYTES)));
 typedef double vec_f64 __attribute__((vector_size(SNNC_VECTOR_BYTES)));
+typedef uint64_t vec_words __attribute__((vector_size(SNNC_VECTOR_BYTES)));
 #else
 typedef float vec_f32;
 typedef double vec_f64;

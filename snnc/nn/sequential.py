@@ -162,7 +162,7 @@ class Sequential:
                 )
         if not self.layers:
             raise ValueError("a Sequential has at least one layer")
-        self._check_places()
+        _check_places(self._leaves())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Say what to write instead."""
@@ -224,24 +224,6 @@ class Sequential:
                 found[name] = layer
         return found
 
-    def _neurons(self) -> dict[str, SpikingNeuron]:
-        return {n: leaf for n, leaf in self._leaves().items() if isinstance(leaf, SpikingNeuron)}
-
-    def _first_places(self) -> dict[str, str]:
-        """Name, for each place, the first one of its layer."""
-        first: dict[int, str] = {}
-        return {name: first.setdefault(id(leaf), name) for name, leaf in self._leaves().items()}
-
-    def _check_places(self) -> None:
-        leaves = self._leaves()
-        for name, first in self._first_places().items():
-            layer = leaves[name]
-            if name != first and isinstance(layer, SpikingNeuron) and layer.init_hidden:
-                raise ValueError(
-                    f"layers {first!r} and {name!r} are the same neurons, which hold their states "
-                    "(init_hidden=True): the second would go on from those of the first"
-                )
-
     # ---- forward and back ----
 
     def run(
@@ -293,9 +275,10 @@ class Sequential:
             As a neuron's ``run``, with the name of the layer; a ValueError too where `x` may or
             may not have a time axis.
         """
-        self._check_places()
         axis = 0 if time_axis is None else index("time_axis", time_axis)
-        leaves, neurons = self._leaves(), self._neurons()
+        leaves = self._leaves()
+        _check_places(leaves)
+        neurons = neurons_of(leaves)
         first, last = next(iter(leaves.values())), list(leaves)[-1]
         if isinstance(first, Layer):
             x = real_numbers("x", x)
@@ -425,12 +408,13 @@ class Sequential:
         """
         if not isinstance(recs, Recordings):
             raise TypeError(f"recs={recs!r}; expected what run returned")
-        leaves, neurons = self._leaves(), self._neurons()
+        leaves = self._leaves()
+        neurons = neurons_of(leaves)
         if list(recs._layers) != list(neurons):
             raise ValueError(
                 f"recs is of {', '.join(recs._layers)}; expected layers {', '.join(neurons)}"
             )
-        names, axis, first = list(leaves), recs._time_axis, self._first_places()
+        names, axis, first = list(leaves), recs._time_axis, first_places(leaves)
         taped = names if isinstance(leaves[names[-1]], Layer) else names[:-1]
         if recs._tape and [*recs._tape] != taped:
             raise ValueError(f"recs is of {', '.join(recs._tape)}; expected {', '.join(taped)}")
@@ -490,7 +474,7 @@ class Sequential:
                 except (TypeError, ValueError) as error:
                     raise in_layer(name, error) from None
                 if wrt_x:
-                    grads = {**grads, "x": np.moveaxis(grads["x"], axis, 0)}
+                    grads = {**grads, "x": _moved(grads["x"], axis, 0)}
             grad = grads.get("x")
             for key in wanted[name]:
                 full = f"{first[name]}.{key}"
@@ -498,7 +482,7 @@ class Sequential:
         if "x" in asked:
             found["x"] = _unbroadcast(grad, timed, recs._given)
             if not recs._given.constant:
-                found["x"] = np.moveaxis(found["x"], 0, axis)
+                found["x"] = _moved(found["x"], 0, axis)
         return {key: np.asarray(found[key]) for key in ("x", *self.state_dict()) if key in found}
 
     def _trained(self, name: str, recs: Recordings) -> tuple[str, ...]:
@@ -576,7 +560,7 @@ class Sequential:
                 f"missing keys: {', '.join(sorted(missing)) or 'none'}; unexpected keys: "
                 f"{', '.join(sorted(unexpected)) or 'none'}"
             )
-        places = self._first_places()
+        places = first_places(leaves)
         given = {key: value for key, value in given.items() if key in own}
         shared: dict[str, Any] = {}  # by layers that are in several places
         for key, value in given.items():
@@ -615,7 +599,7 @@ def _add(name: str, grad: Floats, spikes: ArrayLike | None, axis: int) -> Floats
 
     That has time first; what is returned, on `axis`.
     """
-    total = np.moveaxis(grad, 0, axis)
+    total = _moved(grad, 0, axis)
     if spikes is None:
         return total
     given = real_numbers(f"layer {name!r}: spk", spikes)
@@ -623,13 +607,33 @@ def _add(name: str, grad: Floats, spikes: ArrayLike | None, axis: int) -> Floats
     if given.shape == total.shape:
         total += given
     elif given.shape == grad.shape[1:]:
-        np.moveaxis(total, axis, 0)[-1:] += given
+        _moved(total, axis, 0)[-1:] += given
     else:
         raise ValueError(
             f"layer {name!r}: spk of shape {given.shape}; expected {total.shape}, or "
             f"{grad.shape[1:]} for the last step only"
         )
     return total
+
+
+def neurons_of(leaves: Mapping[str, Leaf]) -> dict[str, SpikingNeuron]:
+    return {name: leaf for name, leaf in leaves.items() if isinstance(leaf, SpikingNeuron)}
+
+
+def first_places(leaves: Mapping[str, Leaf]) -> dict[str, str]:
+    """Name, for each place, the first one of its layer."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(leaf), name) for name, leaf in leaves.items()}
+
+
+def _check_places(leaves: Mapping[str, Leaf]) -> None:
+    for name, first in first_places(leaves).items():
+        layer = leaves[name]
+        if name != first and isinstance(layer, SpikingNeuron) and layer.init_hidden:
+            raise ValueError(
+                f"layers {first!r} and {name!r} are the same neurons, which hold their states "
+                "(init_hidden=True): the second would go on from those of the first"
+            )
 
 
 class _Run:
@@ -647,6 +651,7 @@ class _Run:
     ) -> None:
         self.leaves, self.last, self.axis, self.wanted = leaves, last, axis, wanted
         self.grad, self.checkpoint, self.num_threads = grad, checkpoint, num_threads
+        self.graded = {name for name, leaf in leaves.items() if _is_graded(leaf)}
         self.at = ""  # the layer that is run
         self.spikes: Any = None  # bytes that neurons have sent on
         self.tape: dict[str, _Pass] = {}
@@ -669,7 +674,7 @@ class _Run:
         if isinstance(self.leaves[self.last], Layer):
             y = x if x.dtype.kind == "f" else x.astype(np.float32)
             if num_steps is not None:  # there were no neurons
-                y = np.moveaxis(np.broadcast_to(y, (num_steps, *y.shape)), 0, self.axis)
+                y = _moved(np.broadcast_to(y, (num_steps, *y.shape)), 0, self.axis)
         return Recordings(layers, self.tape, given, self.axis, y)
 
     def _run(
@@ -692,7 +697,7 @@ class _Run:
                 own = self.wanted.get(name, ())
                 start = _as_states(states.get(name))
                 wide = _is_wide(layer, current, start)
-                as_bytes = name != self.last and not wide and not _is_graded(layer)
+                as_bytes = name != self.last and not wide and name not in self.graded
                 rec = layers[name] = layer.run(
                     current,
                     *start,
@@ -741,7 +746,7 @@ class _Run:
                 start = _as_states(states.get(name))
                 if {*own} - {"spk", "count", *layer.states}:
                     return None
-                if _is_wide(layer, current, start) or _is_graded(layer):
+                if name in self.graded or _is_wide(layer, current, start):
                     return None
                 over_bytes = True
         rows: tuple[int, ...] = np.shape(current)
@@ -792,17 +797,23 @@ def _through(
     """Run a layer without neurons: what it gives, what it saves, and if that is constant."""
     x = layer._input("x", current)
     if num_steps is None:
-        x = np.moveaxis(x, axis, 0)
+        x = _moved(x, axis, 0)
     elif layer._varies():
         x, num_steps = np.broadcast_to(x, (num_steps, *x.shape)), None
     timed = num_steps is None
     y, saved = layer._forward(x, Step(timed, 1 if num_steps is None else num_steps))
-    return np.moveaxis(y, 0, axis) if timed else y, saved, num_steps
+    return _moved(y, 0, axis) if timed else y, saved, num_steps
 
 
-def _is_graded(layer: SpikingNeuron) -> bool:
+def _moved(array: Floats, source: int, destination: int) -> Floats:
+    """Move an axis; NumPy takes as long as a small layer to move none."""
+    return array if source == destination else np.moveaxis(array, source, destination)
+
+
+def _is_graded(layer: Leaf) -> bool:
     """Whether the spikes that a layer sends on are other numbers than 0 and 1."""
-    return bool(np.any(np.asarray(layer._parameters.get("graded_spikes_factor", 1)) != 1))
+    factor = None if isinstance(layer, Layer) else layer._parameters.get("graded_spikes_factor")
+    return factor is not None and bool((factor != 1).any() if factor.ndim else factor != 1)
 
 
 def _is_wide(layer: SpikingNeuron, x: Any, states: tuple[Any, ...]) -> bool:
@@ -815,7 +826,7 @@ def _is_wide(layer: SpikingNeuron, x: Any, states: tuple[Any, ...]) -> bool:
 def _described(x: Any, constant: bool, axis: int) -> _Pass:
     """Keep the shape of what goes from one layer to the next, time first."""
     shape = np.shape(x)
-    if not constant and len(shape) > 0:
+    if not constant and len(shape) > 0 and axis != 0:
         shape = np.moveaxis(np.broadcast_to(0, shape), axis, 0).shape
     return _Pass(None, None, shape, constant)
 
@@ -825,7 +836,7 @@ def _upstream_of_y(y: Any, recs: Recordings) -> Floats:
     grad = np.zeros(shape, recs.y.dtype) if y is None else floats("y", y)
     if grad.shape != shape:
         raise ValueError(f"y of shape {grad.shape}; expected {shape}")
-    return np.moveaxis(grad, recs._time_axis, 0)
+    return _moved(grad, recs._time_axis, 0)
 
 
 def _check_names(argument: str, names: Mapping[str, Any], neurons: Mapping[str, Any]) -> None:

@@ -273,6 +273,25 @@ static void test_wrong_arguments(const snnc_isa *isa)
     CHECK(!snnc_is_sparse(&sparse, 4));
 }
 
+static void test_transpose_bytes(size_t rows, size_t columns, size_t gap)
+{
+    const size_t step = columns + gap;
+    const size_t size = rows ? (rows - 1) * step + columns : 0;
+    int ok = 1;
+
+    for (int at_end = 0; at_end <= 1; at_end++) {
+        uint8_t *const src = buffer(SPK, size, at_end);
+        uint8_t *const dst = buffer(WEIGHT, rows * columns, at_end);
+        for (size_t i = 0; i < size; i++)
+            src[i] = (uint8_t)(draw() * 256);
+        snnc_transpose_bytes(dst, src, rows, columns, (ptrdiff_t)step);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < columns; c++)
+                ok = ok && dst[c * rows + r] == src[r * step + c];
+    }
+    CHECK(ok);
+}
+
 int main(void)
 {
     static const size_t sizes[] = {0, 1, 5, 16, 37, 64, 130, MOST_OUTPUTS};
@@ -284,6 +303,9 @@ int main(void)
     buffers[INDICES] = guarded_new(MOST_INPUTS * 9 * sizeof(int32_t));
     buffers[BIAS] = guarded_new(MOST_OUTPUTS * sizeof(double));
     buffers[SUM] = guarded_new(MOST_ROWS * MOST_OUTPUTS * sizeof(double));
+    for (size_t rows = 0; rows < 20; rows++)
+        for (size_t columns = 1; columns < 150; columns += 1 + columns / 9)
+            test_transpose_bytes(rows, columns, (rows + columns) % 3);
     for (int i = 0; snnc_isa_name_at(i); i++) {
         const snnc_isa *isa = snnc_isa_find(snnc_isa_name_at(i));
         if (!isa)
