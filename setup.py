@@ -1,9 +1,11 @@
 """The extension module: what pyproject.toml can't say."""
 
+import os
 import platform
 import re
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -37,10 +39,19 @@ snnc is compiled from C, and that failed (see above). It needs a C compiler and 
 
 
 class BuildWithHint(build_ext):
-    """Says what to install where the compiler, or what it needs, is missing."""
+    """Compiles several files at a time, and says what to install where a compiler is missing."""
 
     def build_extensions(self):
         """Build, or say what that takes."""
+        compile_some = self.compiler.compile
+
+        def compile_all(sources, *args, **kwargs):
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                lists = pool.map(lambda one: compile_some([one], *args, **kwargs), sources)
+                return [name for names in lists for name in names]
+
+        if sys.platform != "win32":  # whose compiler is set up at its first use
+            self.compiler.compile = compile_all
         try:
             super().build_extensions()
         except Exception as error:
