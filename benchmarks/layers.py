@@ -107,9 +107,9 @@ def inference(
         yield compared(name, threads, ways, budget=budget)
 
 
-def train(net: nn.Sequential, optimizer: optim.Adam, x: Array, target: Array) -> Array:
+def train(net: nn.Sequential, optimizer: optim.Adam, x: Array, target: Array, **how: Any) -> Array:
     """Do an iteration, with the sum of the losses of all steps, as in Tutorial 5."""
-    recs = net.run(x, time_axis=0, record=("spk", "mem"), grad=True)
+    recs = net.run(x, record=("spk", "mem"), grad=True, **how)
     mem = recs[-1].mem
     labels = np.broadcast_to(target, mem.shape[:2])
     _, grad = SF.cross_entropy()(mem, labels)
@@ -126,10 +126,15 @@ def training(
     rng = np.random.default_rng(0)
     target = rng.integers(0, TRAINED[2], batch)
     spk = (rng.random((steps, batch, TRAINED[0])) < DENSITY).astype(np.uint8)
-    for kind, x in (("spikes", spk), ("real input", rng.random(spk.shape, np.float32))):
-        ways: Ways = {"snnc": partial(train, net, optim.Adam(net, lr=0.0), x, target)}
+    images = rng.random(spk.shape, np.float32)
+    for kind, x, how in (
+        ("spikes", spk, {"time_axis": 0}),
+        ("real input", images, {"time_axis": 0}),
+        ("a static image", images[0], {"num_steps": steps}),  # as in Tutorial 5
+    ):
+        ways: Ways = {"snnc": partial(train, net, optim.Adam(net, lr=0.0), x, target, **how)}
         if torch:
-            real = x.astype(np.float32)
+            real = np.array(np.broadcast_to(x, spk.shape), np.float32)
             ways["snnTorch"] = torch.of_snntorch(net.state_dict(), real, target, TRAINED, threads)
         name = f"training 784-100-10, {kind}, B={batch}, T={steps}, Adam"
         yield compared(name, threads, ways, DIFFERING, budget)
