@@ -1,5 +1,6 @@
-"""Every example in a docstring, and every Python block of the README, does what it shows."""
+"""Every example in a docstring, of the README and of the documentation does what it shows."""
 
+import ast
 import doctest
 import importlib
 import pkgutil
@@ -42,15 +43,35 @@ def test_documented():
         assert f">>> spk, {states} = lif(" in cls.__doc__
 
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def run_blocks(page):
+    """Run a page's Python blocks, in one namespace: a comment after an expression is its repr."""
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        lines = block.splitlines()
+        for statement in ast.parse(block).body:
+            source = ast.get_source_segment(block, statement)
+            exec(compile(source, str(page), "exec"), names)
+            comment = lines[statement.end_lineno - 1][statement.end_col_offset :].strip(" #")
+            if isinstance(statement, ast.Expr) and comment:
+                assert repr(eval(source, names)) == comment
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages(page):
+    run_blocks(page)
 
 
 def test_readme():
-    assert BLOCKS
-    names = {}
-    for block in BLOCKS:
-        exec(compile(block, "README.md", "exec"), names)
+    names = run_blocks(ROOT / "README.md")
     assert names["spikes"] == [23, 41, 53, 71, 83, 101, 113, 131, 143, 161, 173, 191]
-    assert names["same"]
-    assert names["ported"] == names["spikes"]
+
+
+def test_pages_for_those_who_come():
+    assert run_blocks(ROOT / "docs" / "from_numpy.md")["same"]
+    assert run_blocks(ROOT / "docs" / "from_snntorch.md")["ported"] == [
+        23, 41, 53, 71, 83, 101, 113, 131, 143, 161, 173, 191,
+    ]  # fmt: skip

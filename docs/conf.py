@@ -1,0 +1,80 @@
+"""How Sphinx builds the documentation: sphinx-build -W docs build/docs."""
+
+import base64
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import snnc
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import figures  # noqa: E402
+
+project = "snnc"
+author = "The snnc developers"
+copyright = f"2026, {author}"
+release = version = snnc.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["course/README.md"]
+default_role = "py:obj"
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # the notebooks keep their outputs, and the tests execute them
+suppress_warnings = ["mystnb.unknown_mime_type"]  # of sliders, which need a running kernel
+
+autodoc_member_order = "groupwise"
+autodoc_typehints = "none"  # numpydoc's sections say it
+numpydoc_show_class_members = False
+numpydoc_show_inherited_class_members = False
+intersphinx_mapping = {}  # built offline
+
+html_theme = "furo"
+html_title = f"snnc {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+def copy_course(notebooks: Path, course: Path) -> None:
+    """Copy the notebooks, and the first figure of each as its picture in the gallery."""
+    shutil.rmtree(course, ignore_errors=True)
+    course.mkdir()
+    for notebook in sorted(notebooks.glob("*.ipynb")):
+        text = notebook.read_text().replace("](README.md)", "](../course.md)")
+        (course / notebook.name).write_text(text)
+        cells = json.loads(text)["cells"]
+        outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", ())]
+        figure = next(data["image/png"] for data in outputs if "image/png" in data)
+        (course / f"{notebook.stem}.png").write_bytes(base64.b64decode(figure))
+
+
+def escape(app, what, name, obj, options, lines: list[str]) -> None:
+    """Escape what reads well in Python and means something else in reST."""
+    for k, line in enumerate(lines):
+        line = re.sub(r"(?<![*\w`])\*(?=[A-Za-z])", r"\\*", line)  # (T, *shape): emphasis
+        lines[k] = re.sub(r"(?<![`\w])input_(?=[\s,.)])", r"input\\_", line)  # a link
+
+
+def setup(app) -> None:
+    """Come before numpydoc."""
+    app.connect("autodoc-process-docstring", escape, priority=400)
+
+
+copy_course(HERE.parent / "notebooks", HERE / "course")
+
+(HERE / "drawn").mkdir(exist_ok=True)
+figures.draw_blocks(HERE / "drawn" / "blocks.png")
+figures.draw_kernels(HERE / "drawn" / "kernels.png")
