@@ -1,11 +1,15 @@
 """How Sphinx builds the documentation: sphinx-build -W docs build/docs."""
 
 import base64
+import inspect
 import json
 import re
 import shutil
 import sys
 from pathlib import Path
+
+import latex2mathml.converter
+from docutils import nodes
 
 import snnc
 
@@ -20,10 +24,8 @@ release = version = snnc.__version__
 
 extensions = [
     "myst_nb",
-    "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
 ]
@@ -35,15 +37,17 @@ nb_execution_mode = "off"  # the notebooks keep their outputs, and the tests exe
 suppress_warnings = ["mystnb.unknown_mime_type"]  # of sliders, which need a running kernel
 
 autodoc_member_order = "groupwise"
-autodoc_typehints = "none"  # numpydoc's sections say it
-numpydoc_show_class_members = False
-numpydoc_show_inherited_class_members = False
-intersphinx_mapping = {}  # built offline
+autodoc_typehints = "none"  # the docstrings say it
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Calls"]  # of neurons
 
+html_math_renderer = "mathml"  # which browsers draw, without scripts from elsewhere
 html_theme = "furo"
 html_title = f"snnc {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["wide.css"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -65,12 +69,39 @@ def escape(app, what, name, obj, options, lines: list[str]) -> None:
     """Escape what reads well in Python and means something else in reST."""
     for k, line in enumerate(lines):
         line = re.sub(r"(?<![*\w`])\*(?=[A-Za-z])", r"\\*", line)  # (T, *shape): emphasis
-        lines[k] = re.sub(r"(?<![`\w])input_(?=[\s,.)])", r"input\\_", line)  # a link
+        if "``" not in line:
+            line = re.sub(r"(?<![`\w])input_(?=[\s,.)])", r"input\\_", line)  # a link
+        # Numbers of references, which are a docstring's own.
+        lines[k] = re.sub(r"^\.\. (?=\[\d+\])|(?<=\[\d\])_", "", line)
+
+
+def signature(app, what, name, obj, options, arguments, annotation) -> tuple[str, str] | None:
+    """Return the signature that classes say, not that of the C type below them."""
+    if what != "class":
+        return None
+    given = inspect.signature(obj)
+    bare = [p.replace(annotation=p.empty) for p in given.parameters.values()]
+    return str(given.replace(parameters=bare, return_annotation=given.empty)), ""
+
+
+def inline_formula(self, node) -> None:
+    """Write a formula of a line."""
+    self.body.append(latex2mathml.converter.convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def formula(self, node) -> None:
+    """Write a formula of its own."""
+    mathml = latex2mathml.converter.convert(node.astext(), display="block")
+    self.body.append(f'<div class="formula">{mathml}</div>')
+    raise nodes.SkipNode
 
 
 def setup(app) -> None:
-    """Come before numpydoc."""
+    """Come before napoleon; draw formulas."""
     app.connect("autodoc-process-docstring", escape, priority=400)
+    app.connect("autodoc-process-signature", signature)
+    app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
 
 
 copy_course(HERE.parent / "notebooks", HERE / "course")
