@@ -10,12 +10,16 @@ import numpy as np
 from snnc import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeAlias
 
     from numpy.typing import DTypeLike, NDArray
 
     Floats = NDArray[Any]
+
+    # What numpy.random.default_rng takes, with SPEC 7's names.
+    SeedLike: TypeAlias = int | np.integer[Any] | Sequence[int] | np.random.SeedSequence
+    RNGLike: TypeAlias = np.random.Generator | np.random.BitGenerator
 
 MOST_SHOWN = 8  # elements of an array
 
@@ -85,7 +89,7 @@ def at_least_one(name: str, value: Any) -> int:
     return number
 
 
-def generator(name: str, value: Any) -> np.random.Generator:
+def generator(name: str, value: RNGLike | SeedLike | None) -> np.random.Generator:
     """Return the generator that `numpy.random.default_rng` makes of a seed, or a given one."""
     try:
         return np.random.default_rng(value)

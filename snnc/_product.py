@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from snnc import _core, _threads
-from snnc._arguments import index, real_array, real_numbers
+from snnc._arguments import generator, index, real_array, real_numbers
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
+
+    from snnc._arguments import RNGLike, SeedLike
 
     Floats = NDArray[Any]
 
@@ -106,10 +108,10 @@ def gradient_of_weights(
 
 
 def linear_start(
-    num_outputs: int, num_inputs: int, rng: np.random.Generator | int | None
+    num_outputs: int, num_inputs: int, rng: RNGLike | SeedLike | None
 ) -> tuple[Floats, Floats]:
     """Draw the weights and the bias that PyTorch's linear layers start with, in float32."""
-    rng = np.random.default_rng(rng)
+    rng = generator("rng", rng)
     bound = 1 / math.sqrt(num_inputs)
     weight = rng.uniform(-bound, bound, (num_outputs, num_inputs)).astype(np.float32)
     return weight, rng.uniform(-bound, bound, num_outputs).astype(np.float32)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from snnc._arguments import RNGLike, SeedLike
+
 __all__ = [
     "delta",
     "from_one_hot",
@@ -287,7 +289,7 @@ def _generate(
 def rate_conv(
     data: ArrayLike,
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
     dtype: Any = None,
     chunks: int | None = None,
 ) -> Any:
@@ -298,7 +300,7 @@ def rate_conv(
     data : array_like
         Probabilities, of any shape; time is the first axis. Below 0 they count as 0, above 1 as
         1, as in snnTorch.
-    rng : int, numpy.random.Generator or the like, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where randomness comes from; by default from the system's entropy, different each time.
     dtype : float32, float64, float16, uint8, bool or "packed", optional
         Of the spikes; by default that of `data` (float32 if they aren't floats). "packed" spikes
@@ -338,7 +340,7 @@ def rate(
     first_spike_time: int = 0,
     time_var_input: bool = False,
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
     dtype: Any = None,
     chunks: int | None = None,
 ) -> Any:
@@ -1024,7 +1026,7 @@ def target_rate_code(
     rate: float = 1,
     firing_pattern: str = "regular",
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
     dtype: Any = None,
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return a spike train of a given rate, and its spike times.
@@ -1107,7 +1109,7 @@ def targets_rate(
     interpolate: bool = False,
     epsilon: float = 1e-7,
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
     dtype: Any = None,
 ) -> NDArray[Any]:
     """Encode class indices as the firing rates of output neurons, one for each class.
@@ -1286,7 +1288,7 @@ def targets_convert(
     linear: bool = False,
     bypass: bool = False,
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
     dtype: Any = None,
 ) -> NDArray[Any]:
     """Encode class indices as `targets_rate` or `targets_latency` do.
@@ -1364,7 +1366,7 @@ def poisson(
     rate: ArrayLike,
     num_steps: int,
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
     dtype: Any = None,
     chunks: int | None = None,
 ) -> Any:

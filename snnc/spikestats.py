@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc._arguments import index
+from snnc._arguments import generator, index
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
 
+    from snnc._arguments import RNGLike, SeedLike
     from snnc.neurons import SpikingNeuron
     from snnc.recording import Recording
 
@@ -137,7 +138,7 @@ def fi_curve(
     num_steps: int,
     discard: int = 0,
     *,
-    rng: Any = None,
+    rng: RNGLike | SeedLike | None = None,
 ) -> Any:
     """Return the firing rate of a neuron at each of several constant inputs.
 
@@ -151,7 +152,7 @@ def fi_curve(
         For how many steps spikes are counted.
     discard : int, default 0
         How many steps come before them.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where the noise of a `LIF` neuron with `sigma` comes from.
 
     Returns
@@ -178,7 +179,7 @@ def fi_curve(
     if discard < 0:
         raise ValueError(f"discard={discard}; expected an integer of at least 0")
     if rng is not None:
-        rng = np.random.default_rng(rng)  # the same for both runs
+        rng = generator("rng", rng)  # the same for both runs
     start = neuron.run(currents, num_steps=discard, record=(), rng=rng)
     rec = neuron.run(currents, *start.state, num_steps=num_steps, record="count", rng=rng)
     return firing_rate(rec)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc import _core
-from snnc._arguments import missing_names, real_numbers
+from snnc._arguments import generator, missing_names, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
+
+    from snnc._arguments import RNGLike, SeedLike
 
     Floats = NDArray[Any]
 
@@ -330,7 +332,7 @@ class SSO(_Surrogate):
         Shifts the random number.
     variance : float, default 0.2
         Scales it.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where it comes from; None is seeded by the system, an int seeds this object.
 
     Examples
@@ -346,10 +348,10 @@ class SSO(_Surrogate):
         mean: float = 0,
         variance: float = 0.2,
         *,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
     ) -> None:
         super().__init__(mean=mean, variance=variance)
-        self.__dict__["rng"] = np.random.default_rng(rng)
+        self.__dict__["rng"] = generator("rng", rng)
 
     def _derivative(self, x: Floats) -> Floats:
         u = self.rng.random(x.shape)

@@ -724,3 +724,44 @@ def test_final_states_and_held_ones_share_no_memory(model):
             array[:] = 99
         for name, before in zip(neuron.states, held, strict=True):
             assert_same(getattr(neuron, name), before)
+
+
+def _noisy_lif():
+    return snnc.LIF(20.0, dt=1.0, v_threshold=15.0, sigma=3.0)
+
+
+RANDOM = {
+    "Linear": lambda rng: snnc.nn.Linear(3, 2, rng=rng).weight,
+    "Conv1d": lambda rng: snnc.nn.Conv1d(1, 2, 3, rng=rng).weight,
+    "Conv2d": lambda rng: snnc.nn.Conv2d(1, 2, 3, rng=rng).weight,
+    "Dropout": lambda rng: snnc.nn.Dropout(rng=rng)(np.ones(50)),
+    "batches": lambda rng: next(snnc.nn.batches(np.arange(50.0), np.arange(50), 50, rng=rng))[0],
+    "RLeaky": lambda rng: snnc.RLeaky(0.9, linear_features=3, rng=rng).recurrent.weight,
+    "RSynaptic": lambda rng: snnc.RSynaptic(0.9, 0.8, linear_features=3, rng=rng).recurrent.weight,
+    "LIF.run": lambda rng: _noisy_lif().run(20.0, num_steps=50, rng=rng).v,
+    "LIF.run_chunks": lambda rng: next(_noisy_lif().run_chunks([np.ones(50)], rng=rng)).v,
+    "fi_curve": lambda rng: snnc.spikestats.fi_curve(_noisy_lif(), np.full(9, 15.0), 99, rng=rng),
+    "rate": lambda rng: snnc.spikegen.rate(np.full(50, 0.5), 3, rng=rng),
+    "rate_conv": lambda rng: snnc.spikegen.rate_conv(np.full(50, 0.5), rng=rng),
+    "poisson": lambda rng: snnc.spikegen.poisson(np.full(50, 0.5), 3, rng=rng),
+    "SSO": lambda rng: snnc.surrogate.SSO(rng=rng)(np.full(50, -1.0)),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_rng_is_what_default_rng_takes(name):
+    """SPEC 7: seeds of every form, bit generators and generators; what is used, moves on."""
+    draw = RANDOM[name]
+    expected = draw(np.random.default_rng(3))
+    for same in (
+        3, np.int64(3), np.random.SeedSequence(3), np.random.PCG64(3),
+        np.random.Generator(np.random.PCG64(3)),
+    ):  # fmt: skip
+        assert_same(draw(same), expected)
+    assert_same(draw([3, 4]), draw(np.random.default_rng([3, 4])))
+    rng = np.random.default_rng(3)
+    draw(rng)
+    assert not np.array_equal(draw(rng), expected)
+    for wrong in ("seed", 1.5, -1):
+        with pytest.raises(TypeError, match="rng=.*; expected an int of at least 0"):
+            draw(wrong)

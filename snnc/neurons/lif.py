@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 
-from snnc._arguments import index, plain, real_numbers, shown
+from snnc._arguments import generator, index, plain, real_numbers, shown
 from snnc.neurons.base import Configuration, SpikingNeuron
 from snnc.neurons.descriptors import Choice, Flag, Parameter, StateDescriptor
 
@@ -470,12 +470,12 @@ class LIF(SpikingNeuron):
         noisy, at_rest, _ = configuration.derived
         if begin is self._nothing and rng is None and not noisy and type(at_rest[0]) is float:
             return x, at_rest, num_steps, dtype  # the common way, and the shortest
-        if rng is not None and not isinstance(rng, (np.random.Generator, int, np.integer)):
-            raise TypeError(f"rng={rng!r}; expected a numpy.random.Generator or an int")
-        if noisy and rng is None:
+        if rng is not None:
+            rng = generator("rng", rng)
+        elif noisy:
             raise TypeError(
                 "rng is missing: a neuron with noise (sigma) needs a numpy.random.Generator, or "
-                "for a whole run an int"
+                "for a whole run a seed"
             )
         from_rest = begin[0] is None and type(at_rest[0]) is not float
         if noisy or from_rest:  # converted once, as the core and this function read them
@@ -496,8 +496,7 @@ class LIF(SpikingNeuron):
         if noisy:
             dtype = computing_dtype((x, *begin), dtype)
             given = () if holds else begin  # what is held must fit, and isn't broadcast
-            generator = np.random.default_rng(rng)
             x, num_steps = self._noisy(
-                configuration, np.asarray(x), given, num_steps, time_axis, dtype, generator
+                configuration, np.asarray(x), given, num_steps, time_axis, dtype, rng
             )
         return x, begin, num_steps, dtype

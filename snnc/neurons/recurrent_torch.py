@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
+    from snnc._arguments import RNGLike, SeedLike
     from snnc._backward_loop import LoopGradients
     from snnc.neurons.base import Configuration, Floats, Out, SpikingNeuron
     from snnc.neurons.torch_neuron import Reset
@@ -332,7 +333,7 @@ learn_threshold, reset_mechanism, state_quant, output, reset_delay
         As of `Leaky`.
     learn_recurrent : bool, default True
         Whether training changes the recurrent weights.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where the recurrent weights come from; None is seeded by the system.
 
     Attributes
@@ -393,7 +394,7 @@ learn_threshold, reset_mechanism, state_quant, output, reset_delay
         output: bool = False,
         reset_delay: bool = True,
         *,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
     ) -> None:
         self._setup(locals())
 
@@ -490,7 +491,7 @@ reset_delay, rng
         output: bool = False,
         reset_delay: bool = True,
         *,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
     ) -> None:
         self._setup(locals())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnc import _core, _threads
-from snnc._arguments import index, real_numbers
+from snnc._arguments import generator, index, real_numbers
 from snnc.recording import Recording, Tape
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
+    from snnc._arguments import RNGLike, SeedLike
     from snnc.neurons.base import Configuration
 
     class NamedStates(TypedDict, total=False):
@@ -87,7 +88,7 @@ class Sequences:
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
         **named_states: Unpack[NamedStates],
     ) -> Recording:
         """Run a whole sequence in one call: the same bits as one call a step.
@@ -142,7 +143,7 @@ class Sequences:
             float64). Python's own numbers and the parameters do not affect it.
         num_threads : int, optional
             How many threads may share the run; by default what `snnc.set_num_threads` says.
-        rng : numpy.random.Generator or int, optional
+        rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
             Where the noise of a `LIF` neuron with `sigma` comes from, which needs it; an int
             seeds this one run.
 
@@ -199,7 +200,7 @@ class Sequences:
         out: Recording | Mapping[str, Any] | None = None,
         dtype: DTypeLike | None = None,
         num_threads: int | None = None,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
         **named_states: Unpack[NamedStates],
     ) -> Iterator[Recording]:
         """Run a sequence that comes in chunks: the same bits as one run over the whole.
@@ -248,7 +249,7 @@ dtype, num_threads, rng, **named_states
         held = self._held
         begin = self._start(held, states, named_states, "run_chunks")
         if rng is not None:
-            rng = np.random.default_rng(rng)  # the same for all chunks
+            rng = generator("rng", rng)  # the same for all chunks
 
         def run_each() -> Iterator[Recording]:
             first_step = 0

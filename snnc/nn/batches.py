@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc._arguments import at_least_one, real_numbers
+from snnc._arguments import at_least_one, generator, real_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
+
+    from snnc._arguments import RNGLike, SeedLike
 
     Floats = NDArray[Any]
 
@@ -24,7 +26,7 @@ def batches(
     y: ArrayLike,
     batch_size: int,
     *,
-    rng: np.random.Generator | int | None = None,
+    rng: RNGLike | SeedLike | None = None,
 ) -> Iterator[tuple[Floats, Floats]]:
     """Yield samples and their targets, some at a time.
 
@@ -34,7 +36,7 @@ def batches(
         Samples, and a target for each.
     batch_size : int
         How many at a time; the last batch may be smaller.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Shuffles them; None leaves them in order.
 
     Yields
@@ -61,7 +63,7 @@ def batches(
     size = at_least_one("batch_size", batch_size)
     order = np.arange(len(x))
     if rng is not None:
-        np.random.default_rng(rng).shuffle(order)
+        generator("rng", rng).shuffle(order)
     return ((x[chosen], y[chosen]) for chosen in _cut(order, size))
 
 

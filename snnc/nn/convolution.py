@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from snnc._arguments import RNGLike, SeedLike
     from snnc.nn.layers import Step
 
     Floats = NDArray[Any]
@@ -48,7 +49,7 @@ class _Conv(Layer):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
     ) -> None:
         self._in_channels = at_least_one("in_channels", in_channels)
         self._out_channels = at_least_one("out_channels", out_channels)
@@ -212,7 +213,7 @@ class Conv2d(_Conv):
         Whether there is a `bias`.
     padding_mode : "zeros"
         For the order of torch's arguments.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where the start values come from; None is seeded by the system.
 
     Attributes

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from snnc._arguments import RNGLike, SeedLike
+
     Floats = NDArray[Any]
 
 __all__ = ["Dropout", "Flatten"]
@@ -284,7 +286,7 @@ class Dropout(Layer):
         The probability, in [0, 1].
     inplace : False
         For the order of torch's arguments.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where random numbers come from; None is seeded by the system.
 
     Raises
@@ -315,7 +317,7 @@ class Dropout(Layer):
         p: float = 0.5,
         inplace: bool = False,
         *,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
     ) -> None:
         number = real_numbers("p", p)
         if number.ndim or not 0 <= number <= 1:

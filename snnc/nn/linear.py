@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from snnc._arguments import RNGLike, SeedLike
     from snnc.nn.layers import Step
 
     Floats = NDArray[Any]
@@ -39,7 +40,7 @@ class Linear(Layer):
         on) as `spike_product` does, in the time that the spikes take that there are, and those of
         real numbers by BLAS; "events" and "blas" all so; "auto" over spikes as is faster, by how
         many there are: last bits depend on that then.
-    rng : numpy.random.Generator or int, optional
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where the start values come from; None is seeded by the system.
 
     Attributes
@@ -86,7 +87,7 @@ class Linear(Layer):
         bias: bool = True,
         *,
         mode: Literal["events", "blas", "auto"] | None = None,
-        rng: np.random.Generator | int | None = None,
+        rng: RNGLike | SeedLike | None = None,
     ) -> None:
         shape = (
             at_least_one("out_features", out_features),
