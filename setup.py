@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 SOURCES = sorted(path.as_posix() for path in Path("csrc").glob("*/*.c"))
-HEADERS = [str(path) for path in Path("csrc").rglob("*") if path.suffix in (".h", ".def")]
+HEADERS = [p.as_posix() for p in Path("csrc").rglob("*") if p.suffix in (".h", ".def", ".pc")]
+EXACT = re.search(r"^exact=(.+)$", Path("csrc/snnc.pc").read_text(), re.MULTILINE)[1]
 
 # One wheel for every Python from 3.11 on; free-threaded builds have no stable ABI.
 stable_abi = not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -22,7 +24,7 @@ if sys.platform == "win32":
     flags = ["/O2", "/std:c11", "/fp:precise"]
 else:
     flags = (
-        "-std=c11 -O2 -ffp-contract=off -fno-trapping-math -fno-math-errno -fvisibility=hidden"
+        f"-std=c11 -O2 {EXACT} -fvisibility=hidden"
         # Debug information would be most of the wheel, unwind tables of row functions 25 kB.
         " -g0 -fno-asynchronous-unwind-tables"
     ).split()
@@ -58,8 +60,31 @@ class BuildWithHint(build_ext):
             raise SystemExit(f"{error}\n{INSTALL}") from error
 
 
+class BuildWithCore(build_py):
+    """Copies the C core into the package, where `snnc.get_include()` finds it."""
+
+    def copies(self):
+        """Give the path of each copy, with that of its original: in an editable install, none."""
+        if self.editable_mode:
+            return {}
+        core = (Path(name) for name in SOURCES + HEADERS if not name.startswith("csrc/binding"))
+        include = Path(self.build_lib, "snnc", "include")
+        return {str(include / path.relative_to("csrc")): str(path) for path in core}
+
+    def run(self):
+        """Build, and copy."""
+        super().run()
+        for copy, original in self.copies().items():
+            self.mkpath(str(Path(copy).parent))
+            self.copy_file(original, copy, preserve_mode=False)
+
+    def get_outputs(self, include_bytecode=True):
+        """List the copies too."""
+        return super().get_outputs(include_bytecode) + list(self.copies())
+
+
 setup(
-    cmdclass={"build_ext": BuildWithHint},
+    cmdclass={"build_ext": BuildWithHint, "build_py": BuildWithCore},
     version=re.search(r'SNNC_VERSION "(.+)"', Path("csrc/snnc.h").read_text())[1],
     ext_modules=[
         Extension(

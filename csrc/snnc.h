@@ -126,9 +126,9 @@ const snnc_model_info *snnc_model_at(int model);
 /* The row functions for one instruction set: constant, shared, never freed. */
 typedef struct snnc_isa snnc_isa;
 
-/* The table of that name ("baseline"; "avx2" and "avx512" on x86-64), or NULL where the
- * name is unknown or this machine or its system can't run it. A NULL name asks for what
- * is fastest. */
+/* The table of that name ("baseline"; "avx2" and "avx512" on x86-64, unless the core
+ * was compiled with SNNC_BASELINE_ONLY), or NULL where the name is unknown or this
+ * machine or its system can't run it. A NULL name asks for what is fastest. */
 const snnc_isa *snnc_isa_find(const char *name);
 
 /* The names that snnc_isa_find knows on this platform, slowest first; NULL after the

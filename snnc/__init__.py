@@ -25,6 +25,7 @@ except ImportError as error:
 
 from snnc import spikestats, surrogate, utils
 from snnc._arguments import missing
+from snnc._c_library import get_include, get_sources
 from snnc._config import show_config
 from snnc._product import spike_product
 from snnc._threads import set_num_threads
@@ -62,6 +63,8 @@ __all__ = [
     "Synaptic",
     "from_snntorch",
     "functional",
+    "get_include",
+    "get_sources",
     "nn",
     "optim",
     "set_num_threads",

@@ -71,9 +71,9 @@ Py_ssize_t argument_threads(PyObject *object)
 
     if (argument_integer(object, "num_threads", &value) < 0)
         return -1;
-    if (value >= 1 && value <= MAX_THREADS)
+    if (value >= 1 && value <= SNNC_MAX_THREADS)
         return value;
     PyErr_Format(PyExc_ValueError, "num_threads=%R; expected an integer from 1 to %d",
-                 object, (int)MAX_THREADS);
+                 object, (int)SNNC_MAX_THREADS);
     return -1;
 }

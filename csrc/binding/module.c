@@ -463,13 +463,13 @@ static PyObject *core_may_overlap(PyObject *Py_UNUSED(module), PyObject *const *
 static PyObject *core_threads_started(PyObject *Py_UNUSED(module),
                                       PyObject *Py_UNUSED(none))
 {
-    return PyLong_FromSize_t(threads_started());
+    return PyLong_FromSize_t(snnc_threads_started());
 }
 
 static PyObject *core_reset_threads(PyObject *Py_UNUSED(module),
                                     PyObject *Py_UNUSED(none))
 {
-    if (threads_reset_after_fork() < 0)
+    if (snnc_threads_reset_after_fork() < 0)
         return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
@@ -630,9 +630,10 @@ static int core_exec(PyObject *module)
         return -1;
     }
     import_array1(-1);
-    const threads_system system = {PyThread_allocate_lock, PyThread_acquire_lock,
-                                   PyThread_release_lock, PyThread_start_new_thread};
-    if (threads_init(&system) < 0) {
+    const snnc_threads_system system = {PyThread_allocate_lock, PyThread_acquire_lock,
+                                        PyThread_release_lock,
+                                        PyThread_start_new_thread};
+    if (snnc_threads_init(&system) < 0) {
         PyErr_NoMemory();
         return -1;
     }
@@ -643,7 +644,7 @@ static int core_exec(PyObject *module)
         add(module, "isas", isa_names()) < 0 ||
         add(module, "resets", tuple_of_names(reset_names, SNNC_NUM_RESETS)) < 0 ||
         add(module, "records", tuple_of_names(run_records, RUN_RECORD)) < 0 ||
-        add(module, "most_threads", PyLong_FromLong(MAX_THREADS)) < 0 ||
+        add(module, "most_threads", PyLong_FromLong(SNNC_MAX_THREADS)) < 0 ||
         add(module, "surrogates", surrogate_table()) < 0 ||
         add(module, "models", model_table()) < 0) {
         if (!PyErr_Occurred()) /* which PyType_FromModuleAndSpec may leave out */

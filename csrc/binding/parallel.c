@@ -93,11 +93,11 @@ int parallel_run(parallel_job *job, int first)
             return -1;
         first = 0;
         if (!parallel_releases_gil(job->cost ? total * job->cost : total))
-            threads_run(work, job, count);
+            snnc_threads_run(work, job, count);
         else {
             const clock_t start = measured ? clock() : 0;
             Py_BEGIN_ALLOW_THREADS
-            threads_run(work, job, count);
+            snnc_threads_run(work, job, count);
             Py_END_ALLOW_THREADS
             if (measured && job->slice + 1 == job->num_slices)
                 job->work = next_work(total / job->num_slices, clock() - start, count);

@@ -42,7 +42,7 @@ typedef struct parallel_job {
 static inline size_t parallel_threads(Py_ssize_t threads, size_t n, size_t unit,
                                       size_t steps, size_t cost)
 {
-    const size_t most[] = {MAX_THREADS, n / unit, n / NEURONS_PER_THREAD,
+    const size_t most[] = {SNNC_MAX_THREADS, n / unit, n / NEURONS_PER_THREAD,
                            n * steps * cost / NEURON_STEPS_PER_THREAD};
     size_t worthwhile = (size_t)threads;
 

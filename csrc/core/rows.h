@@ -234,10 +234,12 @@ struct snnc_isa {
 };
 
 extern const snnc_isa snnc_isa_baseline;
-/* Not GCC for Windows, which aligns no more than 16 bytes of the stack but stores
- * wider vectors there as if it did (its bug 54412). */
-#if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__) && \
-    (!defined(_WIN32) || defined(__clang__))
+/* Not with SNNC_BASELINE_ONLY, which leaves two thirds of the row functions out: for a
+ * small program, or one that is soon compiled. Nor GCC for Windows, which aligns no
+ * more than 16 bytes of the stack but stores wider vectors there as if it did (its bug
+ * 54412). */
+#if !defined(SNNC_BASELINE_ONLY) && (defined(__x86_64__) || defined(_M_X64)) && \
+    defined(__GNUC__) && (!defined(_WIN32) || defined(__clang__))
 #define SNNC_HAVE_AVX2 1
 #define SNNC_HAVE_AVX512 1
 extern const snnc_isa snnc_isa_avx2, snnc_isa_avx512;

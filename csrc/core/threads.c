@@ -93,12 +93,12 @@ typedef struct {
     atomic asleep;
 } worker;
 
-static threads_system sys;
+static snnc_threads_system sys;
 
 static struct {
     void *busy; /* a lock, taken while a call uses the workers */
     void *done; /* binary semaphore: wakes the caller when all parts are done */
-    worker workers[MAX_THREADS - 1];
+    worker workers[SNNC_MAX_THREADS - 1];
     atomic num_workers;
 
     /* The job. It can't change before all parts that were claimed are finished: so who
@@ -122,7 +122,7 @@ static int do_part(size_t thread)
         if (!unclaimed)
             return 0;
         while (!(unclaimed >> part & 1))
-            part = (part + 1) % MAX_THREADS;
+            part = (part + 1) % SNNC_MAX_THREADS;
         if (!replace_if(&pool.unclaimed, unclaimed, unclaimed & ~((uint64_t)1 << part)))
             continue;
         const uint64_t count = pool.count;
@@ -183,7 +183,7 @@ static void *new_taken_lock(void)
 static int start_worker(void)
 {
     const unsigned long failed = (unsigned long)-1;
-    const size_t number = threads_started() + 1;
+    const size_t number = snnc_threads_started() + 1;
     worker *const w = &pool.workers[number - 1];
 
     w->number = number;
@@ -209,7 +209,7 @@ static void wait_until_finished(void)
     }
 }
 
-void threads_run(void (*work)(void *job, size_t part), void *job, size_t count)
+void snnc_threads_run(void (*work)(void *job, size_t part), void *job, size_t count)
 {
     size_t helpers = count - 1;
 
@@ -219,16 +219,16 @@ void threads_run(void (*work)(void *job, size_t part), void *job, size_t count)
             work(job, i);
         return;
     }
-    while (threads_started() < helpers && start_worker())
+    while (snnc_threads_started() < helpers && start_worker())
         ;
-    if (helpers > threads_started())
-        helpers = threads_started();
+    if (helpers > snnc_threads_started())
+        helpers = snnc_threads_started();
     fegetenv(&pool.modes);
     pool.work = work;
     pool.job = job;
     pool.count = count;
     exchange(&pool.finished, 0);
-    exchange(&pool.unclaimed, ~(uint64_t)0 >> (MAX_THREADS - count));
+    exchange(&pool.unclaimed, ~(uint64_t)0 >> (SNNC_MAX_THREADS - count));
     for (size_t i = 0; i < helpers; i++)
         if (exchange(&pool.workers[i].asleep, 0))
             sys.release(pool.workers[i].wake);
@@ -238,7 +238,7 @@ void threads_run(void (*work)(void *job, size_t part), void *job, size_t count)
     sys.release(pool.busy);
 }
 
-size_t threads_started(void)
+size_t snnc_threads_started(void)
 {
     return (size_t)load(&pool.num_workers);
 }
@@ -251,7 +251,7 @@ static int make_locks(void)
     return pool.busy && pool.done ? 0 : -1;
 }
 
-int threads_init(const threads_system *system)
+int snnc_threads_init(const snnc_threads_system *system)
 {
     if (pool.busy && pool.done)
         return 0;
@@ -259,7 +259,7 @@ int threads_init(const threads_system *system)
     return make_locks();
 }
 
-int threads_reset_after_fork(void)
+int snnc_threads_reset_after_fork(void)
 {
     memset(&pool, 0, sizeof pool); /* its locks may be held for ever */
     return make_locks();

@@ -14,7 +14,7 @@ typedef struct {
     size_t count;
     pthread_t caller;
     int alive, mode;
-    int done[MAX_THREADS];
+    int done[SNNC_MAX_THREADS];
 } test_job;
 
 static void fail(const char *what)
@@ -121,14 +121,14 @@ static void *call(void *argument)
     unsigned seed = (unsigned)(uintptr_t)argument;
 
     for (int i = 0; i < JOBS; i++) {
-        test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : MAX_THREADS),
+        test_job job = {1 + draw(&seed) % (draw(&seed) % 8 ? 4 : SNNC_MAX_THREADS),
                         pthread_self(),
                         1,
                         modes[draw(&seed) % 2],
                         {0}};
         fesetround(job.mode);
-        threads_run(do_some, &job, job.count);
-        for (size_t p = 0; p < MAX_THREADS; p++)
+        snnc_threads_run(do_some, &job, job.count);
+        for (size_t p = 0; p < SNNC_MAX_THREADS; p++)
             if (job.done[p] != (p < job.count))
                 fail("parts that weren't done once");
         job.alive = 0;
@@ -142,7 +142,7 @@ static void *call(void *argument)
 static void share(size_t count)
 {
     test_job job = {count, pthread_self(), 1, fegetround(), {0}};
-    threads_run(do_some, &job, count);
+    snnc_threads_run(do_some, &job, count);
     for (size_t p = 0; p < count; p++)
         if (job.done[p] != 1)
             fail("a part that wasn't done once");
@@ -150,25 +150,25 @@ static void share(size_t count)
 
 /* Where the system has no locks or threads to give, jobs are done by those there are.
  */
-static void run_short_of_threads(const threads_system *system)
+static void run_short_of_threads(const snnc_threads_system *system)
 {
     for (int locks = 0; locks < 2; locks++) {
         locks_left = locks;
-        if (threads_init(system) == 0)
+        if (snnc_threads_init(system) == 0)
             fail("two locks of too few");
     }
     locks_left = 2;
-    if (threads_init(system) != 0 || threads_init(system) != 0)
+    if (snnc_threads_init(system) != 0 || snnc_threads_init(system) != 0)
         fail("no locks");
     share(4); /* no lock for a worker */
     locks_left = INT_MAX;
     starts_left = 0;
     share(4);
-    if (threads_started() != 0)
+    if (snnc_threads_started() != 0)
         fail("a worker that wasn't started");
     starts_left = 1;
     share(4);
-    if (threads_started() != 1)
+    if (snnc_threads_started() != 1)
         fail("not as many workers as there can be");
     starts_left = INT_MAX;
 }
@@ -177,12 +177,12 @@ int main(void)
 {
     pthread_t callers[CALLERS];
 
-    const threads_system system = {new_lock, acquire, release, start};
+    const snnc_threads_system system = {new_lock, acquire, release, start};
     run_short_of_threads(&system);
     for (uintptr_t i = 0; i < CALLERS; i++)
         pthread_create(&callers[i], NULL, call, (void *)(i + 1));
     for (int i = 0; i < CALLERS; i++)
         pthread_join(callers[i], NULL);
-    printf("threads: %d jobs, %zu workers\n", CALLERS * JOBS, threads_started());
-    return threads_started() > 0 ? 0 : 1;
+    printf("threads: %d jobs, %zu workers\n", CALLERS * JOBS, snnc_threads_started());
+    return snnc_threads_started() > 0 ? 0 : 1;
 }
