@@ -13,21 +13,24 @@ from support import ALL, ROOT, make
 import snnc
 from snnc import _threads
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 joblib = pytest.importorskip("joblib")
 pytest.importorskip("tqdm")
 pytest.importorskip("zarr")
+get_reusable_executor = joblib.externals.loky.get_reusable_executor
 
 SCRIPTS = ROOT / "examples" / "scaling_out"
 
 
 @pytest.fixture(scope="module")
 def scripts():
-    """The scripts and what they share, as modules: only here, not in workers."""
+    """The scripts and what they share, as modules of this process and of joblib's."""
     names = ("cluster", "dask_sweep", "joblib_sweep", "memmap_chunks", "sweep")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(SCRIPTS)
-        return SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+        get_reusable_executor().shutdown()  # processes that began without that path
+        yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+        get_reusable_executor().shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +38,18 @@ def client(scripts):
     """A cluster of the examples', with another number of threads in this environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNNC_NUM_THREADS", "3")
-        with scripts.cluster.connect(None, 2) as client:
+        with scripts.cluster.connect(None, 1) as client:
             patch.undo()
             yield client
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The scheduler of a cluster in processes that know nothing of the scripts."""
+    with distributed.SubprocessCluster(
+        n_workers=1, scheduler_kwargs={"dashboard_address": ":0"}, worker_kwargs={"nthreads": 1}
+    ) as cluster:
+        yield cluster.scheduler_address
 
 
 def on_dask(client):
@@ -63,10 +75,10 @@ def run_script(name, **options):
 # ---- the scripts ----
 
 
-def test_neurons_and_samples_on_a_cluster_that_runs(client):
+def test_neurons_and_samples_on_a_cluster_that_runs(address):
     result = run_script(
         "dask_neurons", steps=50, neurons=1001, samples=37, blocks=3,
-        scheduler=client.scheduler.address,
+        scheduler=address,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Warning" not in result.stderr
@@ -88,9 +100,9 @@ def test_a_sweep_stays_within_its_memory():
     assert result.stdout.endswith("the same bits as one run here\n")
 
 
-def test_a_sweep_that_needs_more_memory_says_so(client):
+def test_a_sweep_that_needs_more_memory_says_so(address):
     """The same sweep as a single block, on workers that have to be sent the modules."""
-    result = run_script("dask_sweep", rows=100, scheduler=client.scheduler.address, **SWEEP)
+    result = run_script("dask_sweep", rows=100, scheduler=address, **SWEEP)
     assert result.returncode == 1, result.stderr
     assert "the same bits as one run here" in result.stdout
     assert "a worker grew by more than --most-memory, 15 MiB" in result.stdout
