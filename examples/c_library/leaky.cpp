@@ -10,7 +10,7 @@
 #include "snnc.h"
 
 class Leaky {
-public:
+  public:
     explicit Leaky(std::vector<float> beta, float threshold = 1)
         : isa_(snnc_isa_find(nullptr)), beta_(std::move(beta)),
           threshold_(beta_.size(), threshold), factor_(beta_.size(), 1),
@@ -20,13 +20,18 @@ public:
             throw std::runtime_error("snnc was compiled with fused multiply-add");
     }
 
-    const std::vector<float> &mem() const { return mem_; }
+    const std::vector<float> &mem() const
+    {
+        return mem_;
+    }
 
-    /* Goes on by as many steps as x has rows: one spike, 0 or 1, for each of its values. */
+    /* Goes on by as many steps as x has rows: one spike, 0 or 1, for each of its
+     * values. */
     std::vector<float> run(const std::vector<float> &x)
     {
         if (mem_.empty() || x.size() % mem_.size() != 0)
-            throw std::invalid_argument("x must have rows of one value for each neuron");
+            throw std::invalid_argument(
+                "x must have rows of one value for each neuron");
         std::vector<float> spk(x.size());
         snnc_call call = SNNC_CALL_INIT;
         call.model = SNNC_Leaky;
@@ -46,7 +51,7 @@ public:
         return spk;
     }
 
-private:
+  private:
     const snnc_isa *isa_; /* shared, never freed */
     std::vector<float> beta_, threshold_, factor_, mem_;
 };
@@ -61,15 +66,19 @@ try {
 
     for (std::size_t t = 0; t < chunks * steps; t += steps) {
         for (std::size_t j = 0; j < x.size(); j++)
-            x[j] = static_cast<float>((37 * (t + j / neurons) + 11 * (j % neurons)) % 64) / 64;
+            x[j] =
+                static_cast<float>((37 * (t + j / neurons) + 11 * (j % neurons)) % 64) /
+                64;
         const std::vector<float> spk = layer.run(x);
         for (std::size_t j = 0; j < spk.size(); j++)
-            std::printf(j % neurons == neurons - 1 ? "%c\n" : "%c", spk[j] > 0 ? '|' : '.');
+            std::printf(j % neurons == neurons - 1 ? "%c\n" : "%c",
+                        spk[j] > 0 ? '|' : '.');
     }
     for (const float mem : layer.mem())
         std::printf("%a\n", static_cast<double>(mem));
     return 0;
-} catch (const std::exception &error) {
+}
+catch (const std::exception &error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
 }
