@@ -8,10 +8,28 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy
+import setuptools
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+
+
+def require(name, version, oldest):
+    """End the build in one line where what it takes is too old: without build isolation it may."""
+    if version is None or int(version.split(".")[0]) < oldest:
+        found = "is not installed" if version is None else f"{version} is installed"
+        raise SystemExit(
+            f"snnc is built with {name} {oldest} or newer, and {name} {found}: "
+            f'pip install "{name}>={oldest}", or let pip build in isolation'
+        )
+
+
+require("setuptools", setuptools.__version__, 77)
+try:
+    import numpy
+except ModuleNotFoundError:
+    numpy = None
+require("numpy", getattr(numpy, "__version__", None), 2)
 
 SOURCES = sorted(path.as_posix() for path in Path("csrc").glob("*/*.c"))
 HEADERS = [p.as_posix() for p in Path("csrc").rglob("*") if p.suffix in (".h", ".def", ".pc")]

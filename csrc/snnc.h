@@ -53,7 +53,7 @@
 extern "C" {
 #endif
 
-#define SNNC_VERSION "0.1.0"
+#define SNNC_VERSION "0.2.0"
 const char *snnc_version(void);
 
 enum { SNNC_MAX_STATES = 3, SNNC_MAX_PARAMS = 6 };

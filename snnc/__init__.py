@@ -13,10 +13,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from numpy import __version__ as _numpy_version
+
+if int(_numpy_version.split(".")[0]) < 2:  # before NumPy says so in a traceback of its own
+    raise ImportError(
+        f"snnc needs NumPy 2.0 or newer, and NumPy {_numpy_version} is installed: "
+        'pip install "numpy>=2.0"'
+    )
 try:
     from snnc import _core
 except ImportError as error:
-    if "_core" in str(error):
+    if "import name '_core'" in str(error):  # not one of NumPy's own modules of that name
         raise ImportError(
             "snnc's extension module isn't built. If this is a checkout of snnc, build it with "
             f"`pip install -e .`, or start Python in another directory. ({error})"

@@ -33,7 +33,9 @@ static int replace_if(atomic *a, uint64_t old, uint64_t value)
 }
 #else
 #include <sched.h>
+#if !defined(__wasm__)
 #include <signal.h>
+#endif
 #include <stdatomic.h>
 typedef _Atomic uint64_t atomic;
 static uint64_t load(atomic *a)
@@ -135,7 +137,7 @@ static int do_part(size_t thread)
     }
 }
 
-#if !defined(_WIN32)
+#if !defined(_WIN32) && !defined(__wasm__)
 /* Signals are for threads of the caller's, but for those of a thread's own faults: a
  * handler of these (such as Python's faulthandler) must see them. */
 static void block_signals(void)
@@ -148,15 +150,17 @@ static void block_signals(void)
         sigdelset(&blocked, faults[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 }
+#else
+static void block_signals(void) /* there are none */
+{
+}
 #endif
 
 static void run_worker(void *argument)
 {
     worker *const w = argument;
 
-#if !defined(_WIN32)
     block_signals();
-#endif
     for (;;) {
         for (int times = 0; wait_a_moment(times); times++)
             if (do_part(w->number))
