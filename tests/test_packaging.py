@@ -1,0 +1,74 @@
+"""What a distribution says of itself, and how it refuses what is too old."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from support import ROOT
+
+import snnc
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_versions_agree():
+    header = re.search(r'SNNC_VERSION "(.+)"', (ROOT / "csrc" / "snnc.h").read_text())[1]
+    citation = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
+    assert snnc.__version__ == header == citation
+
+
+def test_what_extras_and_groups_name_is_there():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    groups = PYPROJECT["dependency-groups"]
+    entries = [one for some in (*extras.values(), *groups.values()) for one in some]
+    included = {one["include-group"] for one in entries if isinstance(one, dict)}
+    named = [re.fullmatch(r"snnc\[(.+)\]", one) for one in entries if isinstance(one, str)]
+    assert {match[1] for match in named if match} <= extras.keys()
+    assert included <= groups.keys()
+    assert PYPROJECT["project"]["dependencies"] == ["numpy>=2.0"]
+
+
+def test_every_package_is_listed():
+    found = {".".join(p.parent.relative_to(ROOT).parts) for p in ROOT.glob("snnc/**/__init__.py")}
+    if not found:
+        pytest.skip("tested without the source")
+    assert found == set(PYPROJECT["tool"]["setuptools"]["packages"])
+
+
+def test_an_older_numpy_is_named_at_import():
+    code = "import numpy; numpy.__version__ = '1.26.4'; import snnc"
+    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: snnc needs NumPy 2.0 or newer, and NumPy 1.26.4 is")
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        (("65.5.0", "2.0.0"), "setuptools 77 or newer, and setuptools 65.5.0 is installed"),
+        (("77.0.1", "1.26.4"), "numpy 2 or newer, and numpy 1.26.4 is installed"),
+        (("77.0.1", None), "numpy 2 or newer, and numpy is not installed"),
+    ],
+)
+def test_a_build_with_older_tools_ends_in_one_line(versions, expected):
+    code = f"""
+import runpy, sys, types
+setuptools, numpy = {versions!r}
+for name in ("setuptools", "setuptools.command", "setuptools.command.build_ext", "numpy"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["setuptools"].__version__ = setuptools
+sys.modules["setuptools"].Extension = sys.modules["setuptools"].setup = None
+sys.modules["setuptools.command.build_ext"].build_ext = object
+sys.modules["numpy"].__version__ = numpy
+if numpy is None:
+    sys.modules["numpy"] = None
+runpy.run_path("setup.py")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    assert result.returncode == 1
+    assert expected in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
