@@ -56,11 +56,13 @@ def test_a_build_with_older_tools_ends_in_one_line(versions, expected):
     code = f"""
 import runpy, sys, types
 setuptools, numpy = {versions!r}
-for name in ("setuptools", "setuptools.command", "setuptools.command.build_ext", "numpy"):
+commands = "setuptools.command.build_ext", "setuptools.command.build_py"
+for name in ("setuptools", "setuptools.command", *commands, "numpy"):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["setuptools"].__version__ = setuptools
 sys.modules["setuptools"].Extension = sys.modules["setuptools"].setup = None
-sys.modules["setuptools.command.build_ext"].build_ext = object
+for name in commands:
+    setattr(sys.modules[name], name.rpartition(".")[2], object)
 sys.modules["numpy"].__version__ = numpy
 if numpy is None:
     sys.modules["numpy"] = None
