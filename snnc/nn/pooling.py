@@ -129,7 +129,19 @@ class _MaxPool(_Pool):
             larger = (values > y) | np.isnan(values)
             np.copyto(y, values, where=larger)
             np.copyto(largest, largest.dtype.type(k), where=larger)
+        if any(self._padding):
+            nothing = np.isneginf(y)  # of which the first is still padding, perhaps
+            if nothing.any():
+                np.copyto(largest, self._first_inside(x, sizes), "unsafe", where=nothing)
         return y, (x.shape, padded.shape, sizes, largest)
+
+    def _first_inside(self, x: Floats, sizes: tuple[int, ...]) -> NDArray[np.intp]:
+        """Return the first place of each window that isn't padding."""
+        inside = self._padded(np.ones(x.shape[-self._axes :], bool), sizes, False)
+        first = np.zeros(sizes, np.intp)
+        for k, place in reversed(list(enumerate(self._places(sizes)))):
+            first[inside[place]] = k
+        return first
 
     def _backward(self, saved: Any, grad: Floats, wrt_x: bool) -> dict[str, Floats]:
         if not wrt_x:

@@ -94,3 +94,19 @@ def test_start_values():
             assert (
                 0.5 * float(value.abs().max()) < np.abs(own).max() < 2 * float(value.abs().max())
             )
+
+
+@pytest.mark.parametrize("arguments", [(3, 2, 1), (2, 2, 1), (3, 1, 1), (3, 2, 1, 2)])
+def test_the_largest_of_minus_infinities(arguments):
+    """The gradient of a window of nothing else goes to its first element, not to the padding."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 3, 9, 8)).astype(np.float32)
+    x[rng.random(x.shape) < 0.8] = -np.inf
+    theirs = torch.tensor(x, requires_grad=True)
+    expected = torch.nn.MaxPool2d(*arguments)(theirs)
+    assert np.isneginf(expected.detach().numpy()).any()
+    grad = rng.normal(size=expected.shape).astype(np.float32)
+    expected.backward(torch.tensor(grad))
+    layer = nn.MaxPool2d(*arguments)
+    assert np.array_equal(layer(x), expected.detach().numpy())
+    np.testing.assert_allclose(layer.backward(x, grad)["x"], theirs.grad.numpy(), atol=1e-6)
