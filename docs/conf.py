@@ -5,7 +5,6 @@ import inspect
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import latex2mathml.converter
@@ -14,8 +13,6 @@ from docutils import nodes
 import snnc
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-import figures  # noqa: E402
 
 project = "snnc"
 author = "The snnc developers"
@@ -97,15 +94,17 @@ def formula(self, node) -> None:
     raise nodes.SkipNode
 
 
+def link_course(app, page: str, source: list[str]) -> None:
+    """Link the copies of the notebooks; in the files the links are those of a checkout."""
+    source[0] = re.sub(r"\]\(\.\./notebooks/(\w+\.ipynb)\)", r"](course/\1)", source[0])
+
+
 def setup(app) -> None:
-    """Come before napoleon; draw formulas."""
+    """Come before napoleon; link notebooks; draw formulas."""
+    app.connect("source-read", link_course)
     app.connect("autodoc-process-docstring", escape, priority=400)
     app.connect("autodoc-process-signature", signature)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
 
 
 copy_course(HERE.parent / "notebooks", HERE / "course")
-
-(HERE / "drawn").mkdir(exist_ok=True)
-figures.draw_blocks(HERE / "drawn" / "blocks.png")
-figures.draw_kernels(HERE / "drawn" / "kernels.png")

@@ -1,4 +1,4 @@
-"""The figures of the page on models, drawn when the documentation is built."""
+"""Draws the figures of the page on models: python docs/figures.py."""
 
 from pathlib import Path
 
@@ -105,3 +105,10 @@ def draw_kernels(path: Path) -> None:
         ax.set_ylabel("mem")
     fig.savefig(path, dpi=110)
     plt.close(fig)
+
+
+if __name__ == "__main__":
+    drawn = Path(__file__).parent / "drawn"
+    drawn.mkdir(exist_ok=True)
+    draw_blocks(drawn / "blocks.png")
+    draw_kernels(drawn / "kernels.png")

@@ -308,14 +308,16 @@ static int gather_events(run_job *j, const uint8_t *bits)
     return 0;
 }
 
-/* Steps of the next chunk of a run, from those that are left. */
+/* Steps of the next chunk of a run, from those that are left. Several, of some of the
+ * neurons at a time (parallel_run), so that their states stay in caches; but where bits
+ * of all are kept, or neurons wait for each other. */
 static size_t steps_of_chunk(const run_job *j)
 {
     const size_t n = (size_t)j->n, left = (size_t)j->num_steps - j->parallel.t0;
-    const size_t chunk = n && j->parallel.work < n ? 1
-                         : n                       ? j->parallel.work / n
-                                                   : left;
-    return chunk < left ? chunk : left;
+    const size_t least = j->event_step || j->loop ? 1 : 32;
+    const size_t chunk = n ? j->parallel.work / n : left;
+
+    return chunk >= left ? left : chunk > least ? chunk : least < left ? least : left;
 }
 
 /* The bits that events are read from, where spikes aren't recorded as bits anyway. */

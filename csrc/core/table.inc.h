@@ -1,8 +1,9 @@
 /* All row functions of one instruction set, and SNNC_TABLE, the initializers of its
  * snnc_isa. Included once by that set's stub, which has chosen the compiler's target
  * and SNNC_VECTOR_BYTES. */
-/* With -O2 GCC vectorises only loops that need no remainder. */
-#if defined(__GNUC__) && !defined(__clang__)
+/* With -O2 GCC vectorises only loops that need no remainder. Not without vector types:
+ * with -O1 GCC 12 then changes bits of sums in double. */
+#if defined(__GNUC__) && !defined(__clang__) && SNNC_VECTOR_BYTES
 #pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
 /* Scheduled twice, code is hardly faster where the processor does that too, but
  * compresses worse, which is 24 kB of the wheel. */

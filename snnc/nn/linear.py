@@ -36,10 +36,12 @@ class Linear(Layer):
     bias : bool, default True
         Whether there is a `bias`.
     mode : {None, "events", "blas", "auto"}
-        How sums are computed: None those over spikes (uint8 or bool, which layers of neurons send
-        on) as `spike_product` does, in the time that the spikes take that there are, and those of
-        real numbers by BLAS; "events" and "blas" all so; "auto" over spikes as is faster, by how
-        many there are: last bits depend on that then.
+        How sums are computed. By default (None) over spikes (uint8 or bool, which layers of
+        neurons send on) as `spike_product` does, in the time that the spikes take that there are,
+        and over real numbers by BLAS. "events": always as `spike_product` does. "blas": always by
+        BLAS. "auto": over spikes by whichever should be faster, by the shapes and by a sample of
+        the spikes. With "blas" and "auto" last bits may depend on the number of rows, so runs are
+        not cut in time to save memory.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Where the start values come from; None is seeded by the system.
 

@@ -68,6 +68,15 @@ class Recordings:
     ``recs["lif1"]`` is that of a layer, ``recs[-1]`` that of the last neurons, ``recs.state``
     the final states of all, for ``run(..., states=)``. Where the last layer has no neurons,
     ``recs.y`` is what it gave, (T, ...).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import snnc
+    >>> net = snnc.nn.Sequential(fc1=snnc.nn.Linear(3, 2, rng=0), lif1=snnc.Leaky(0.9))
+    >>> recs = net.run(np.ones((4, 3)), num_steps=5)
+    >>> recs["lif1"].spk.shape, list(recs.state)
+    ((5, 4, 2), ['lif1'])
     """
 
     def __init__(
