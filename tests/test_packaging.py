@@ -25,7 +25,7 @@ def test_what_extras_and_groups_name_is_there():
     entries = [one for some in (*extras.values(), *groups.values()) for one in some]
     included = {one["include-group"] for one in entries if isinstance(one, dict)}
     named = [re.fullmatch(r"snnc\[(.+)\]", one) for one in entries if isinstance(one, str)]
-    assert {match[1] for match in named if match} <= extras.keys()
+    assert {extra for match in named if match for extra in match[1].split(",")} <= extras.keys()
     assert included <= groups.keys()
     assert PYPROJECT["project"]["dependencies"] == ["numpy>=2.0"]
 
