@@ -1,7 +1,11 @@
-"""``python -m snnc``: what is installed, Tutorial 4's two experiments, and how fast it is."""
+"""``python -m snnc``: what is installed, Tutorial 4's two experiments, and how fast it is.
+
+With ``--figure FILE`` it draws the first of these experiments instead.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from statistics import median
@@ -23,14 +27,26 @@ LIF = snnc.Synaptic(ALPHA, BETA, THRESHOLD)
 SIZES = ((100, 1000), (1000, 1000), (10_000, 200))
 
 
+PERIODIC = np.tile(np.r_[0.2, np.zeros(9)], 20).astype(np.float32)
+
+
 def tutorial_4() -> dict[str, list[int]]:
     """Run the two experiments of snnTorch's Tutorial 4: the steps at which each spikes."""
-    periodic = np.tile(np.r_[0.2, np.zeros(9)], 20).astype(np.float32)
-    synaptic = snnc.Synaptic(alpha=0.9, beta=0.8).run(periodic)
+    synaptic = LIF.run(PERIODIC)
     pulse = np.r_[1, np.zeros(9)]
     late = np.r_[np.zeros(10), 1, np.zeros(89), np.tile(pulse, 10)].astype(np.float32)
     alpha = snnc.Alpha(alpha=0.8, beta=0.7, threshold=0.5).run(np.float32(0.85) * late)
     return {"Synaptic": _times(synaptic), "Alpha": _times(alpha)}
+
+
+def draw_tutorial_4(path: str) -> None:
+    """Write the figure of the first experiment."""
+    from snnc import spikeplot
+
+    spk, syn, mem = LIF.run(PERIODIC)
+    title = "Synaptic neuron, with an input every ten steps"
+    fig, _ = spikeplot.plot_spk_cur_mem_spk(PERIODIC, syn, mem, spk, title, threshold=1.0)
+    fig.savefig(path)
 
 
 def _times(rec: snnc.Recording) -> list[int]:
@@ -111,8 +127,18 @@ def compare(num_neurons: int, num_steps: int, seconds: float = 0.5) -> dict[str,
     return {name: 1e6 * median(t) / num_steps for name, t in times.items()}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print it all; the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m snnc", description=__doc__)
+    parser.add_argument("--figure", metavar="FILE", help="draw Tutorial 4's figure, as a PNG")
+    options = parser.parse_args(arguments)
+    if options.figure is not None:
+        try:
+            draw_tutorial_4(options.figure)
+        except (ImportError, OSError, ValueError) as error:
+            print(f"--figure {options.figure}: {error}", file=sys.stderr)
+            return 1
+        return 0
     snnc.show_config()
     print("\nsnnTorch's Tutorial 4: the steps at which the neuron spikes")
     for model, steps in tutorial_4().items():

@@ -154,12 +154,22 @@ def test_subinterpreters_are_refused():
 def test_main(capsys):
     import snnc.__main__ as main
 
-    assert main.main() == 0
+    assert main.main([]) == 0
     printed = capsys.readouterr().out
     assert "23 41 53 71 83 101 113 131 143 161 173 191" in printed
     assert "133 173" in printed
     for name in main.IMPLEMENTATIONS:
         assert name in printed
+
+
+def test_main_draws_a_figure(tmp_path, capsys):
+    import snnc.__main__ as main
+
+    assert main.main(["--figure", str(tmp_path / "figure.png")]) == 0
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    for wrong in (tmp_path / "nowhere" / "figure.png", tmp_path / "figure.unknown"):
+        assert main.main(["--figure", str(wrong)]) == 1
+        assert f"--figure {wrong}: " in capsys.readouterr().err
 
 
 # ---- Python ----
