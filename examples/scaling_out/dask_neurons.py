@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import cluster
-import dask
 import dask.array as da
 import numpy as np
 from arguments import positive
 
 import snnc
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def run_neurons(x, beta):
+    from numpy.typing import NDArray
+
+
+def run_neurons(x: NDArray[Any], beta: NDArray[Any]) -> NDArray[Any]:
     """Run a block: all steps of some neurons, each with its own beta."""
     return snnc.Leaky(beta).run(x, record="spk", spk_dtype=np.uint8).spk
 
 
-def run_samples(x, net):
+def run_samples(x: NDArray[Any], net: snnc.nn.Sequential) -> NDArray[Any]:
     """Run a block: all steps of some samples, through the network that came by pickle."""
     return net.run(x, record="count")[-1].count
 
@@ -34,7 +39,7 @@ def over_neurons(steps: int, neurons: int, block: int) -> None:
     x = rng.uniform(0, 0.4, (steps, neurons), chunks=(steps, block)).astype(np.float32)
     beta = da.linspace(0.5, 0.99, neurons, chunks=block)
     spikes = da.map_blocks(run_neurons, x, beta, meta=np.empty((0, 0), np.uint8))
-    x, beta, spikes = dask.compute(x, beta, spikes)
+    x, beta, spikes = da.compute(x, beta, spikes)
     assert np.array_equal(spikes, run_neurons(x, beta))
     print(f"{neurons} neurons in blocks of {block}, {steps} steps: {spikes.sum()} spikes")
 
@@ -52,7 +57,7 @@ def over_samples(steps: int, samples: int, block: int) -> None:
     count = da.map_blocks(
         run_samples, x, net, drop_axis=0, chunks=(x.chunks[1], 10), meta=np.empty((0, 0), int)
     )
-    x, count = dask.compute(x, count)
+    x, count = da.compute(x, count)
     assert np.array_equal(count, run_samples(x, net))
     print(f"{samples} samples in blocks of {block}, {steps} steps: {count.sum()} spikes come out")
 

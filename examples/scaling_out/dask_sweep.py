@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import arguments
 import cluster
@@ -19,8 +20,13 @@ import dask.array as da
 import numpy as np
 import sweep
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def run_block(of: sweep.Sweep, block_info=None):
+    from numpy.typing import NDArray
+
+
+def run_block(of: sweep.Sweep, block_info: Any = None) -> NDArray[np.int64]:
     """Make a block's neurons and input in the worker, and run them."""
     first, last = block_info[None]["array-location"][0]
     return sweep.summary(of.neuron(slice(first, last)), of.input())

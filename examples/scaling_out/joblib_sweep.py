@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sweep
@@ -17,14 +18,19 @@ from arguments import positive
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def run(of: sweep.Sweep, rows: int, processes: int):
+    from numpy.typing import NDArray
+
+
+def run(of: sweep.Sweep, rows: int, processes: int) -> NDArray[np.int64]:
     """Return the results of a sweep, block by block over processes."""
     os.environ["SNNC_NUM_THREADS"] = "1"  # which the processes inherit: each occupies a core
     x = of.input()
     blocks = of.blocks(rows)
     tasks = (delayed(sweep.summary)(of.neuron(block), x) for block in blocks)
-    results = Parallel(processes, return_as="generator")(tasks)
+    results: Any = Parallel(processes, return_as="generator")(tasks)
     return np.concatenate(list(tqdm(results, total=len(blocks))))
 
 

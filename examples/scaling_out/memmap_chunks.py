@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
@@ -19,8 +20,11 @@ from tqdm import tqdm
 
 import snnc
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def run_chunked(neuron, x, spikes, size):
+
+def run_chunked(neuron: snnc.Synaptic, x: Any, spikes: Any, size: int) -> Any:
     """Run `x` in chunks of `size` steps, write its spikes, and return the final states."""
     starts = range(0, x.shape[0], size)
     chunks = (x[start : start + size] for start in starts)
@@ -30,12 +34,12 @@ def run_chunked(neuron, x, spikes, size):
     return rec.state
 
 
-def memmap(path: Path, shape: tuple[int, int], dtype: str, size: int):
+def memmap(path: Path, shape: tuple[int, int], dtype: str, size: int) -> Any:
     """Make an .npy file and map it."""
     return np.lib.format.open_memmap(path.with_suffix(".npy"), "w+", dtype, shape)
 
 
-def zarray(path: Path, shape: tuple[int, int], dtype: str, size: int):
+def zarray(path: Path, shape: tuple[int, int], dtype: str, size: int) -> Any:
     """Make a Zarr array whose chunks are those of the run."""
     store = path.with_suffix(".zarr")
     return zarr.create_array(store, shape=shape, dtype=dtype, chunks=(size, shape[1]))

@@ -46,7 +46,7 @@ class Sweep:
     def input(self) -> NDArray[np.float32]:
         """Return the input, of shape (steps, strengths): spikes, times each strength."""
         spikes = np.random.default_rng(0).random((self.steps, 1)) < 0.2
-        return spikes * np.linspace(0.1, 1, self.strengths, dtype=np.float32)
+        return spikes.astype(np.float32) * np.linspace(0.1, 1, self.strengths, dtype=np.float32)
 
     def blocks(self, rows: int) -> list[slice]:
         """Return the betas in blocks of so many."""
@@ -71,13 +71,15 @@ def peak_memory() -> int:
     """Return the most bytes of memory that this process has occupied so far."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux, where ru_maxrss begins at the peak of the parent process
-        return 1024 * int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1])
+        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+        assert found is not None
+        return 1024 * int(found[1])
     try:
         import resource
     except ImportError:  # Windows
         import psutil
 
-        return psutil.Process().memory_info().peak_wset
+        return int(psutil.Process().memory_info().peak_wset)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of macOS, in bytes
 
 
