@@ -444,7 +444,7 @@ def test_layers_agree():
     assert [*rows[0]["ways"]] == ["snnc, auto", "snnc, events", "snnc, blas"]
     rows += networks.layers(1, quick=True, budget=ONCE)
     assert {"snnc", "NumPy's BLAS, neurons"} <= rows[2]["ways"].keys()
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert all("us" in way for row in rows for way in row["ways"].values())
 
 
