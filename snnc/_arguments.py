@@ -91,6 +91,8 @@ def at_least_one(name: str, value: Any) -> int:
 
 def generator(name: str, value: RNGLike | SeedLike | None) -> np.random.Generator:
     """Return the generator that `numpy.random.default_rng` makes of a seed, or a given one."""
+    if isinstance(value, np.random.Generator):  # of which default_rng would ask more
+        return value
     try:
         return np.random.default_rng(value)
     except (TypeError, ValueError):

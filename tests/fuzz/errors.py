@@ -48,7 +48,7 @@ WRONG = {
     "grad": (1, "a", None, 0),
     "dtype": (int, "f2", ">f8", "wrong", object, complex, [1], "packed"),
     "num_threads": (0, 65, -1, 1.5, "a", 2**70, [1]),
-    "rng": ("a", 1.5, [1], np.random.RandomState(0), object()),
+    "rng": ("a", 1.5, -1, object()),
 }
 
 
