@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 ALPHA, BETA, THRESHOLD = np.float32(0.9), np.float32(0.8), np.float32(1)
 LIF = snnc.Synaptic(ALPHA, BETA, THRESHOLD)
-SIZES = ((100, 1000), (1000, 1000), (10_000, 200))
-
-
 PERIODIC = np.tile(np.r_[0.2, np.zeros(9)], 20).astype(np.float32)
+SIZES = ((100, 1000), (1000, 1000), (10_000, 200))
 
 
 def tutorial_4() -> dict[str, list[int]]:

@@ -6,14 +6,13 @@ one run. The input is made by the workers; here it comes back whole, to be run o
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
+import arguments
 import cluster
 import dask.array as da
 import numpy as np
-from arguments import positive
 
 import snnc
 
@@ -64,13 +63,13 @@ def over_samples(steps: int, samples: int, block: int) -> None:
 
 def main(given: list[str] | None = None) -> int:
     """Run both and compare each with one run here."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = arguments.parser(__doc__)
+    parser.add_argument("--steps", type=arguments.positive, default=200, help="of each run (200)")
+    parser.add_argument("--neurons", type=arguments.positive, default=10_000, help="(10000)")
+    parser.add_argument("--samples", type=arguments.positive, default=512, help="(512)")
+    parser.add_argument(
+        "--blocks", type=arguments.positive, default=4, help="to cut each into (4)"
     )
-    parser.add_argument("--steps", type=positive, default=200, help="of each run (200)")
-    parser.add_argument("--neurons", type=positive, default=10_000, help="(10000)")
-    parser.add_argument("--samples", type=positive, default=512, help="(512)")
-    parser.add_argument("--blocks", type=positive, default=4, help="to cut each into (4)")
     cluster.add_arguments(parser)
     options = parser.parse_args(given)
     with cluster.connect(options.scheduler, options.workers):

@@ -9,7 +9,6 @@ one block at a time, whatever the size of the sweep, and its peak is checked aga
 
 from __future__ import annotations
 
-import argparse
 import sys
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -41,9 +40,7 @@ def lazy(of: sweep.Sweep, rows: int) -> da.Array:
 
 def main(given: list[str] | None = None) -> int:
     """Run a sweep and check a part of it, and the memory that the workers took."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments.parser(__doc__)
     sweep.add_arguments(parser)
     cluster.add_arguments(parser)
     parser.add_argument(

@@ -6,15 +6,14 @@ counts come back reduced over strengths, in order, while others still run.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import arguments
 import numpy as np
 import sweep
-from arguments import positive
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
@@ -36,11 +35,9 @@ def run(of: sweep.Sweep, rows: int, processes: int) -> NDArray[np.int64]:
 
 def main(given: list[str] | None = None) -> int:
     """Run a sweep and check a part of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments.parser(__doc__)
     sweep.add_arguments(parser)
-    parser.add_argument("--processes", type=positive, default=2, help="to start (2)")
+    parser.add_argument("--processes", type=arguments.positive, default=2, help="to start (2)")
     options = parser.parse_args(given)
     of = sweep.made(options)
     start = perf_counter()

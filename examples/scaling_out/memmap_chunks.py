@@ -7,15 +7,14 @@ compared with one run.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import arguments
 import numpy as np
 import zarr
-from arguments import positive
 from tqdm import tqdm
 
 import snnc
@@ -47,12 +46,12 @@ def zarray(path: Path, shape: tuple[int, int], dtype: str, size: int) -> Any:
 
 def main(given: list[str] | None = None) -> int:
     """Run from and to both kinds of files, and compare with one run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = arguments.parser(__doc__)
+    parser.add_argument("--steps", type=arguments.positive, default=10_000, help="(10000)")
+    parser.add_argument("--neurons", type=arguments.positive, default=500, help="(500)")
+    parser.add_argument(
+        "--chunk", type=arguments.positive, default=1500, help="steps in a chunk (1500)"
     )
-    parser.add_argument("--steps", type=positive, default=10_000, help="(10000)")
-    parser.add_argument("--neurons", type=positive, default=500, help="(500)")
-    parser.add_argument("--chunk", type=positive, default=1500, help="steps in a chunk (1500)")
     options = parser.parse_args(given)
     shape = options.steps, options.neurons
     size = min(options.chunk, options.steps)
