@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shutil
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,8 @@ from setuptools.command.build_py import build_py
 
 def require(name, version, oldest):
     """End the build in one line where what it takes is too old: without build isolation it may."""
-    if version is None or int(version.split(".")[0]) < oldest:
+    numbers = [int(number) for number in re.findall(r"\d+", version or "")[:2]]
+    if numbers < [int(number) for number in oldest.split(".")]:
         found = "is not installed" if version is None else f"{version} is installed"
         raise SystemExit(
             f"snnc is built with {name} {oldest} or newer, and {name} {found}: "
@@ -24,19 +26,25 @@ def require(name, version, oldest):
         )
 
 
-require("setuptools", setuptools.__version__, 77)
+# One wheel for every Python from 3.11 on. Without the GIL, Python has a stable ABI from 3.15 on
+# (PEP 803), and NumPy for it from 2.5 on; before, every version has a wheel of its own.
+if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    stable_abi, abi_macro, oldest = "cp311", ("Py_LIMITED_API", "0x030B0000"), ("77", "2.0")
+elif sys.version_info >= (3, 15):
+    stable_abi, abi_macro, oldest = "cp315", ("Py_TARGET_ABI3T", "0x030F0000"), ("84.2", "2.5")
+else:
+    stable_abi, abi_macro, oldest = None, None, ("77", "2.0")
+
+require("setuptools", setuptools.__version__, oldest[0])
 try:
     import numpy
 except ModuleNotFoundError:
     numpy = None
-require("numpy", getattr(numpy, "__version__", None), 2)
+require("numpy", getattr(numpy, "__version__", None), oldest[1])
 
 SOURCES = sorted(path.as_posix() for path in Path("csrc").glob("*/*.c"))
 HEADERS = [p.as_posix() for p in Path("csrc").rglob("*") if p.suffix in (".h", ".def", ".pc")]
 EXACT = re.search(r"^exact=(.+)$", Path("csrc/snnc.pc").read_text(), re.MULTILINE)[1]
-
-# One wheel for every Python from 3.11 on; free-threaded builds have no stable ABI.
-stable_abi = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 if sys.platform == "win32":
     flags = ["/O2", "/std:c11", "/fp:precise"]
@@ -49,13 +57,14 @@ else:
     if platform.machine() == "s390x":
         flags.append("-fexcess-precision=fast")  # where -std=c11 computes float in double
 
-INSTALL = """
-snnc is compiled from C, and that failed (see above). It needs a C compiler and Python's headers:
-  Debian, Ubuntu   apt install gcc libc6-dev python3-dev
-  Fedora           dnf install gcc python3-devel
-  macOS            xcode-select --install
-  Windows          Build Tools for Visual Studio 2022, with "Desktop development with C++"
-"""
+if sys.platform == "win32":
+    compiler = 'Build Tools for Visual Studio 2022, with "Desktop development with C++"'
+elif sys.platform == "darwin":
+    compiler = "xcode-select --install"
+elif shutil.which("dnf"):
+    compiler = "dnf install gcc python3-devel"
+else:
+    compiler = "apt install gcc libc6-dev python3-dev, or what your system calls them"
 
 
 class BuildWithHint(build_ext):
@@ -75,7 +84,10 @@ class BuildWithHint(build_ext):
         try:
             super().build_extensions()
         except Exception as error:
-            raise SystemExit(f"{error}\n{INSTALL}") from error
+            raise SystemExit(
+                f"snnc is compiled from C, and that failed ({error}); "
+                f"it takes a C compiler and Python's headers: {compiler}"
+            ) from error
 
 
 class BuildWithCore(build_py):
@@ -111,11 +123,11 @@ setup(
             depends=HEADERS,
             include_dirs=["csrc", numpy.get_include()],
             extra_compile_args=flags,
-            define_macros=[("Py_LIMITED_API", "0x030B0000")] if stable_abi else [],
+            define_macros=[abi_macro] if stable_abi else [],
             libraries=[] if sys.platform == "win32" else ["m"],  # modes of arithmetic
             extra_link_args=["-Wl,-s"] if sys.platform == "linux" else [],  # no names of rows
-            py_limited_api=stable_abi,
+            py_limited_api=bool(stable_abi),
         )
     ],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if stable_abi else {},
+    options={"bdist_wheel": {"py_limited_api": stable_abi}} if stable_abi else {},
 )

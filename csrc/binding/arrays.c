@@ -285,7 +285,7 @@ int array_dtype(PyObject *object, const char *name, int for_spikes)
         }
         return -2;
     }
-    type = PyDataType_ISNOTSWAPPED(descr) ? descr->type_num : NPY_NOTYPE;
+    type = PyDataType_ISNOTSWAPPED(descr) ? PyDataType_TYPENUM(descr) : NPY_NOTYPE;
     Py_DECREF(descr);
     if (type == NPY_FLOAT || type == NPY_DOUBLE ||
         (for_spikes && (type == NPY_UINT8 || type == NPY_BOOL)))

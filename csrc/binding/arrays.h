@@ -7,10 +7,20 @@
 #include <Python.h>
 #include <stdio.h> /* NumPy's headers need it, and the stable ABI's don't bring it */
 
+/* Python's stable ABI without the GIL, whose objects are opaque: NumPy's are from 2.5
+ * on. */
+#ifdef Py_TARGET_ABI3T
+#define NPY_TARGET_VERSION NPY_2_5_API_VERSION
+#else
 #define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#endif
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #define PY_ARRAY_UNIQUE_SYMBOL snnc_numpy_api
 #include <numpy/arrayobject.h>
+
+#ifndef PyDataType_TYPENUM /* before NumPy 2.5 */
+#define PyDataType_TYPENUM(descr) ((descr)->type_num)
+#endif
 
 #include "snnc.h"
 

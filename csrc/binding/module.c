@@ -665,10 +665,27 @@ static PyModuleDef_Slot slots[] = {
     {0, NULL},
 };
 
+#define NAME "snnc._core"
+#define DOC "snnc's C core over NumPy arrays: private, see snnc."
+
+#ifdef Py_TARGET_ABI3T /* where a PyModuleDef is opaque (PEP 793) */
+PyABIInfo_VAR(abi);
+
+static PySlot exported[] = {
+    PySlot_DATA(Py_mod_abi, &abi),    PySlot_DATA(Py_mod_name, NAME),
+    PySlot_DATA(Py_mod_doc, DOC),     PySlot_DATA(Py_mod_methods, methods),
+    PySlot_DATA(Py_mod_slots, slots), PySlot_END,
+};
+
+PyMODEXPORT_FUNC PyModExport__core(void)
+{
+    return exported;
+}
+#else
 static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "snnc._core",
-    .m_doc = "snnc's C core over NumPy arrays: private, see snnc.",
+    .m_name = NAME,
+    .m_doc = DOC,
     .m_size = 0,
     .m_methods = methods,
     .m_slots = slots,
@@ -678,3 +695,4 @@ PyMODINIT_FUNC PyInit__core(void)
 {
     return PyModuleDef_Init(&definition);
 }
+#endif

@@ -10,12 +10,30 @@ static const snnc_isa *steps_isa;
 /* The base of the neuron classes: what a step reads of a neuron, so that the common
  * step needs no Python function. */
 typedef struct {
+#ifndef Py_TARGET_ABI3T
     PyObject_HEAD
+#endif
     PyObject *configuration; /* that the next two are a part of */
     PyObject *cell;          /* what core_cell returned */
     PyObject *held;          /* the states that the neuron holds, or None */
     char indirect;           /* whether every call is left to Python */
 } neuron;
+
+/* Where objects are opaque (PEP 803), Python places the struct behind what the base of
+ * the class needs, and tells where (PEP 697): that is a call a step, so only there. The
+ * class is the last one made; all are laid out alike. */
+#ifdef Py_TARGET_ABI3T
+static PyTypeObject *neuron_class;
+#define NEURON_SIZE (-(int)sizeof(neuron))
+#define NEURON_MEMBER(name) offsetof(neuron, name), Py_RELATIVE_OFFSET
+#define NEURON(self) ((neuron *)PyObject_GetTypeData(self, neuron_class))
+#define NEURON_IN_GC(self) ((neuron *)PyObject_GetTypeData_DuringGC(self, neuron_class))
+#else
+#define NEURON_SIZE ((int)sizeof(neuron))
+#define NEURON_MEMBER(name) offsetof(neuron, name), 0
+#define NEURON(self) ((neuron *)(self))
+#define NEURON_IN_GC(self) NEURON(self)
+#endif
 
 /* Names of Python's, made once. */
 static PyObject *name_out, *name_call, *name_missing;
@@ -24,7 +42,7 @@ static PyObject *name_out, *name_call, *name_missing;
  */
 static PyObject *neuron_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    const neuron *n = (neuron *)self;
+    const neuron *n = NEURON(self);
     const Py_ssize_t nargs = PyTuple_Size(args);
     PyObject *out = Py_None, *operands[1 + SNNC_MAX_STATES];
 
@@ -75,7 +93,7 @@ static PyObject *neuron_getattro(PyObject *self, PyObject *name)
 /* _set(configuration, cell, indirect, held): all at once, and nothing can fail. */
 static PyObject *neuron_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    neuron *const n = (neuron *)self;
+    neuron *const n = NEURON(self);
     PyObject **const slots[] = {&n->configuration, &n->cell, &n->held}, *old[3];
 
     if (nargs != 4)
@@ -97,18 +115,20 @@ static PyObject *neuron_set(PyObject *self, PyObject *const *args, Py_ssize_t na
 
 static int neuron_traverse(PyObject *self, visitproc visit, void *arg)
 {
+    const neuron *n = NEURON_IN_GC(self);
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((neuron *)self)->configuration);
-    Py_VISIT(((neuron *)self)->cell);
-    Py_VISIT(((neuron *)self)->held);
+    Py_VISIT(n->configuration);
+    Py_VISIT(n->cell);
+    Py_VISIT(n->held);
     return 0;
 }
 
 static int neuron_clear(PyObject *self)
 {
-    Py_CLEAR(((neuron *)self)->configuration);
-    Py_CLEAR(((neuron *)self)->cell);
-    Py_CLEAR(((neuron *)self)->held);
+    neuron *const n = NEURON(self);
+    Py_CLEAR(n->configuration);
+    Py_CLEAR(n->cell);
+    Py_CLEAR(n->held);
     return 0;
 }
 
@@ -129,10 +149,10 @@ static PyMethodDef neuron_methods[] = {
 };
 
 static PyMemberDef neuron_members[] = {
-    {"_configuration", T_OBJECT_EX, offsetof(neuron, configuration), 0, NULL},
-    {"_cell", T_OBJECT, offsetof(neuron, cell), 0, NULL},
-    {"_held", T_OBJECT, offsetof(neuron, held), 0, NULL},
-    {"_indirect", T_BOOL, offsetof(neuron, indirect), 0, NULL},
+    {"_configuration", T_OBJECT_EX, NEURON_MEMBER(configuration), NULL},
+    {"_cell", T_OBJECT, NEURON_MEMBER(cell), NULL},
+    {"_held", T_OBJECT, NEURON_MEMBER(held), NULL},
+    {"_indirect", T_BOOL, NEURON_MEMBER(indirect), NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -150,7 +170,7 @@ static PyType_Slot neuron_slots[] = {
 
 static PyType_Spec neuron_spec = {
     .name = "snnc._core.Neuron",
-    .basicsize = sizeof(neuron),
+    .basicsize = NEURON_SIZE,
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = neuron_slots,
 };
@@ -169,5 +189,12 @@ PyObject *neuron_type(PyObject *module, const snnc_isa *isa)
     if (intern(&name_out, "out") < 0 || intern(&name_call, "_call") < 0 ||
         intern(&name_missing, "_missing") < 0)
         return NULL;
-    return PyType_FromModuleAndSpec(module, &neuron_spec, NULL);
+    PyObject *class = PyType_FromModuleAndSpec(module, &neuron_spec, NULL);
+#ifdef Py_TARGET_ABI3T
+    if (class) {
+        Py_XDECREF((PyObject *)neuron_class);
+        neuron_class = (PyTypeObject *)Py_NewRef(class);
+    }
+#endif
+    return class;
 }
