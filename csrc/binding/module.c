@@ -670,11 +670,13 @@ static PyModuleDef_Slot slots[] = {
 
 #ifdef Py_TARGET_ABI3T /* where a PyModuleDef is opaque (PEP 793) */
 PyABIInfo_VAR(abi);
-
 static PySlot exported[] = {
-    PySlot_DATA(Py_mod_abi, &abi),    PySlot_DATA(Py_mod_name, NAME),
-    PySlot_DATA(Py_mod_doc, DOC),     PySlot_DATA(Py_mod_methods, methods),
-    PySlot_DATA(Py_mod_slots, slots), PySlot_END,
+    PySlot_STATIC_DATA(Py_mod_abi, &abi),
+    PySlot_STATIC_DATA(Py_mod_name, NAME),
+    PySlot_STATIC_DATA(Py_mod_doc, DOC),
+    PySlot_STATIC_DATA(Py_mod_methods, methods),
+    PySlot_STATIC_DATA(Py_mod_slots, slots),
+    PySlot_END,
 };
 
 PyMODEXPORT_FUNC PyModExport__core(void)
