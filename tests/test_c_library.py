@@ -29,11 +29,14 @@ QUICK = ["-O0", "-DSNNC_NO_TEMPLATES"]
 
 
 def compiler(variable, *others):
-    """What the environment or Python was built with, or one of the usual names; None: none."""
+    """What the environment or Python was built with, or one of the usual names; None: none.
+
+    By paths, for a test puts programs of these names before them.
+    """
     found = os.environ.get(variable) or sysconfig.get_config_var(variable) or ""
     for command in (shlex.split(found), *([name] for name in others)):
         if command and shutil.which(command[0]):
-            return command
+            return [shutil.which(word) or word for word in command]
     return None
 
 
