@@ -49,14 +49,17 @@ def make(model, **arguments):
     return ALL[model](**{**usual[model], **arguments})
 
 
-def csr(matrix):
+class csr:
     """A sparse matrix with the zeros left out, as much of SciPy's as snnc asks for."""
-    rows, columns = np.nonzero(matrix)
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=len(matrix)))))
-    made = SimpleNamespace(shape=np.shape(matrix), data=np.asarray(matrix)[rows, columns])
-    made.indices, made.indptr = columns.astype(np.int32), indptr.astype(np.int32)
-    made.tocsr = lambda: made
-    return made
+
+    def __init__(self, matrix):
+        rows, columns = np.nonzero(matrix)
+        indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=len(matrix)))))
+        self.shape, self.data = np.shape(matrix), np.asarray(matrix)[rows, columns]
+        self.indices, self.indptr = columns.astype(np.int32), indptr.astype(np.int32)
+
+    def tocsr(self):
+        return self
 
 
 def run_isa(isa, *arguments):
