@@ -27,21 +27,25 @@ def require(name, version, oldest):
         )
 
 
-# One wheel for every Python from 3.11 on. Without the GIL, Python has a stable ABI from 3.15 on
+# One wheel for every Python from 3.11 on, where an older one than 3.15 makes it: there its file
+# has a name for which 3.11 doesn't look. Without the GIL, Python has a stable ABI from 3.15 on
 # (PEP 803), and NumPy for it from 2.5 on; before, every version has a wheel of its own.
-if not sysconfig.get_config_var("Py_GIL_DISABLED"):
-    stable_abi, abi_macro, oldest = "cp311", ("Py_LIMITED_API", "0x030B0000"), ("77", "2.0")
-elif sys.version_info >= (3, 15):
-    stable_abi, abi_macro, oldest = "cp315", ("Py_TARGET_ABI3T", "0x030F0000"), ("84.2", "2.5")
-else:
-    stable_abi, abi_macro, oldest = None, None, ("77", "2.0")
+stable_abi = "cp311" if sys.version_info < (3, 15) else "cp315"
+abi_macros = [("Py_LIMITED_API", "0x030B0000")]
+oldest_setuptools, oldest_numpy = "77", "2.0"
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if stable_abi == "cp315":
+        abi_macros = [("Py_TARGET_ABI3T", "0x030F0000")]
+        oldest_setuptools, oldest_numpy = "84.2", "2.5"
+    else:
+        stable_abi, abi_macros = None, []
 
-require("setuptools", setuptools.__version__, oldest[0])
+require("setuptools", setuptools.__version__, oldest_setuptools)
 try:
     import numpy
 except ModuleNotFoundError:
     numpy = None
-require("numpy", getattr(numpy, "__version__", None), oldest[1])
+require("numpy", getattr(numpy, "__version__", None), oldest_numpy)
 
 SOURCES = sorted(path.as_posix() for path in Path("csrc").glob("*/*.c"))
 HEADERS = [p.as_posix() for p in Path("csrc").rglob("*") if p.suffix in (".h", ".def", ".pc")]
@@ -139,7 +143,7 @@ setup(
             depends=HEADERS,
             include_dirs=["csrc", numpy.get_include()],
             extra_compile_args=flags,
-            define_macros=[abi_macro] if stable_abi else [],
+            define_macros=abi_macros,
             libraries=[] if sys.platform == "win32" else ["m"],  # modes of arithmetic
             extra_link_args=["-Wl,-s"] if sys.platform == "linux" else [],  # no names of rows
             py_limited_api=bool(stable_abi),

@@ -101,7 +101,8 @@ def test_a_build_with_older_tools_ends_in_one_line(versions, python, expected):
     ("versions", "python", "expected"),
     [
         (("77.0.1", "2.0.0"), {}, ("Py_LIMITED_API", "0x030B0000", "cp311")),
-        (("100.0", "10.0.0"), {"python": (3, 15)}, ("Py_LIMITED_API", "0x030B0000", "cp311")),
+        (("77.0.1", "2.0.0"), {"python": (3, 14)}, ("Py_LIMITED_API", "0x030B0000", "cp311")),
+        (("100.0", "10.0.0"), {"python": (3, 15)}, ("Py_LIMITED_API", "0x030B0000", "cp315")),
         (("77.0.1", "2.1.0"), {"free_threaded": True, "python": (3, 14)}, None),
         (
             ("84.2.0", "2.5.0"),
