@@ -126,7 +126,7 @@ def _is_reshaped(given: Any, before: Any, is_input: bool) -> bool | None:
         if not start <= given.data_ptr() < start + max(1, size):
             return None
         if given.numel() != before.numel():
-            kinds = [tuple((*each[:k], *each[k + 1 :]) for each in kinds[0]) for k in (0, 1)]  # type: ignore[misc]
+            kinds = [tuple((*each[:k], *each[k + 1 :]) for each in kinds[0]) for k in (0, 1)]  # type: ignore[misc]  # tuples of two
     elif not _shares(given, before):
         return None
     if (tuple(given.shape), tuple(given.stride())) in kinds:

@@ -205,7 +205,7 @@ def _refuse_inhibition(neuron: Any) -> None:
         )
 
 
-class _Dynamics(torch.autograd.Function):  # type: ignore[misc]
+class _Dynamics(torch.autograd.Function):  # type: ignore[misc]  # PyTorch may be absent
     """A step or a sequence, of x, the start states and the learned parameters."""
 
     @staticmethod
@@ -372,7 +372,7 @@ def call_operator(
 _ARGUMENTS = "Tensor x, Tensor[] states, Tensor[] tensors, str text, bool sequence"
 
 
-@torch.library.custom_op("snnc::neuron", mutates_args=(), schema=f"({_ARGUMENTS}) -> Tensor[]")  # type: ignore[untyped-decorator]
+@torch.library.custom_op("snnc::neuron", mutates_args=(), schema=f"({_ARGUMENTS}) -> Tensor[]")  # type: ignore[untyped-decorator]  # PyTorch may be absent
 def _operator(
     x: Tensor,
     states: list[Tensor],
@@ -387,7 +387,7 @@ def _operator(
         return [*compute(neuron, sequence, inputs, named)]
 
 
-@_operator.register_fake  # type: ignore[untyped-decorator]
+@_operator.register_fake  # type: ignore[untyped-decorator]  # PyTorch may be absent
 def _(
     x: Tensor,
     states: list[Tensor],
@@ -403,7 +403,7 @@ def _(
     return [x.new_empty(whole, dtype=dtype) for _ in range(count)]
 
 
-@torch.library.custom_op(  # type: ignore[untyped-decorator]
+@torch.library.custom_op(  # type: ignore[untyped-decorator]  # PyTorch may be absent
     "snnc::neuron_backward",
     mutates_args=(),
     schema=f"({_ARGUMENTS}, Tensor?[] upstream, bool[] wanted) -> Tensor[]",
@@ -436,7 +436,7 @@ def _backward_operator(
         return gradients
 
 
-@_backward_operator.register_fake  # type: ignore[untyped-decorator]
+@_backward_operator.register_fake  # type: ignore[untyped-decorator]  # PyTorch may be absent
 def _(
     x: Tensor,
     states: list[Tensor],

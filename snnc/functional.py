@@ -302,7 +302,8 @@ class _Loss(ABC):
         """Return each label's weight, or a 1 for all."""
         if self.weight is None:
             return np.ones((), dtype)
-        return _class_weights(self.weight, num_classes, dtype)[labels]  # type: ignore[no-any-return]
+        weights: Floats = _class_weights(self.weight, num_classes, dtype)[labels]
+        return weights
 
     def _labelled_cross_entropy(
         self, logits: Floats, targets: ArrayLike

@@ -406,8 +406,10 @@ def animator(
     >>> len(anim.to_jshtml()) > 10_000
     True
     """
-    rec = isinstance(data, Recording)
-    images = _of_recording("data", data, "spk") if rec else real_numbers("data", data)  # type: ignore[arg-type]
+    if isinstance(data, Recording):
+        images = _of_recording("data", data, "spk")
+    else:
+        images = real_numbers("data", data)
     if images.ndim != 3:
         raise ValueError(f"data has shape {images.shape}; expected (T, height, width)")
     if images.size == 0:
@@ -487,7 +489,7 @@ def sliders(fig: Figure, update: Callable[..., object], **ranges: tuple[float, .
         canvas.print_figure(file, format="png", pil_kwargs={"compress_level": 1})
         return file.getvalue()
 
-    class Sliders(ipywidgets.VBox):  # type: ignore[misc]
+    class Sliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         def __repr__(self) -> str:
             return f"sliders: {', '.join(ranges)}"
 

@@ -95,7 +95,7 @@ class _OfOneNeuron:
         return self._function.__get__(neuron)
 
 
-class Neuron(torch.nn.Module):  # type: ignore[misc]
+class Neuron(torch.nn.Module):  # type: ignore[misc]  # PyTorch may be absent
     """What the modules share: parameters as snnTorch has them, and states that they keep."""
 
     _makes: ClassVar[Any]  # snnc's neuron
@@ -432,7 +432,7 @@ class Lapicque(Neuron):
     init_lapicque = Neuron.reset_mem
 
 
-class _OneToOne(torch.nn.Module):  # type: ignore[misc]
+class _OneToOne(torch.nn.Module):  # type: ignore[misc]  # PyTorch may be absent
     """Recurrent weights, one for each neuron or a number for all."""
 
     def __init__(self, V: Tensor) -> None:

@@ -365,7 +365,7 @@ def test_what_networks_refuse():
     with pytest.raises(ValueError, match="y: the last layer, 'lif', has neurons"):
         net.backward(net.run(images, num_steps=3, grad=True), y=0)
     with pytest.raises(AttributeError, match="the last layer has neurons"):
-        net.run(images, num_steps=3).y  # noqa: B018
+        net.run(images, num_steps=3).y  # noqa: B018  # raises
     for grads in readout.backward(recs).values():  # of nothing that was given
         assert not grads.any()
 

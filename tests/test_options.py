@@ -413,7 +413,7 @@ def test_wrong_options():
     assert again.count is rec.count
     assert again.events()[0] is not rec.events()[0]
     with pytest.raises(AttributeError, match="'first_spike' was not recorded"):
-        rec.first_spike  # noqa: B018
+        rec.first_spike  # noqa: B018  # raises
     with pytest.raises(AttributeError, match="'spk' was not recorded"):
         lif.run(x, record="mem").events()
 

@@ -738,7 +738,7 @@ def test_only_who_asks_for_sparse_weights_has_them_put_together(monkeypatch):
         assert "weight1" in net._parameters
         net.run(np.ones((3, 2)))
         with pytest.raises(AssertionError):
-            net.weight0  # noqa: B018
+            net.weight0  # noqa: B018  # raises
     assert_same(net.weight0, data)
     assert_same(net._parameters["weight1"], 2 * data)
 

@@ -152,7 +152,7 @@ class Alpha(TorchNeuron):
         ) -> tuple[Floats, Floats, Floats, Floats]: ...
         @overload
         def __call__(self, input_: ArrayLike, **options: Unpack[StepOptions]) -> Floats | Any: ...
-        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102  # for type checkers
 
     def _call(
         self,

@@ -143,7 +143,7 @@ class SpikingNeuron(Sequences, _core.Neuron):
                 for name, descriptor in vars(base).items()
                 if isinstance(descriptor, (Parameter, Option))
             }
-            state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]
+            state: Any = namedtuple("State", cls.states, module=cls.__module__)  # type: ignore[misc]  # names of the class
             cls.State = state
             cls._recordable = cls.states
             cls._default = columns(cls.states, ("spk", *cls._recorded()))

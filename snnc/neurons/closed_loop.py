@@ -162,7 +162,7 @@ class ClosedLoop(SpikingNeuron):
         raise NotImplementedError
 
     @property
-    def _configuration(self) -> Configuration:  # type: ignore[override]
+    def _configuration(self) -> Configuration:  # type: ignore[override]  # read-only
         try:
             neuron, loop, made = self.neuron, self._loop, self._made
         except AttributeError:
@@ -221,7 +221,7 @@ class ClosedLoop(SpikingNeuron):
         return self.neuron._dt(configuration.derived.inner)
 
     @property
-    def _no_checkpoints(self) -> tuple[None, ...]:  # type: ignore[override]
+    def _no_checkpoints(self) -> tuple[None, ...]:  # type: ignore[override]  # read-only
         return (None,) * (len(self.neuron.states) + len(self._loop[0]) + 3)
 
     # ---- attributes ----
@@ -389,7 +389,7 @@ class ClosedLoop(SpikingNeuron):
         raise NotImplementedError
 
     @property
-    def _start_names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _start_names(self) -> tuple[str, ...]:  # type: ignore[override]  # read-only
         return tuple(f"{name}0" for name in self.states)
 
     def _interval(self, configuration: Configuration, grad: Any, checkpoint: Any) -> int:
@@ -403,7 +403,8 @@ class ClosedLoop(SpikingNeuron):
         states, (past, *currents, total, fired) = checkpoints[:count], checkpoints[count:]
         loop = Loop(*self._loop, past, tuple(currents), total, fired)
         tape: Any = Tape  # of which type checkers count the arguments
-        return tape(model, cell, configuration.parameters, *others, states, interval, loop)  # type: ignore[no-any-return]
+        made: Tape = tape(model, cell, configuration.parameters, *others, states, interval, loop)
+        return made
 
     def _checkpoints_of(self, tape: Tape) -> tuple[Any, ...]:
         loop = tape.loop

@@ -52,14 +52,14 @@ def computing_dtype(operands: Iterable[Any], dtype: Any) -> np.dtype[Any]:
     """
     if dtype is not None:
         try:
-            found = np.dtype(dtype)
+            found: np.dtype[Any] = np.dtype(dtype)
         except TypeError:
             raise TypeError(
                 f"dtype={dtype!r} is not a dtype; expected float32 or float64"
             ) from None
         if found not in (np.float32, np.float64):
             raise ValueError(f"dtype={dtype!r}; expected float32 or float64")
-        return found  # type: ignore[no-any-return]
+        return found
     arrays = [each.dtype for each in operands if isinstance(each, (np.ndarray, np.generic))]
     narrow = arrays and all(d.kind == "f" and d.itemsize < 8 for d in arrays)
     return np.dtype(np.float32 if narrow else np.float64)
@@ -393,7 +393,7 @@ class LIF(SpikingNeuron):
         ) -> tuple[Floats, Floats, Floats]: ...
         @overload
         def __call__(self, input_: ArrayLike, **options: Unpack[LIFOptions]) -> Floats | Any: ...
-        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102  # for type checkers
 
     def _call(
         self,

@@ -167,7 +167,7 @@ class Recurrent(ClosedLoop):
     # ---- states ----
 
     @property
-    def states(self) -> tuple[str, ...]:  # type: ignore[override]
+    def states(self) -> tuple[str, ...]:  # type: ignore[override]  # read-only
         """The names of the states, in the order in which calls take and return them."""
         currents = (f"i{k}" for k in range(len(self._loop[0])))
         return (*self.neuron.states, "past", *currents)
@@ -178,15 +178,15 @@ class Recurrent(ClosedLoop):
         return state_type(self.states)
 
     @property
-    def _recordable(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _recordable(self) -> tuple[str, ...]:  # type: ignore[override]  # read-only
         return self.states
 
     @property
-    def _default(self) -> tuple[tuple[str, ...], tuple[int, ...]]:  # type: ignore[override]
+    def _default(self) -> tuple[tuple[str, ...], tuple[int, ...]]:  # type: ignore[override]  # read-only
         return columns(self.states, ("spk", *self.neuron._recorded()))
 
     @property
-    def _nothing(self) -> tuple[None, ...]:  # type: ignore[override]
+    def _nothing(self) -> tuple[None, ...]:  # type: ignore[override]  # read-only
         return (None,) * len(self.states)
 
     def _loop_rest(self) -> tuple[Floats, ...]:

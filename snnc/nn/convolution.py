@@ -96,8 +96,8 @@ class _Conv(Layer):
     # ---- over two axes ----
 
     def _two(self, values: tuple[int, ...], fill: int = 1) -> tuple[int, int]:
-        first, *second = values
-        return (first, *second) if second else (fill, first)  # type: ignore[return-value]
+        rows, columns = values if len(values) == 2 else (fill, *values)
+        return rows, columns
 
     def _margins(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return how many zeros there are before and after each axis."""
@@ -106,8 +106,10 @@ class _Conv(Layer):
         if self._padding == "same":
             size, between = self._two(self._kernel_size), self._two(self._dilation)
             totals = [d * (k - 1) for d, k in zip(between, size, strict=True)]
-            return tuple((n // 2, n - n // 2) for n in totals)  # type: ignore[return-value]
-        return tuple((n, n) for n in self._two(self._padding, 0))  # type: ignore[return-value]
+            rows, columns = ((n // 2, n - n // 2) for n in totals)
+        else:
+            rows, columns = ((n, n) for n in self._two(self._padding, 0))
+        return rows, columns
 
     def _images(self, x: Floats) -> tuple[Floats, tuple[int, int]]:
         """Return the input as (images, channels, rows, columns), and the size of what it gives."""
@@ -127,7 +129,7 @@ class _Conv(Layer):
             raise ValueError(
                 f"x has shape {x.shape}; expected at least the kernel's size, with the padding"
             )
-        return x.reshape(-1, self._in_channels, rows, columns), sizes  # type: ignore[return-value]
+        return x.reshape(-1, self._in_channels, rows, columns), sizes  # type: ignore[return-value]  # two sizes
 
     def _places(self, sizes: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
         """Yield the places of the kernel, with what they read of the padded images."""

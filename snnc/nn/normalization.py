@@ -124,8 +124,8 @@ class _BatchNorm(Layer):
                 self._track(mean, variance * (count / (count - 1)), step)
         else:
             axes = None
-            mean = self._running_mean.reshape(wide)  # type: ignore[union-attr]
-            variance = self._running_var.reshape(wide)  # type: ignore[union-attr]
+            mean = self._running_mean.reshape(wide)  # type: ignore[union-attr]  # as there are some
+            variance = self._running_var.reshape(wide)  # type: ignore[union-attr]  # as there are some
         normal, scale = _normalised(x, mean, variance, self._eps)
         y = normal
         if self._weight is not None:
@@ -138,7 +138,9 @@ class _BatchNorm(Layer):
         """Let the running values follow those of each step."""
         means, variances = (a.reshape(-1, self._num_features) for a in (mean, variance))
         running_mean, running_var = self._running_mean, self._running_var
-        assert running_mean is not None and running_var is not None  # noqa: PT018
+        assert running_mean is not None
+        assert running_var is not None
+        dtypes = running_mean.dtype, running_var.dtype
         tracked = int(self._num_batches_tracked or 0)
         for own_mean, own_variance in zip(means, variances, strict=True):
             for _ in range(step.held):
@@ -146,8 +148,8 @@ class _BatchNorm(Layer):
                 rate = 1 / tracked if self._momentum is None else self._momentum
                 running_mean = running_mean + rate * (own_mean - running_mean)
                 running_var = running_var + rate * (own_variance - running_var)
-        self._running_mean = running_mean.astype(self._running_mean.dtype)  # type: ignore[union-attr]
-        self._running_var = running_var.astype(self._running_var.dtype)  # type: ignore[union-attr]
+        self._running_mean = running_mean.astype(dtypes[0])
+        self._running_var = running_var.astype(dtypes[1])
         self._num_batches_tracked = np.array(tracked, np.int64)
 
     def _backward(self, saved: Any, grad: Floats, wrt_x: bool) -> dict[str, Floats]:
@@ -290,9 +292,9 @@ class LayerNorm(Layer):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        is_one = not isinstance(normalized_shape, (tuple, list))
-        sizes = (normalized_shape,) if is_one else normalized_shape
-        self._normalized_shape = tuple(at_least_one("normalized_shape", n) for n in sizes)  # type: ignore[union-attr]
+        given = normalized_shape
+        sizes = given if isinstance(given, (tuple, list)) else (given,)
+        self._normalized_shape = tuple(at_least_one("normalized_shape", n) for n in sizes)
         if not self._normalized_shape:
             raise ValueError("normalized_shape=(); expected at least one axis")
         self._eps = _number("eps", eps, 0, np.inf)

@@ -362,7 +362,7 @@ class Sequential:
         np.True_
         """
         if hasattr(record, "__next__"):  # which all chunks need
-            record = tuple(record)  # type: ignore[arg-type]
+            record = tuple(record)  # type: ignore[arg-type]  # not None
         for chunk in chunks:
             recs = self.run(
                 chunk,

@@ -599,9 +599,9 @@ def test_what_classes_and_the_module_have_not():
     assert not lif.mem.any()
     assert snn.utils.reset is utils.reset
     with pytest.raises(AttributeError, match="SLSTM': snntorch's works beside"):
-        snn.SLSTM  # noqa: B018
+        snn.SLSTM  # noqa: B018  # raises
     with pytest.raises(AttributeError, match="surrogate': import it from snntorch"):
-        snn.surrogate  # noqa: B018
+        snn.surrogate  # noqa: B018  # raises
 
 
 def test_parameters_of_each_neuron_may_widen():
